@@ -1,1 +1,123 @@
-//! Under construction.
+//! Desktop notifications: sent by `notify-rust`, heard by our own `zbus` connection.
+//!
+//! Invariants: a signal counts only if it comes from the process that owns `org.freedesktop.Notifications`, for a
+//! notification sent here, with the random action key it was sent with; everything else is counted and dropped. Text is plain:
+//! escaped where the server reads markup. A notification never approves by itself: it is an input like any other, and
+//! what it may do is the engine's rule. Listening costs nothing while nothing happens.
+
+mod desktop;
+mod markup;
+mod memory;
+mod signals;
+
+pub use desktop::DesktopNotifier;
+pub use memory::MemoryNotifier;
+
+use futures_util::future::BoxFuture;
+
+/// Names one notification to the engine, across replacements. Chosen by the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NotificationId(pub String);
+
+/// What a person may do in a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Open the prompt (also: a click on the notification itself).
+    Review,
+    /// Deny.
+    Deny,
+    /// Approve; offered only where the request's signed requirements allow it.
+    Approve,
+    /// Deny everything that is held back.
+    DenyAll,
+    /// Open the prompt at the report step.
+    ReportStep,
+    /// Open the main window.
+    Show,
+    /// Try to unlock the keyring.
+    Unlock,
+    /// Run the diagnostics.
+    Check,
+}
+
+/// How much it insists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Goes by itself.
+    Low,
+    /// Ordinary.
+    Normal,
+    /// Stays.
+    Critical,
+}
+
+/// How long it stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Until it is closed or acted upon.
+    Stays,
+    /// For so many milliseconds.
+    Millis(u32),
+}
+
+/// What is to be shown. Plain text, already shortened; never a code, a PIN or an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Replaces one that is still shown under this id.
+    pub id: NotificationId,
+    /// At most 40 characters.
+    pub title: String,
+    /// At most 90 characters.
+    pub body: String,
+    /// Buttons in their order, with their labels. A click on the notification itself counts as the first.
+    pub actions: Vec<(Action, String)>,
+    /// How much it insists.
+    pub urgency: Urgency,
+    /// How long it stays.
+    pub life: Life,
+}
+
+/// What became of notifications.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotificationEvent {
+    /// The person acted. The notification is gone.
+    Acted {
+        /// Which notification.
+        id: NotificationId,
+        /// How.
+        action: Action,
+    },
+    /// It is gone without an action: closed by the person, timed out, or its service ended.
+    Closed {
+        /// Which notification.
+        id: NotificationId,
+    },
+    /// A signal was dropped: another program pretended to be the notification service, or guessed a key.
+    Forged,
+}
+
+/// Shows notifications. What people do with them arrives at the receiver given out at construction.
+pub trait Notifier: std::fmt::Debug + Send + Sync {
+    /// Shows it, or replaces the one with the same id.
+    ///
+    /// # Errors
+    /// [`NotifyError::NoService`] at once if nobody provides notifications: open the window instead.
+    fn show(&self, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>>;
+
+    /// Takes it away. One that is gone already does no harm.
+    fn close<'a>(&'a self, id: &'a NotificationId) -> BoxFuture<'a, ()>;
+}
+
+/// A notification could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// No session bus or no notification service on it.
+    #[error("no notification service answers")]
+    NoService,
+    /// No answer in time.
+    #[error("the notification service did not answer in time")]
+    TimedOut,
+    /// It answered with an error.
+    #[error("the notification service failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
