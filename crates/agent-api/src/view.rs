@@ -57,7 +57,19 @@ data! {
         Prompt {
             /// Which request is to be shown first.
             request: Option<RequestId>,
+            /// Whether the person asked for it.
+            activation: Activation,
         },
+    }
+
+    /// Whether a window may take the keyboard when it comes up (app argument `--focus`).
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Activation {
+        /// The person asked for it (Review): the window is activated.
+        Asked,
+        /// It comes up by itself: whoever is typing keeps the keyboard.
+        Unasked,
     }
 
     /// The person's answer.
