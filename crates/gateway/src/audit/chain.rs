@@ -1,0 +1,144 @@
+//! Sealing records into the chain, and verifying an export of it.
+
+use std::io::BufRead;
+
+use ring::digest::{SHA256, digest};
+use serde_json::{Map, Value, json};
+
+use super::Entry;
+
+/// What comes before the first record.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Longest line that [`verify`] reads, in bytes.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// A sealed record as it is stored and exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedRecord {
+    /// Its place in the chain, from 1.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: String,
+    /// The whole record, in RFC 8785 form, without line break.
+    pub line: String,
+}
+
+/// What a verified export says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// How many records there are.
+    pub records: u64,
+    /// The first record's `seq`. 1 means that the export goes back to the beginning.
+    pub first: u64,
+    /// The `seq` of the last record.
+    pub last: u64,
+    /// The last record's hash: whoever kept it earlier can compare.
+    pub head: String,
+}
+
+/// Why an export is not the log.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// It cannot be read.
+    #[error("the export cannot be read")]
+    Read(#[from] std::io::Error),
+    /// A line is no record.
+    #[error("line {line} is not an audit record: {what}")]
+    Malformed {
+        /// From 1.
+        line: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A record's content does not have its hash: it was changed.
+    #[error("record {seq} was changed: its content does not have its hash")]
+    Changed {
+        /// The record.
+        seq: u64,
+    },
+    /// A record does not follow the one before: something was left out, put in or moved.
+    #[error("record {seq} does not follow the record before it: records were removed, inserted or moved")]
+    Broken {
+        /// The record.
+        seq: u64,
+    },
+    /// There is nothing in it.
+    #[error("the export holds no records")]
+    Empty,
+}
+
+/// Seals an entry as the record `seq` after the one with hash `prev`.
+#[must_use]
+pub fn seal(entry: &Entry, seq: u64, prev: &str) -> ExportedRecord {
+    let mut subject = Map::new();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            subject.insert(name.to_owned(), Value::String(value));
+        }
+    };
+    put("user", entry.subject.user.clone());
+    put("client", entry.subject.client.clone());
+    put("device", entry.subject.device.as_ref().map(ToString::to_string));
+    put("txn", entry.subject.txn.as_ref().map(ToString::to_string));
+    let mut record = json!({
+        "seq": seq,
+        "time": entry.time,
+        "actor": entry.actor.to_text(),
+        "event": entry.event.as_str(),
+        "subject": subject,
+        "details": entry.details,
+        "prev": prev,
+    });
+    let hash = hash_of(&record);
+    record["hash"] = Value::String(hash.clone());
+    ExportedRecord { seq, hash, line: canonical(&record) }
+}
+
+/// Verifies exported records, one JSON object a line, in order. An export may start anywhere in the chain.
+///
+/// # Errors
+/// At the first record that was changed or does not follow.
+pub fn verify(export: impl BufRead) -> Result<Verified, ChainError> {
+    let mut export = export;
+    let mut verified: Option<Verified> = None;
+    let mut text = Vec::new();
+    for line in 1.. {
+        text.clear();
+        let read = std::io::Read::take(&mut export, MAX_LINE).read_until(b'\n', &mut text)?;
+        if read == 0 {
+            break;
+        }
+        let malformed = |what| ChainError::Malformed { line, what };
+        let mut record: Value = serde_json::from_slice(&text).map_err(|_| malformed("it is not JSON"))?;
+        let members = record.as_object_mut().ok_or_else(|| malformed("it is not an object"))?;
+        let Some(Value::String(hash)) = members.remove("hash") else { return Err(malformed("it has no hash")) };
+        let seq = members.get("seq").and_then(Value::as_u64).ok_or_else(|| malformed("it has no seq"))?;
+        let prev = members.get("prev").and_then(Value::as_str).ok_or_else(|| malformed("it has no prev"))?;
+        let follows = match &verified {
+            Some(before) => seq == before.last + 1 && prev == before.head,
+            None => (seq == 1) == (prev == GENESIS),
+        };
+        if !follows {
+            return Err(ChainError::Broken { seq });
+        }
+        if hash_of(&record) != hash {
+            return Err(ChainError::Changed { seq });
+        }
+        verified = Some(match verified {
+            Some(before) => Verified { records: before.records + 1, last: seq, head: hash, ..before },
+            None => Verified { records: 1, first: seq, last: seq, head: hash },
+        });
+    }
+    verified.ok_or(ChainError::Empty)
+}
+
+fn hash_of(record: &Value) -> String {
+    let digest = digest(&SHA256, canonical(record).as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn canonical(record: &Value) -> String {
+    // A value of strings, integers and objects always has a canonical form; the plain one is the same but for order.
+    serde_json_canonicalizer::to_string(record).unwrap_or_else(|_| record.to_string())
+}

@@ -1,0 +1,1 @@
+//! Delivers signed results to the addresses that relying sides registered.

@@ -1,0 +1,1 @@
+//! Takes in what a CIBA server hands over.

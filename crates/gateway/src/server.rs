@@ -1,0 +1,1 @@
+//! Accepts connections, plain or TLS, and ends gracefully.
