@@ -1,0 +1,108 @@
+//! One front end's connection: greeting, calls in, messages out.
+
+use std::time::Duration;
+
+use countersign_agent_api::{
+    API_VERSION, AgentInfo, ApiError, Call, ErrorCode, Message, Reply, Request, Role,
+    frame::{self, FrameError},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+    time::timeout,
+};
+
+use super::{ConnectionId, Inbound, MAX_WAITING};
+
+/// How long a front end may take to greet, and to take one message.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Serves one connection until either side ends it.
+pub(super) async fn run(stream: UnixStream, connection: ConnectionId, inbound: mpsc::Sender<Inbound>) {
+    let (mut read, mut write) = stream.into_split();
+    let Ok(Some(role)) = timeout(PATIENCE, greet(&mut read, &mut write)).await else { return };
+    let (outbox, messages) = mpsc::channel(MAX_WAITING);
+    if inbound.send(Inbound::Connected { connection, role, outbox }).await.is_err() {
+        return;
+    }
+    let calls = forward(read, connection, &inbound);
+    let answers = deliver(write, messages);
+    tokio::pin!(calls, answers);
+    tokio::select! {
+        // The front end has said all it will; what it was still owed has nobody to read it.
+        () = &mut calls => {}
+        // The engine let go of the outbox, or the front end does not read.
+        () = &mut answers => {}
+    }
+    let _ = inbound.send(Inbound::Disconnected { connection }).await;
+}
+
+/// Expects `Hello` of this version and answers it.
+async fn greet(read: &mut OwnedReadHalf, write: &mut OwnedWriteHalf) -> Option<Role> {
+    let call: Call = frame::read(read).await.ok()?;
+    let id = call.id;
+    let (message, role) = match call.request {
+        Request::Hello { version: API_VERSION, role } => {
+            let info =
+                AgentInfo { api_version: API_VERSION, agent_version: env!("CARGO_PKG_VERSION").to_owned() };
+            (Message::Reply { id, reply: Box::new(Reply::Hello(info)) }, Some(role))
+        }
+        Request::Hello { version, .. } => {
+            let text = format!(
+                "The app speaks version {version} of the agent's interface, the agent {API_VERSION}. Restart both: \
+                 they are of different releases."
+            );
+            (Message::Failed { id, error: ApiError::new(ErrorCode::IncompatibleVersion, text) }, None)
+        }
+        _ => {
+            let error = ApiError::new(ErrorCode::InvalidCall, "The first call on a connection is `hello`.");
+            (Message::Failed { id, error }, None)
+        }
+    };
+    frame::write(write, &message).await.ok()?;
+    role
+}
+
+/// Carries calls to the engine until the front end closes or breaks the rules.
+async fn forward(mut read: OwnedReadHalf, connection: ConnectionId, inbound: &mpsc::Sender<Inbound>) {
+    loop {
+        match frame::read::<Call>(&mut read).await {
+            Ok(Call { request: Request::Hello { .. }, .. }) => {
+                tracing::warn!("a front end greeted twice and was dropped");
+                return;
+            }
+            Ok(Call { id, request }) => {
+                if inbound.send(Inbound::Call { connection, id, request }).await.is_err() {
+                    return;
+                }
+            }
+            Err(FrameError::Closed) => return,
+            Err(error @ (FrameError::TooLarge(_) | FrameError::Malformed(_) | FrameError::Io(_))) => {
+                tracing::warn!(%error, "a front end was dropped");
+                return;
+            }
+        }
+    }
+}
+
+/// Writes messages until the engine lets go of the outbox or the front end stops reading.
+async fn deliver(mut write: OwnedWriteHalf, mut messages: mpsc::Receiver<Message>) {
+    while let Some(message) = messages.recv().await {
+        match timeout(PATIENCE, frame::write(&mut write, &message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a front end is gone");
+                return;
+            }
+            Err(_) => {
+                tracing::warn!("a front end does not read and was dropped");
+                return;
+            }
+        }
+    }
+    let _ = write.shutdown().await;
+}
