@@ -71,7 +71,7 @@ impl SystemRng {
 
     /// The same source as `ring` wants it, for making keys and signing.
     #[must_use]
-    pub fn secure_random(&self) -> &dyn SecureRandom {
+    pub fn system_random(&self) -> &ring::rand::SystemRandom {
         &self.0
     }
 }

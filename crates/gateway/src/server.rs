@@ -1,1 +1,0 @@
-//! Accepts connections, plain or TLS, and ends gracefully.
