@@ -1,1 +1,33 @@
-fn main() {}
+//! Declares the app's commands, so that everything undeclared is denied, and checks that there is a UI to embed.
+
+use std::path::Path;
+
+/// Every command of `src/commands.rs`; each window's capability file allows the ones it needs.
+const COMMANDS: &[&str] = &[
+    "prompt_view",
+    "main_view",
+    "shown",
+    "decide",
+    "withdraw",
+    "deny",
+    "fit",
+    "open_prompt",
+    "open_main",
+    "close_window",
+    "preview_enrolment",
+    "accept_enrolment",
+    "cancel_enrolment",
+    "start_agent",
+];
+
+fn main() {
+    println!("cargo::rerun-if-changed=../ui/dist");
+    if !Path::new("../ui/dist/prompt.html").exists() {
+        println!("cargo::error=The user interface is not built. Run `npm ci && npm run build` in ui/ first.");
+        return;
+    }
+    let attributes = tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(COMMANDS));
+    if let Err(error) = tauri_build::try_build(attributes) {
+        println!("cargo::error=Tauri's build step failed: {error:#}");
+    }
+}

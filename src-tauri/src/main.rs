@@ -1,1 +1,135 @@
-fn main() {}
+//! The Countersign desktop app: windows over the agent's socket, and nothing else.
+//!
+//! Invariants: no key and no secret lives here; nothing is answered without the person's act in a window; the process ends
+//! with its last window. Start-up order matters: arguments, then the environment, then the display, then windows.
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod args;
+#[cfg(test)]
+mod bindings;
+mod commands;
+mod shell;
+mod start;
+mod view;
+mod windows;
+
+use std::process::ExitCode;
+
+use tauri::{AppHandle, Manager};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    agent::AgentProgram,
+    args::Launch,
+    commands::Views,
+    shell::{Effect, Input, Shell},
+    view::{MainView, PromptView},
+};
+
+/// More inputs than this at once wait at their source.
+const INPUTS: usize = 64;
+
+fn main() -> ExitCode {
+    let launch = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Launch::Help) => {
+            println!("{}", args::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Launch::Version) => {
+            println!("countersign {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Ok(launch @ (Launch::Main { .. } | Launch::Prompt { .. })) => launch,
+        Err(e) => {
+            eprintln!("countersign: {e}\n{}", args::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match start::prepare().and_then(|program| run(launch, program)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("countersign: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
+    let (inputs, received) = mpsc::channel(INPUTS);
+    let forwarded = inputs.clone();
+    let single = tauri_plugin_single_instance::Builder::new()
+        .dbus_id(start::instance_id())
+        .callback(move |_, arguments, _| forward(&forwarded, arguments))
+        .build();
+    tauri::Builder::default()
+        .plugin(single)
+        .invoke_handler(tauri::generate_handler![
+            commands::prompt_view,
+            commands::main_view,
+            commands::shown,
+            commands::decide,
+            commands::withdraw,
+            commands::deny,
+            commands::fit,
+            commands::open_prompt,
+            commands::open_main,
+            commands::close_window,
+            commands::preview_enrolment,
+            commands::accept_enrolment,
+            commands::cancel_enrolment,
+            commands::start_agent,
+        ])
+        .setup(move |app| {
+            let mut shell = Shell::default();
+            // The window comes first: it loads while the agent is looked for.
+            let effects = shell.apply(Input::Open(launch));
+            let (prompt_sender, prompt) = watch::channel(shell.prompt().clone());
+            let (main_sender, main) = watch::channel(shell.main().clone());
+            let (agent, connector) = agent::connector(program, inputs.clone());
+            app.manage(agent);
+            app.manage(Views { prompt, main, inputs });
+            for effect in effects {
+                windows::perform(app.handle(), effect)?;
+            }
+            tauri::async_runtime::spawn(connector.run());
+            tauri::async_runtime::spawn(control(app.handle().clone(), shell, received, prompt_sender, main_sender));
+            Ok(())
+        })
+        .run(tauri::generate_context!())
+        .map_err(start::StartError::Shell)
+}
+
+/// The task that owns the state.
+async fn control(
+    app: AppHandle,
+    mut shell: Shell,
+    mut inputs: mpsc::Receiver<Input>,
+    prompt: watch::Sender<PromptView>,
+    main: watch::Sender<MainView>,
+) {
+    while let Some(input) = inputs.recv().await {
+        for effect in shell.apply(input) {
+            match &effect {
+                Effect::TellPrompt(view) => drop(prompt.send_replace(view.clone())),
+                Effect::TellMain(view) => drop(main.send_replace(view.clone())),
+                Effect::ShowPrompt(_) | Effect::ShowMain => {}
+            }
+            if let Err(e) = windows::perform(&app, effect) {
+                eprintln!("countersign: {e}");
+            }
+        }
+    }
+}
+
+/// Another start of the app hands its arguments over. They are as untrusted as any.
+fn forward(inputs: &mpsc::Sender<Input>, arguments: Vec<String>) {
+    match args::parse(arguments.into_iter().skip(1).map(Into::into)) {
+        Ok(launch) => {
+            // A full queue means that windows are being opened already.
+            let _ = inputs.try_send(Input::Open(launch));
+        }
+        Err(e) => eprintln!("countersign: arguments of another start were refused: {e}"),
+    }
+}

@@ -1,0 +1,46 @@
+//! The TypeScript types of everything that crosses into the windows, kept in `ui/src/bindings`.
+//!
+//! `COUNTERSIGN_WRITE_BINDINGS=1 cargo test -p countersign-app bindings` writes them anew.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use countersign_agent_api::{AccountView, ApiError, EnrolmentOffer, Reason, RequestView, Verdict};
+use ts_rs::{Config, TS};
+
+use crate::view::{MainView, PromptView};
+
+const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/src/bindings");
+
+fn export(directory: &Path) {
+    let config = Config::new().with_out_dir(directory);
+    PromptView::export_all(&config).unwrap();
+    MainView::export_all(&config).unwrap();
+    RequestView::export_all(&config).unwrap();
+    AccountView::export_all(&config).unwrap();
+    EnrolmentOffer::export_all(&config).unwrap();
+    ApiError::export_all(&config).unwrap();
+    Verdict::export_all(&config).unwrap();
+    Reason::export_all(&config).unwrap();
+}
+
+fn read(directory: &Path) -> BTreeMap<String, String> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn checked_in_bindings_are_current() {
+    let fresh = tempfile::tempdir().unwrap();
+    export(fresh.path());
+    if std::env::var_os("COUNTERSIGN_WRITE_BINDINGS").is_some() {
+        let _ = fs::remove_dir_all(CHECKED_IN);
+        fs::create_dir_all(CHECKED_IN).unwrap();
+        export(Path::new(CHECKED_IN));
+    }
+    assert_eq!(read(fresh.path()), read(Path::new(CHECKED_IN)), "write them anew: see the top of this file");
+}

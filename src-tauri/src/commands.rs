@@ -1,0 +1,161 @@
+//! What a window may ask for: one command per call to the agent, plus the windows themselves.
+//!
+//! Invariants: a command does what its name says and nothing before the person acted; which window may use which command is
+//! written in `capabilities/`. Errors are the agent's own, with its words for people.
+
+use countersign_agent_api::{
+    AccountView, Activation, ApiError, EnrolmentOffer, ErrorCode, Reason, Reply, Request, RequestId, RequestView, Verdict,
+};
+use tauri::{State, WebviewWindow};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    agent::Agent,
+    args::Launch,
+    shell::Input,
+    view::{MainView, PromptView},
+    windows,
+};
+
+/// The shell, as the commands see it.
+#[derive(Debug)]
+pub(crate) struct Views {
+    /// The prompt's snapshot.
+    pub(crate) prompt: watch::Receiver<PromptView>,
+    /// The main window's snapshot.
+    pub(crate) main: watch::Receiver<MainView>,
+    /// Where wishes for windows go.
+    pub(crate) inputs: mpsc::Sender<Input>,
+}
+
+/// The prompt's snapshot; later ones come as events.
+#[tauri::command]
+pub(crate) fn prompt_view(views: State<'_, Views>) -> PromptView {
+    views.prompt.borrow().clone()
+}
+
+/// The main window's snapshot; later ones come as events.
+#[tauri::command]
+pub(crate) fn main_view(views: State<'_, Views>) -> MainView {
+    views.main.borrow().clone()
+}
+
+/// The whole statement of this request has been on screen.
+#[tauri::command]
+pub(crate) async fn shown(agent: State<'_, Agent>, id: RequestId) -> Result<(), ApiError> {
+    agent.call(Request::Shown { id }).await.map(drop)
+}
+
+/// The person's answer, for the statement with this hash.
+#[tauri::command]
+pub(crate) async fn decide(
+    agent: State<'_, Agent>,
+    id: RequestId,
+    verdict: Verdict,
+    match_code: Option<String>,
+    reason: Option<Reason>,
+    locale: String,
+    statement_hash: String,
+) -> Result<RequestView, ApiError> {
+    request(agent.call(Request::Decide { id, verdict, match_code, reason, locale, statement_hash }).await?)
+}
+
+/// No, from the list of requests. There is no yes there.
+#[tauri::command]
+pub(crate) async fn deny(
+    agent: State<'_, Agent>,
+    id: RequestId,
+    locale: String,
+    statement_hash: String,
+) -> Result<RequestView, ApiError> {
+    let verdict = Verdict::Deny;
+    request(agent.call(Request::Decide { id, verdict, match_code: None, reason: None, locale, statement_hash }).await?)
+}
+
+/// Takes back an answer that has not left yet.
+#[tauri::command]
+pub(crate) async fn withdraw(agent: State<'_, Agent>, id: RequestId) -> Result<(), ApiError> {
+    agent.call(Request::Withdraw { id }).await.map(drop)
+}
+
+/// Reads an enrolment link and shows what its issuer offers. Changes nothing.
+#[tauri::command]
+pub(crate) async fn preview_enrolment(agent: State<'_, Agent>, link: String) -> Result<EnrolmentOffer, ApiError> {
+    match agent.call(Request::PreviewEnrolment { link }).await? {
+        Reply::Offer(offer) => Ok(offer),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// The person agreed to this offer.
+#[tauri::command]
+pub(crate) async fn accept_enrolment(
+    agent: State<'_, Agent>,
+    offer: String,
+    device_name: String,
+) -> Result<AccountView, ApiError> {
+    match agent.call(Request::AcceptEnrolment { offer, device_name }).await? {
+        Reply::Account(account) => Ok(account),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Forgets this offer.
+#[tauri::command]
+pub(crate) async fn cancel_enrolment(agent: State<'_, Agent>, offer: String) -> Result<(), ApiError> {
+    agent.call(Request::CancelEnrolment { offer }).await.map(drop)
+}
+
+/// Starts the agent.
+#[tauri::command]
+pub(crate) fn start_agent(agent: State<'_, Agent>) {
+    agent.start();
+}
+
+/// Opens the prompt on this request, because the person asked.
+#[tauri::command]
+pub(crate) async fn open_prompt(views: State<'_, Views>, id: RequestId) -> Result<(), ApiError> {
+    open(&views, Launch::Prompt { request: Some(id), activation: Activation::Asked }).await
+}
+
+/// Opens the main window.
+#[tauri::command]
+pub(crate) async fn open_main(views: State<'_, Views>) -> Result<(), ApiError> {
+    open(&views, Launch::Main { link: None }).await
+}
+
+/// Gives the prompt the height of its content, in logical pixels, and shows it the first time.
+#[tauri::command]
+pub(crate) async fn fit(window: WebviewWindow, views: State<'_, Views>, height: f64) -> Result<(), ApiError> {
+    let activation = views.prompt.borrow().target.activation;
+    windows::fit(&window, height, activation).map_err(|e| window_failed(&e))
+}
+
+/// Closes the window that asks. Answers nothing.
+#[tauri::command]
+pub(crate) async fn close_window(window: WebviewWindow) -> Result<(), ApiError> {
+    window.destroy().map_err(|e| window_failed(&e))
+}
+
+async fn open(views: &Views, launch: Launch) -> Result<(), ApiError> {
+    views
+        .inputs
+        .send(Input::Open(launch))
+        .await
+        .map_err(|_| ApiError::new(ErrorCode::Unavailable, "Countersign is closing. Open it again."))
+}
+
+fn request(reply: Reply) -> Result<RequestView, ApiError> {
+    match reply {
+        Reply::Request(view) => Ok(view),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn unexpected(_: &Reply) -> ApiError {
+    countersign_agent_api::client::ClientError::UnexpectedReply.into_api()
+}
+
+fn window_failed(error: &tauri::Error) -> ApiError {
+    ApiError::new(ErrorCode::AppUnavailable, format!("The window did not do that: {error}."))
+}

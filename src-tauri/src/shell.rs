@@ -1,0 +1,180 @@
+//! The app's state, and what follows from each thing that happens: a pure function, without windows or sockets.
+//!
+//! Invariants: snapshots of the agent are passed on whole and unchanged; after the connection is lost they stay, marked as
+//! such, until the agent says otherwise; nothing here answers a request.
+
+use countersign_agent_api::{Activation, Event, Window};
+
+use crate::{
+    args::Launch,
+    view::{AgentLink, MainView, OpenedLink, PromptTarget, PromptView},
+};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// The way to the agent changed.
+    Link(AgentLink),
+    /// The agent told something.
+    Agent(Event),
+    /// A window is asked for: by the person, by another start of the app or from within.
+    Open(Launch),
+}
+
+/// What has to be done about it, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Tell the prompt, if it is open.
+    TellPrompt(PromptView),
+    /// Tell the main window, if it is open.
+    TellMain(MainView),
+    /// Open the prompt, or show it if it is open.
+    ShowPrompt(Activation),
+    /// Open the main window, or bring it to front.
+    ShowMain,
+}
+
+/// The state.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    prompt: PromptView,
+    main: MainView,
+    openings: u32,
+}
+
+impl Default for Shell {
+    fn default() -> Self {
+        let agent = AgentLink::Connecting;
+        Self {
+            prompt: PromptView {
+                agent: agent.clone(),
+                requests: Vec::new(),
+                target: PromptTarget { request: None, activation: Activation::Unasked, opening: 0 },
+            },
+            main: MainView { agent, requests: Vec::new(), accounts: Vec::new(), status: None, link: None },
+            openings: 0,
+        }
+    }
+}
+
+impl Shell {
+    /// The prompt's snapshot now.
+    pub(crate) fn prompt(&self) -> &PromptView {
+        &self.prompt
+    }
+
+    /// The main window's snapshot now.
+    pub(crate) fn main(&self) -> &MainView {
+        &self.main
+    }
+
+    /// Takes one input.
+    pub(crate) fn apply(&mut self, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Link(link) => {
+                self.prompt.agent = link.clone();
+                self.main.agent = link;
+                vec![self.tell_prompt(), self.tell_main()]
+            }
+            Input::Agent(Event::Requests(requests)) => {
+                self.prompt.requests.clone_from(&requests);
+                self.main.requests = requests;
+                vec![self.tell_prompt(), self.tell_main()]
+            }
+            Input::Agent(Event::Accounts(accounts)) => {
+                self.main.accounts = accounts;
+                vec![self.tell_main()]
+            }
+            Input::Agent(Event::Status(status)) => {
+                self.main.status = Some(status);
+                vec![self.tell_main()]
+            }
+            Input::Agent(Event::Open(Window::Main)) => self.open(Launch::Main { link: None }),
+            Input::Agent(Event::Open(Window::Prompt { request, activation })) => {
+                self.open(Launch::Prompt { request, activation })
+            }
+            Input::Open(launch) => self.open(launch),
+        }
+    }
+
+    fn open(&mut self, launch: Launch) -> Vec<Effect> {
+        match launch {
+            Launch::Main { link } => {
+                if let Some(text) = link {
+                    self.openings += 1;
+                    self.main.link = Some(OpenedLink { text, opening: self.openings });
+                }
+                vec![self.tell_main(), Effect::ShowMain]
+            }
+            Launch::Prompt { request, activation } => {
+                self.openings += 1;
+                self.prompt.target = PromptTarget { request, activation, opening: self.openings };
+                vec![self.tell_prompt(), Effect::ShowPrompt(activation)]
+            }
+            Launch::Help | Launch::Version => Vec::new(),
+        }
+    }
+
+    fn tell_prompt(&self) -> Effect {
+        Effect::TellPrompt(self.prompt.clone())
+    }
+
+    fn tell_main(&self) -> Effect {
+        Effect::TellMain(self.main.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_agent_api::{KeyringState, RequestId, StatusView};
+
+    use super::*;
+
+    fn status() -> StatusView {
+        StatusView {
+            agent_version: "0.1.0".into(),
+            pending: 0,
+            accounts: 0,
+            keyring: KeyringState::Ready,
+            held_back: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_lost_connection_keeps_the_snapshots_and_says_so() {
+        let mut shell = Shell::default();
+        shell.apply(Input::Agent(Event::Status(status())));
+        shell.apply(Input::Link(AgentLink::Lost));
+        assert_eq!(shell.main().status, Some(status()));
+        assert_eq!(shell.main().agent, AgentLink::Lost);
+        assert_eq!(shell.prompt().agent, AgentLink::Lost);
+    }
+
+    #[test]
+    fn each_opening_is_told_from_the_last() {
+        let mut shell = Shell::default();
+        let launch = Launch::Prompt { request: Some(RequestId("a".into())), activation: Activation::Asked };
+        shell.apply(Input::Open(launch.clone()));
+        let first = shell.prompt().target.clone();
+        let effects = shell.apply(Input::Open(launch));
+        assert_eq!(first.request, Some(RequestId("a".into())));
+        assert_ne!(first.opening, shell.prompt().target.opening);
+        assert_eq!(effects, [Effect::TellPrompt(shell.prompt().clone()), Effect::ShowPrompt(Activation::Asked)]);
+    }
+
+    #[test]
+    fn the_agent_can_open_a_prompt_that_leaves_the_keyboard_alone() {
+        let mut shell = Shell::default();
+        let window = Window::Prompt { request: None, activation: Activation::Unasked };
+        let effects = shell.apply(Input::Agent(Event::Open(window)));
+        assert_eq!(effects.last(), Some(&Effect::ShowPrompt(Activation::Unasked)));
+    }
+
+    #[test]
+    fn a_link_reaches_the_form_and_nothing_else() {
+        let mut shell = Shell::default();
+        let effects = shell.apply(Input::Open(Launch::Main { link: Some("countersign://enroll?x".into()) }));
+        assert_eq!(effects, [Effect::TellMain(shell.main().clone()), Effect::ShowMain]);
+        assert_eq!(shell.main().link.as_ref().map(|l| l.text.as_str()), Some("countersign://enroll?x"));
+    }
+}

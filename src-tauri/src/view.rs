@@ -1,0 +1,80 @@
+//! What each window is shown: one whole snapshot per window, sent again after every change.
+
+use countersign_agent_api::{AccountView, Activation, RequestId, RequestView, StatusView};
+use serde::Serialize;
+
+/// The event that carries a window's new snapshot.
+pub(crate) const VIEW_EVENT: &str = "view";
+
+/// The prompt's snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct PromptView {
+    /// The way to the agent.
+    pub(crate) agent: AgentLink,
+    /// Waiting and just-ended requests, oldest first.
+    pub(crate) requests: Vec<RequestView>,
+    /// What the prompt was last opened for.
+    pub(crate) target: PromptTarget,
+}
+
+/// What the prompt was opened for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct PromptTarget {
+    /// This request, or the oldest waiting one.
+    pub(crate) request: Option<RequestId>,
+    /// Whether the person asked for it.
+    pub(crate) activation: Activation,
+    /// Grows each time the prompt is opened: a repeated opening is told from a repeated snapshot.
+    pub(crate) opening: u32,
+}
+
+/// The main window's snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct MainView {
+    /// The way to the agent.
+    pub(crate) agent: AgentLink,
+    /// Waiting and just-ended requests, oldest first.
+    pub(crate) requests: Vec<RequestView>,
+    /// All accounts.
+    pub(crate) accounts: Vec<AccountView>,
+    /// The agent as a whole, once it has said.
+    pub(crate) status: Option<StatusView>,
+    /// An enrolment link that the app was opened with.
+    pub(crate) link: Option<OpenedLink>,
+}
+
+/// An enrolment link from outside: untrusted text for the form, nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct OpenedLink {
+    /// The link as it came.
+    pub(crate) text: String,
+    /// Grows with each link.
+    pub(crate) opening: u32,
+}
+
+/// The way to the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum AgentLink {
+    /// First attempts under way.
+    Connecting,
+    /// Snapshots are current.
+    Connected,
+    /// It was connected; the snapshots are of before. Tried again by itself.
+    Lost,
+    /// No agent answers. Tried again by itself.
+    NotRunning {
+        /// Why it could not be started, if that was tried.
+        problem: Option<String>,
+    },
+    /// An agent answers that this app cannot talk to.
+    Refused {
+        /// For people: what happened and what to do next.
+        message: String,
+    },
+}

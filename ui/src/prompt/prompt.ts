@@ -1,0 +1,6 @@
+import { mount } from "svelte";
+import { start } from "../lib/page";
+import { Ticker } from "../lib/ticker.svelte";
+import PromptApp from "./PromptApp.svelte";
+
+mount(PromptApp, { target: start(), props: { ticker: new Ticker() } });

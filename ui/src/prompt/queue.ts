@@ -1,0 +1,37 @@
+// Which request a prompt shows.
+import type { PromptTarget } from "../bindings/PromptTarget";
+import type { RequestView } from "../bindings/RequestView";
+
+export interface Shown {
+  request: RequestView;
+  /** The agent no longer lists it, and it was still waiting when it did. */
+  gone: boolean;
+}
+
+export const isPending = (request: RequestView) => request.state.name === "pending";
+
+/**
+ * The request to show: the one on screen for as long as it is there, also after it ended; otherwise the one that the prompt
+ * was opened for; otherwise the oldest one that waits.
+ */
+export function choose(
+  requests: RequestView[],
+  target: PromptTarget,
+  current: Shown | null,
+  opened: boolean,
+): Shown | null {
+  const wanted = opened ? requests.find((request) => request.id === target.request) : undefined;
+  if (wanted) return { request: wanted, gone: false };
+  if (current) {
+    const same = requests.find((request) => request.id === current.request.id);
+    if (same) return { request: same, gone: false };
+    return { request: current.request, gone: current.request.state.name !== "ended" };
+  }
+  return next(requests, null);
+}
+
+/** The oldest waiting request other than this one. */
+export function next(requests: RequestView[], after: string | null): Shown | null {
+  const request = requests.find((request) => isPending(request) && request.id !== after);
+  return request ? { request, gone: false } : null;
+}
