@@ -12,7 +12,8 @@ pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscript
 
 use countersign_agent_api::{Capabilities, ErrorCode, KeyringState, Transport};
 use countersign_protocol::{
-    ApprovalReceipt, ApprovalRequest, ClaimsError, DeviceId, Jwk, Statement, StatementError, Txn, VerifyError,
+    ApprovalReceipt, ApprovalRequest, DeviceId, EnrolmentCode, Issuer, KeySet, LinkError, Statement, StatementError, Txn,
+    VerifyError, wire::ConfigurationError,
 };
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -62,14 +63,14 @@ pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
-    /// The issuer's URL, compared byte for byte.
-    pub issuer: String,
+    /// The issuer.
+    pub issuer: Issuer,
     /// This device at the issuer.
     pub device_id: DeviceId,
     /// The account label; every request's `sub`.
     pub account: String,
     /// The issuer's pinned keys, the complete set.
-    pub issuer_keys: Vec<Jwk>,
+    pub issuer_keys: KeySet,
     /// Where the issuer listens.
     pub endpoints: Endpoints,
     /// The device key.
@@ -95,17 +96,17 @@ pub struct Endpoints {
 /// What an issuer offers, before anything is made.
 #[derive(Clone)]
 pub struct Offer {
-    /// The issuer's URL.
-    pub issuer: String,
+    /// The issuer.
+    pub issuer: Issuer,
     /// Its name, in its own words.
     pub issuer_name: String,
     /// The account label.
     pub account: String,
     /// Its keys, as they will be pinned; the fingerprint is that of the first.
-    pub issuer_keys: Vec<Jwk>,
+    pub issuer_keys: KeySet,
     /// When the offer ends, by this computer's clock.
     pub expires_at: i64,
-    code: String,
+    code: EnrolmentCode,
     endpoints: Endpoints,
     enrolment_endpoint: String,
     offset: i64,
@@ -140,7 +141,7 @@ pub enum ChannelEvent {
     /// requests this device never saw.
     Closed(Box<VerifiedReceipt>),
     /// The issuer's key set was replaced, introduced by a pinned key: keep it.
-    KeysAdopted(Vec<Jwk>),
+    KeysAdopted(KeySet),
     /// Something came that did not verify. It was dropped.
     Rejected(Rejection),
 }
@@ -188,7 +189,7 @@ pub enum ChannelProblem {
     ProofRefused,
     /// The issuer reported an error.
     #[error("the issuer answered with an error ({0})")]
-    Issuer(String),
+    Issuer(countersign_protocol::ErrorCode),
     /// The issuer's frames make no sense.
     #[error("the issuer's answer is not understood")]
     Protocol(&'static str),
@@ -252,9 +253,6 @@ pub enum RejectReason {
     /// A receipt for another transaction or decision.
     #[error("it is about something else")]
     Inconsistent,
-    /// A claim breaks a rule of its own.
-    #[error("a claim is not acceptable")]
-    Claims(#[source] ClaimsError),
 }
 
 /// An answer's way, once it is signed.
@@ -304,13 +302,16 @@ pub struct Answer {
 pub enum EnrolmentError {
     /// Not an enrolment link, or one that is not acceptable.
     #[error("this is not an enrolment link. Copy the whole link, or ask for a new one")]
-    InvalidLink(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    InvalidLink(#[source] LinkError),
     /// The code is unknown, used or expired.
     #[error("the issuer does not accept this link (any more). Ask for a new one")]
     Refused,
     /// The network or TLS.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// The issuer's configuration is not acceptable.
+    #[error("the issuer's configuration is not acceptable. Tell its administrator")]
+    Configuration(#[source] ConfigurationError),
     /// The issuer contradicts itself or the protocol.
     #[error("the issuer's answer makes no sense ({0}). Tell its administrator")]
     BadAnswer(&'static str),
@@ -334,7 +335,7 @@ impl EnrolmentError {
             Self::InvalidLink(_) => ErrorCode::InvalidLink,
             Self::Refused => ErrorCode::OfferRefused,
             Self::Net(e) => e.code(),
-            Self::BadAnswer(_) => ErrorCode::BadAnswer,
+            Self::BadAnswer(_) | Self::Configuration(_) => ErrorCode::BadAnswer,
             Self::Issuer { .. } => ErrorCode::Refused,
             Self::Key(e) => e.code(),
         }
@@ -345,7 +346,11 @@ impl EnrolmentError {
         match self {
             Self::Net(e) => e.sent(),
             Self::BadAnswer(_) => true,
-            Self::InvalidLink(_) | Self::Refused | Self::Issuer { .. } | Self::Key(_) => false,
+            Self::InvalidLink(_)
+            | Self::Refused
+            | Self::Configuration(_)
+            | Self::Issuer { .. }
+            | Self::Key(_) => false,
         }
     }
 }

@@ -5,16 +5,20 @@
 //! errors, and none of them ever leads to a new key or to another store. A store may block on a prompt: the agent
 //! only talks to it through [`Keys`], which gives every call its own thread and a time limit.
 
+#[cfg(test)]
+mod contract;
 mod keys;
+#[cfg(test)]
 mod memory;
 mod secret_service;
 
 pub use keys::{Keys, Limits};
-pub use memory::MemoryKeyStore;
+#[cfg(test)]
+pub use memory::{MemoryKeyStore, MemoryState};
 pub use secret_service::SecretServiceKeyStore;
 
 use countersign_agent_api::{ErrorCode, KeyringState};
-use countersign_protocol::{Jwk, KeyProtection};
+use countersign_protocol::{Jwk, KeyProtection, SignError};
 use serde::{Deserialize, Serialize};
 
 /// Names one key in its store: 22 random base64url characters, saying nothing about whose key it is.
@@ -132,8 +136,11 @@ pub enum KeyStoreError {
     /// What is kept under the reference is not the key that was enrolled.
     #[error("the keyring holds something else in place of this account's key. Enrol this computer again")]
     Damaged,
+    /// The message is not one that can be signed. Nothing is wrong with the key.
+    #[error("this cannot be signed")]
+    Message(#[source] SignError),
     /// Anything else.
-    #[error("the keyring failed")]
+    #[error("the keyring failed. Restart its service and try again")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -145,6 +152,7 @@ impl KeyStoreError {
             Self::NoService(_) | Self::Failed(_) => KeyringState::Missing,
             Self::NoCollection | Self::NoEntry | Self::Damaged => KeyringState::Empty,
             Self::TimedOut => KeyringState::Hanging,
+            Self::Message(_) => KeyringState::Ready,
         }
     }
 
@@ -155,6 +163,7 @@ impl KeyStoreError {
             Self::NoService(_) | Self::NoCollection | Self::Failed(_) => ErrorCode::KeyringMissing,
             Self::NoEntry | Self::Damaged => ErrorCode::KeyMissing,
             Self::TimedOut => ErrorCode::KeyringTimeout,
+            Self::Message(_) => ErrorCode::InvalidCall,
         }
     }
 }

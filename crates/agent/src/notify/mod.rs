@@ -1,16 +1,19 @@
-//! Desktop notifications: sent by `notify-rust`, heard by our own `zbus` connection.
+//! Desktop notifications over the session bus (Desktop Notifications Specification 1.2).
 //!
-//! Invariants: a signal counts only if it comes from the process that owns `org.freedesktop.Notifications`, for a
-//! notification sent here, with the random action key it was sent with; everything else is counted and dropped. Text is plain:
-//! escaped where the server reads markup. A notification never approves by itself: it is an input like any other, and
-//! what it may do is the engine's rule. Listening costs nothing while nothing happens.
+//! Invariants: a signal counts only if it comes from the process that took the notification, for a notification sent here, with
+//! the random action key it was sent with; everything else is counted and dropped. Text is plain: escaped where the
+//! server reads markup. A notification never approves by itself: it is an input like any other, and what it may do is
+//! the engine's rule. Listening costs nothing while nothing happens.
 
 mod desktop;
-mod markup;
+mod live;
+#[cfg(test)]
 mod memory;
-mod signals;
+#[cfg(test)]
+mod tests;
 
 pub use desktop::DesktopNotifier;
+#[cfg(test)]
 pub use memory::MemoryNotifier;
 
 use futures_util::future::BoxFuture;
@@ -69,7 +72,8 @@ pub struct Notification {
     pub title: String,
     /// At most 90 characters.
     pub body: String,
-    /// Buttons in their order, with their labels. A click on the notification itself counts as the first.
+    /// Buttons in their order, with their labels. A click on the notification itself counts as the first, if that one only
+    /// opens something.
     pub actions: Vec<(Action, String)>,
     /// How much it insists.
     pub urgency: Urgency,

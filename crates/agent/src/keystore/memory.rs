@@ -1,0 +1,146 @@
+//! A key store in memory, for tests: as strict as the real one, and it can be put into every named state.
+
+use std::{
+    collections::HashMap,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, Signer};
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+use super::{DeviceKey, Interaction, KeyRef, KeyStore, KeyStoreError};
+
+/// How the store behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryState {
+    /// As it should.
+    Ready,
+    /// Locked; a person who is asked does not unlock it.
+    Locked,
+    /// Locked; a person who is asked unlocks it.
+    LockedButUnlockable,
+    /// Nobody answers the bus.
+    NoService,
+    /// The service has lost its keyring.
+    NoCollection,
+    /// Calls block until the state changes.
+    Hanging,
+}
+
+/// Keys in memory.
+#[derive(Debug)]
+pub struct MemoryKeyStore {
+    rng: SystemRandom,
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+struct Inner {
+    state: MemoryState,
+    keys: HashMap<KeyRef, Zeroizing<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("state", &self.state).field("keys", &self.keys.len()).finish()
+    }
+}
+
+impl MemoryKeyStore {
+    /// Ready and empty.
+    pub fn new() -> Self {
+        let inner = Inner { state: MemoryState::Ready, keys: HashMap::new() };
+        Self { rng: crate::edge::random(), inner: Mutex::new(inner), changed: Condvar::new() }
+    }
+
+    /// Puts it into another state.
+    pub fn set_state(&self, state: MemoryState) {
+        self.lock().state = state;
+        self.changed.notify_all();
+    }
+
+    /// Loses all keys.
+    pub fn clear(&self) {
+        self.lock().keys.clear();
+    }
+
+    /// Number of keys kept.
+    pub fn len(&self) -> usize {
+        self.lock().keys.len()
+    }
+
+    /// Puts something else in a key's place.
+    pub fn replace(&self, reference: &KeyRef, bytes: &[u8]) {
+        self.lock().keys.insert(reference.clone(), Zeroizing::new(bytes.to_vec()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self, interaction: Interaction) -> Result<MutexGuard<'_, Inner>, KeyStoreError> {
+        let mut inner = self
+            .changed
+            .wait_while(self.lock(), |inner| inner.state == MemoryState::Hanging)
+            .unwrap_or_else(PoisonError::into_inner);
+        match (inner.state, interaction) {
+            (MemoryState::Ready, _) => Ok(inner),
+            (MemoryState::LockedButUnlockable, Interaction::Allowed) => {
+                inner.state = MemoryState::Ready;
+                Ok(inner)
+            }
+            (MemoryState::Locked | MemoryState::LockedButUnlockable, _) => Err(KeyStoreError::Locked),
+            (MemoryState::NoService, _) => Err(KeyStoreError::NoService(None)),
+            (MemoryState::NoCollection, _) => Err(KeyStoreError::NoCollection),
+            (MemoryState::Hanging, _) => unreachable!("waited for above"),
+        }
+    }
+
+    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<Es256Key, KeyStoreError> {
+        let inner = match self.ready(interaction) {
+            Err(KeyStoreError::NoCollection) => return Err(KeyStoreError::NoEntry),
+            other => other?,
+        };
+        let bytes = inner.keys.get(reference).ok_or(KeyStoreError::NoEntry)?;
+        Es256Key::from_pkcs8(bytes, &self.rng).map_err(|_| KeyStoreError::Damaged)
+    }
+}
+
+impl KeyStore for MemoryKeyStore {
+    fn create(&self, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
+        let mut inner = self.ready(interaction)?;
+        let mut bits = [0; 16];
+        self.rng.fill(&mut bits).unwrap();
+        let reference = KeyRef::from_random(bits);
+        let bytes = Es256Key::generate_pkcs8(&self.rng).unwrap();
+        let public = Es256Key::from_pkcs8(&bytes, &self.rng).unwrap().public_key().clone();
+        inner.keys.insert(reference.clone(), bytes);
+        Ok(DeviceKey { reference, public })
+    }
+
+    fn sign(&self, key: &DeviceKey, message: &[u8], interaction: Interaction) -> Result<Vec<u8>, KeyStoreError> {
+        let loaded = self.load(&key.reference, interaction)?;
+        if *loaded.public_key() != key.public {
+            return Err(KeyStoreError::Damaged);
+        }
+        Ok(loaded.sign(message).unwrap())
+    }
+
+    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<Jwk, KeyStoreError> {
+        Ok(self.load(reference, interaction)?.public_key().clone())
+    }
+
+    fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {
+        self.ready(interaction)?.keys.remove(reference);
+        Ok(())
+    }
+
+    fn protection(&self) -> KeyProtection {
+        KeyProtection { level: ProtectionLevel::Sw, evidence: Evidenced::Claimed }
+    }
+
+    fn probe(&self, interaction: Interaction) -> Result<(), KeyStoreError> {
+        self.ready(interaction).map(|_| ())
+    }
+}

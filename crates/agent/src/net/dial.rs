@@ -1,0 +1,134 @@
+//! Reaching a host: TCP, the proxy's tunnel, TLS.
+
+use std::{io, sync::Arc, time::Duration};
+
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use url::Url;
+
+use super::{NetError, Proxy, Routes, proxy::dialable};
+
+/// One address of a host, in time.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(4);
+/// Name, TCP, proxy and TLS together. With the back-off's cap this keeps a reconnect within 30 s of the network's return.
+const DIAL_LIMIT: Duration = Duration::from_secs(8);
+/// The largest head of a proxy's answer, in bytes.
+const MAX_PROXY_HEAD: usize = 8 * 1024;
+
+/// The agent's way to hosts. Cheap to clone; all clones share one TLS configuration and its session cache.
+#[derive(Debug, Clone)]
+pub struct Net {
+    tls: Arc<ClientConfig>,
+    routes: Arc<Routes>,
+}
+
+/// Where a URL leads.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// As in a `Host` header.
+    pub(super) authority: String,
+    name: ServerName<'static>,
+}
+
+impl Origin {
+    /// Of an `https` or `wss` URL.
+    pub(super) fn of(url: &Url) -> Result<Self, NetError> {
+        let invalid = || NetError::InvalidUrl(url.origin().ascii_serialization());
+        if !matches!(url.scheme(), "https" | "wss") {
+            return Err(invalid());
+        }
+        let host = url.host().ok_or_else(invalid)?;
+        let dialled = dialable(&host);
+        let port = url.port_or_known_default().ok_or_else(invalid)?;
+        let authority = url.port().map_or_else(|| host.to_string(), |p| format!("{host}:{p}"));
+        let name = ServerName::try_from(dialled.clone()).map_err(|_| invalid())?;
+        Ok(Self { host: dialled, port, authority, name })
+    }
+}
+
+impl Net {
+    /// With this configuration (see [`super::client_config`]) and these routes.
+    pub fn new(tls: Arc<ClientConfig>, routes: Routes) -> Self {
+        Self { tls, routes: Arc::new(routes) }
+    }
+
+    /// A TLS connection to the URL's host, within 8 s.
+    pub(super) async fn dial(&self, origin: &Origin) -> Result<TlsStream<TcpStream>, NetError> {
+        match timeout(DIAL_LIMIT, self.dial_without_limit(origin)).await {
+            Ok(result) => result,
+            Err(_) => Err(NetError::TimedOut { host: origin.host.clone(), sent: false }),
+        }
+    }
+
+    async fn dial_without_limit(&self, origin: &Origin) -> Result<TlsStream<TcpStream>, NetError> {
+        let tcp = match self.routes.to(&origin.host) {
+            None => tcp(&origin.host, origin.port).await?,
+            Some(proxy) => tunnel(proxy, origin).await?,
+        };
+        // Frames are small and each is waited for.
+        let _ = tcp.set_nodelay(true);
+        TlsConnector::from(Arc::clone(&self.tls))
+            .connect(origin.name.clone(), tcp)
+            .await
+            .map_err(|e| NetError::from_handshake(&origin.host, e))
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {
+    let resolve = |source| NetError::Resolve { host: host.to_owned(), source };
+    let mut problem = io::Error::from(io::ErrorKind::NotFound);
+    for address in tokio::net::lookup_host((host, port)).await.map_err(resolve)? {
+        match timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(e)) => problem = e,
+            Err(_) => problem = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(NetError::Connect { host: host.to_owned(), source: problem })
+}
+
+async fn tunnel(proxy: &Proxy, origin: &Origin) -> Result<TcpStream, NetError> {
+    let mut stream = tcp(&proxy.host, proxy.port).await?;
+    let target = if origin.host.contains(':') {
+        format!("[{}]:{}", origin.host, origin.port)
+    } else {
+        format!("{}:{}", origin.host, origin.port)
+    };
+    let mut head = zeroize::Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
+    if let Some(authorization) = &proxy.authorization {
+        head.push_str("Proxy-Authorization: ");
+        head.push_str(authorization);
+        head.push_str("\r\n");
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await.map_err(|e| NetError::ProxyBroken(Some(e)))?;
+    match connect_status(&mut stream).await? {
+        200..=299 => Ok(stream),
+        status => Err(NetError::ProxyRefused { host: origin.host.clone(), status }),
+    }
+}
+
+/// Reads the head of the answer to `CONNECT`, byte for byte: what follows already belongs to the tunnel.
+async fn connect_status(stream: &mut TcpStream) -> Result<u16, NetError> {
+    let mut head = Vec::with_capacity(256);
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() >= MAX_PROXY_HEAD {
+            return Err(NetError::ProxyBroken(None));
+        }
+        head.push(stream.read_u8().await.map_err(|e| NetError::ProxyBroken(Some(e)))?);
+    }
+    let line = head.split(|b| *b == b'\r').next().and_then(|l| std::str::from_utf8(l).ok());
+    let mut words = line.unwrap_or_default().split(' ');
+    let version = words.next().unwrap_or_default();
+    match words.next().and_then(|status| status.parse().ok()) {
+        Some(status) if version.starts_with("HTTP/1.") => Ok(status),
+        Some(_) | None => Err(NetError::ProxyBroken(None)),
+    }
+}
