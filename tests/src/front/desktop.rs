@@ -1,0 +1,134 @@
+//! The X display without WebDriver: windows by their title, keys and screenshots, by `xdotool` and `import`.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::process::Command;
+
+use super::poll;
+
+/// How long a window may take to come or go.
+const SOON: Duration = Duration::from_secs(15);
+
+/// One X display.
+#[derive(Debug, Clone)]
+pub struct Desktop {
+    display: String,
+}
+
+/// A window on it, by its X id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowId(String);
+
+impl Desktop {
+    /// The display with this name, such as `:7`.
+    pub fn new(display: impl Into<String>) -> Self {
+        Self { display: display.into() }
+    }
+
+    /// Waits for a visible window with this title.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn window(&self, title: &str) -> Result<WindowId> {
+        poll::until(&format!("a window titled “{title}”"), SOON, async || {
+            Ok(self.windows(title).await?.into_iter().next())
+        })
+        .await
+    }
+
+    /// Waits until no visible window has this title.
+    ///
+    /// # Errors
+    /// When one stays.
+    pub async fn gone(&self, title: &str) -> Result<()> {
+        poll::until(&format!("the window titled “{title}” to go"), SOON, async || {
+            Ok(self.windows(title).await?.is_empty().then_some(()))
+        })
+        .await
+    }
+
+    /// The visible windows whose title contains this, now.
+    ///
+    /// # Errors
+    /// When `xdotool` cannot be run.
+    pub async fn windows(&self, title: &str) -> Result<Vec<WindowId>> {
+        // It ends with 1 when nothing is found.
+        let output = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output().await?;
+        ensure!(output.status.code().is_some_and(|c| c <= 1), "xdotool: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|id| WindowId(id.to_owned())).collect())
+    }
+
+    /// Gives a window the keyboard, as a click on its title bar does.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn focus(&self, window: &WindowId) -> Result<()> {
+        self.xdotool(&["windowfocus", "--sync", &window.0]).await
+    }
+
+    /// The window that has the keyboard, if one has.
+    ///
+    /// # Errors
+    /// When `xdotool` cannot be run.
+    pub async fn focused(&self) -> Result<Option<WindowId>> {
+        let output = self.command("xdotool").arg("getwindowfocus").output().await?;
+        let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok((output.status.success() && !id.is_empty()).then_some(WindowId(id)))
+    }
+
+    /// Presses keys, by their X names, one after another, at whatever has the keyboard.
+    ///
+    /// # Errors
+    /// When `xdotool` fails.
+    pub async fn keys(&self, names: &[&str]) -> Result<()> {
+        self.xdotool(&[&["key", "--delay", "20"], names].concat()).await
+    }
+
+    /// Types text at whatever has the keyboard.
+    ///
+    /// # Errors
+    /// When `xdotool` fails.
+    pub async fn type_text(&self, text: &str) -> Result<()> {
+        self.xdotool(&["type", "--delay", "20", text]).await
+    }
+
+    /// Saves the whole screen as PNG.
+    ///
+    /// # Errors
+    /// When `import` fails.
+    pub async fn screenshot(&self, to: &Path) -> Result<()> {
+        let output = self.command("import").args(["-window", "root"]).arg(to).output().await?;
+        ensure!(output.status.success(), "import: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    async fn xdotool(&self, arguments: &[&str]) -> Result<()> {
+        let output = self.command("xdotool").args(arguments).output().await?;
+        if !output.status.success() {
+            bail!("xdotool {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &self.display).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+}
+
+/// Whether a process with this id is still there.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn runs(pid: u32) -> Result<bool> {
+    let stat = match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e.into()),
+    };
+    // A zombie has ended; only its parent has not looked yet.
+    let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next()).context("unreadable /proc")?;
+    Ok(state != 'Z')
+}

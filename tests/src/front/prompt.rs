@@ -1,0 +1,242 @@
+//! The prompt window as a person sees it: found by role, label and text, as `ui/` promises them to screen readers.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use fantoccini::{Client, Locator, elements::Element, error::CmdError};
+
+use super::poll;
+
+/// How long the window may take to show what is due at once.
+const SOON: Duration = Duration::from_secs(10);
+
+const CODE: Locator<'_> = Locator::Css("main.prompt input[inputmode=numeric]");
+const TITLE: Locator<'_> = Locator::Css("main.prompt h1");
+const ENDED: Locator<'_> = Locator::Css("main.prompt .outcome__title");
+const CODE_ERROR: Locator<'_> = Locator::Css("main.prompt [role=alert]");
+const SHOW_ALL: Locator<'_> = Locator::Css("main.prompt .readon button");
+
+/// What the prompt says at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its title: `Approved`, `Denied`, `This request expired` …
+    pub title: String,
+    /// Everything else that the window shows.
+    pub text: String,
+}
+
+/// The prompt in the app's real window.
+#[derive(Debug)]
+pub struct Prompt {
+    page: Client,
+}
+
+impl Prompt {
+    /// Waits until the prompt has painted a request: its sentence and its buttons are there.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn painted(page: Client) -> Result<Self> {
+        let prompt = Self { page };
+        prompt.seen("the prompt", TITLE).await?;
+        prompt.seen("the prompt's buttons", Locator::Css("main.prompt .decide button")).await?;
+        Ok(prompt)
+    }
+
+    /// The WebDriver session.
+    pub fn page(&self) -> &Client {
+        &self.page
+    }
+
+    /// The sentence that says what is asked.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn sentence(&self) -> Result<String> {
+        Ok(self.page.find(TITLE).await?.text().await?)
+    }
+
+    /// Everything that is shown, with *Details* opened: what a person could read.
+    ///
+    /// # Errors
+    /// When the page cannot be read.
+    pub async fn text(&self) -> Result<String> {
+        let text = self.page.execute("return document.querySelector('main.prompt').innerText", vec![]).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The statement's lines as label and value, in the order shown.
+    ///
+    /// # Errors
+    /// When the page cannot be read.
+    pub async fn lines(&self) -> Result<Vec<(String, String)>> {
+        let script = "return [...document.querySelectorAll('main.prompt dl > div')]\
+                      .map(d => [d.querySelector('dt').innerText, d.querySelector('dd').innerText])";
+        Ok(serde_json::from_value(self.page.execute(script, vec![]).await?)?)
+    }
+
+    /// Waits until a word appears anywhere in the prompt.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn says(&self, word: &str) -> Result<()> {
+        poll::until(&format!("“{word}” in the prompt"), SOON, async || {
+            Ok(self.text().await?.contains(word).then_some(()))
+        })
+        .await
+    }
+
+    /// Types the match code, as a person does: into the field, digit by digit.
+    ///
+    /// # Errors
+    /// When there is no field for it.
+    pub async fn type_code(&self, code: &str) -> Result<()> {
+        let field = self.seen("the field for the code", CODE).await?;
+        field.send_keys(code).await?;
+        let typed = field.prop("value").await?.unwrap_or_default();
+        ensure!(typed.ends_with(code), "the field took {typed:?} instead of the code");
+        Ok(())
+    }
+
+    /// Approves: waits until the button may be used, then presses it.
+    ///
+    /// # Errors
+    /// When it may not be used in time.
+    pub async fn approve(&self) -> Result<()> {
+        self.read_to_the_end().await?;
+        self.press("Approve").await
+    }
+
+    /// Denies.
+    ///
+    /// # Errors
+    /// When the button may not be used in time.
+    pub async fn deny(&self) -> Result<()> {
+        self.press("Deny").await
+    }
+
+    /// Says that it was not me, and confirms it.
+    ///
+    /// # Errors
+    /// When a button may not be used in time.
+    pub async fn report(&self) -> Result<()> {
+        self.press("This wasn’t me").await?;
+        self.press("Deny and report").await
+    }
+
+    /// Whether *Approve* may be used now.
+    ///
+    /// # Errors
+    /// When there is no such button.
+    pub async fn approve_is_on(&self) -> Result<bool> {
+        let button = self.page.find(named("Approve").as_locator()).await?;
+        is_on(&button).await
+    }
+
+    /// Waits for the line that says that the code was wrong.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn code_error(&self) -> Result<String> {
+        let line = self.seen("the line about a wrong code", CODE_ERROR).await?;
+        Ok(line.text().await?)
+    }
+
+    /// Waits until the request is shown as ended in this way.
+    ///
+    /// # Errors
+    /// When it is not in time.
+    pub async fn ended(&self, title: &str) -> Result<Outcome> {
+        poll::until(&format!("the outcome “{title}”"), SOON, async || {
+            let Some(heading) = found(self.page.find(ENDED).await)? else { return Ok(None) };
+            if found(heading.text().await)?.as_deref() != Some(title) {
+                return Ok(None);
+            }
+            Ok(Some(Outcome { title: title.to_owned(), text: self.text().await? }))
+        })
+        .await
+    }
+
+    /// Presses a key without any element in mind: whatever has the keyboard gets it.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn key(&self, key: char) -> Result<()> {
+        use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+        let keys = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key });
+        Ok(self.page.perform_actions(keys).await?)
+    }
+
+    /// Presses the button with this text once it may be used.
+    ///
+    /// # Errors
+    /// When it may not be used in time.
+    pub async fn press(&self, label: &str) -> Result<()> {
+        let locator = named(label);
+        let button = poll::until(&format!("the button “{label}” to be on"), SOON, async || {
+            let Some(button) = found(self.page.find(locator.as_locator()).await)? else { return Ok(None) };
+            let on = found_ok(is_on(&button).await)?.unwrap_or(false);
+            Ok(on.then_some(button))
+        })
+        .await?;
+        button.click().await.with_context(|| format!("“{label}” could not be pressed"))
+    }
+
+    /// The window as PNG.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn screenshot(&self) -> Result<Vec<u8>> {
+        Ok(self.page.screenshot().await?)
+    }
+
+    async fn read_to_the_end(&self) -> Result<()> {
+        match found(self.page.find(SHOW_ALL).await)? {
+            Some(button) => Ok(button.click().await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn seen(&self, what: &str, locator: Locator<'_>) -> Result<Element> {
+        poll::until(what, SOON, async || found(self.page.find(locator).await)).await
+    }
+}
+
+/// A button by its text.
+struct Named(String);
+
+fn named(label: &str) -> Named {
+    Named(format!("//main//button[normalize-space()='{label}']"))
+}
+
+impl Named {
+    fn as_locator(&self) -> Locator<'_> {
+        Locator::XPath(&self.0)
+    }
+}
+
+async fn is_on(button: &Element) -> Result<bool> {
+    let off = button.attr("aria-disabled").await?.as_deref() == Some("true");
+    Ok(!off && button.is_enabled().await?)
+}
+
+/// What is not there yet, or was just replaced, is not an error.
+fn found<T>(result: Result<T, CmdError>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if e.is_no_such_element() || e.is_stale_element_reference() => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn found_ok<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) => match e.downcast::<CmdError>() {
+            Ok(e) => found(Err(e)),
+            Err(e) => Err(e),
+        },
+    }
+}

@@ -1,0 +1,33 @@
+//! What goes over the network, on the tests' own terms: a relying side ([`RelyingSide`]), a second implementation of a
+//! device that can also misbehave ([`Device`]), and what may be between device and gateway ([`Relay`], [`NoWebSockets`]).
+//!
+//! Invariant: these speak to the gateway's real sockets, by the text of `docs/protocol.md`; nothing of gateway or agent is
+//! linked here.
+
+mod device;
+mod no_websockets;
+mod relay;
+mod relying;
+
+pub use device::{Device, Frames, Refused, decision_for};
+pub use no_websockets::NoWebSockets;
+pub use relay::{Fault, Relay};
+pub use relying::{Asked, RelyingSide};
+
+use anyhow::{Context, Result};
+
+/// An HTTP client that trusts this certification authority (PEM) and nothing else.
+///
+/// # Errors
+/// When the PEM text holds no certificate.
+pub fn http_client(ca: &str) -> Result<reqwest::Client> {
+    install_ring();
+    let ca = reqwest::Certificate::from_pem(ca.as_bytes()).context("the CA is not PEM")?;
+    Ok(reqwest::Client::builder().tls_certs_only([ca]).build()?)
+}
+
+/// Makes `ring` the provider of every TLS configuration of this process.
+pub fn install_ring() {
+    // Installed before: nothing to do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
