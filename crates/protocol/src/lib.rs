@@ -49,7 +49,7 @@ pub use decision::{
 };
 pub use enrol::{ApprovalEnrol, DeviceDescription};
 pub use error::{ErrorBody, ErrorCode};
-pub use evidence::{Evidence, EvidenceError, EvidenceReport};
+pub use evidence::{Evidence, EvidenceError, EvidenceReport, MAX_EVIDENCE};
 pub use id::{DeviceId, EnrolmentCode, IdError, Jti, KeyId, MatchCode, Nonce, Txn};
 pub use issuer::{Issuer, IssuerError};
 pub use jwk::{Algorithm, Jwk, JwkError, KeySet, PublishedJwk, fingerprint};

@@ -37,52 +37,62 @@ const fn of(member: &'static str, key: &'static str, form: Form) -> Registered {
     Registered { member, key, form }
 }
 
+const PAYMENT: &[Registered] = &[
+    of("instructedAmount", "payment.amount", Form::Amount),
+    of("creditorName", "payment.payee", Form::Text),
+    of("creditorAccount", "payment.iban", Form::Account),
+    of(
+        "remittanceInformationUnstructured",
+        "payment.reference",
+        Form::Text,
+    ),
+    of("debtorAccount", "payment.from", Form::Account),
+    of("requestedExecutionDate", "payment.date", Form::Date),
+];
+
+const ACCESS: &[Registered] = &[
+    of("resource", "access.resource", Form::Text),
+    of("actions", "access.actions", Form::List),
+    of("locations", "access.locations", Form::List),
+    of("datatypes", "access.datatypes", Form::List),
+    of("privileges", "access.privileges", Form::List),
+    of("identifier", "access.identifier", Form::Text),
+    of("reason", "access.reason", Form::Text),
+    of("valid_for", "access.valid_for", Form::Duration),
+];
+
+const DATA_EXPORT: &[Registered] = &[
+    of("dataset", "export.dataset", Form::Text),
+    of("records", "export.records", Form::Count),
+    of("destination", "export.destination", Form::Text),
+    of("format", "export.format", Form::Text),
+    of("contains", "export.contains", Form::List),
+    of("reason", "export.reason", Form::Text),
+];
+
+const DEPLOYMENT: &[Registered] = &[
+    of("service", "deployment.service", Form::Text),
+    of("version", "deployment.version", Form::Text),
+    of("environment", "deployment.environment", Form::Text),
+    of("commit", "deployment.commit", Form::Text),
+    of("changes", "deployment.changes", Form::Count),
+    of("approver", "deployment.approver", Form::Text),
+];
+
+const SIGN_IN: &[Registered] = &[
+    of("application", "signin.application", Form::Text),
+    of("access", "signin.access", Form::Text),
+    of("valid_for", "signin.valid_for", Form::Duration),
+];
+
 /// The registered members of a `type`, in the order of the table.
 fn registered(detail_type: &str) -> &'static [Registered] {
     match detail_type {
-        "payment_initiation" => &[
-            of("instructedAmount", "payment.amount", Form::Amount),
-            of("creditorName", "payment.payee", Form::Text),
-            of("creditorAccount", "payment.iban", Form::Account),
-            of(
-                "remittanceInformationUnstructured",
-                "payment.reference",
-                Form::Text,
-            ),
-            of("debtorAccount", "payment.from", Form::Account),
-            of("requestedExecutionDate", "payment.date", Form::Date),
-        ],
-        "access" => &[
-            of("resource", "access.resource", Form::Text),
-            of("actions", "access.actions", Form::List),
-            of("locations", "access.locations", Form::List),
-            of("datatypes", "access.datatypes", Form::List),
-            of("privileges", "access.privileges", Form::List),
-            of("identifier", "access.identifier", Form::Text),
-            of("reason", "access.reason", Form::Text),
-            of("valid_for", "access.valid_for", Form::Duration),
-        ],
-        "data_export" => &[
-            of("dataset", "export.dataset", Form::Text),
-            of("records", "export.records", Form::Count),
-            of("destination", "export.destination", Form::Text),
-            of("format", "export.format", Form::Text),
-            of("contains", "export.contains", Form::List),
-            of("reason", "export.reason", Form::Text),
-        ],
-        "deployment" => &[
-            of("service", "deployment.service", Form::Text),
-            of("version", "deployment.version", Form::Text),
-            of("environment", "deployment.environment", Form::Text),
-            of("commit", "deployment.commit", Form::Text),
-            of("changes", "deployment.changes", Form::Count),
-            of("approver", "deployment.approver", Form::Text),
-        ],
-        "sign_in" => &[
-            of("application", "signin.application", Form::Text),
-            of("access", "signin.access", Form::Text),
-            of("valid_for", "signin.valid_for", Form::Duration),
-        ],
+        "payment_initiation" => PAYMENT,
+        "access" => ACCESS,
+        "data_export" => DATA_EXPORT,
+        "deployment" => DEPLOYMENT,
+        "sign_in" => SIGN_IN,
         _ => &[],
     }
 }
