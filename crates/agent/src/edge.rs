@@ -1,10 +1,10 @@
 //! The only place where the agent meets the real clock and the real random numbers.
 //!
-//! Everything else takes a [`Clock`] or a [`SecureRandom`] as an argument, so tests decide both.
+//! Everything else takes a [`Clock`] or a `ring` `SecureRandom` as an argument, so tests decide both.
 
 use std::fmt::Debug;
 
-use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
 
 /// This computer's clock.
 pub trait Clock: Debug + Send + Sync {
@@ -28,6 +28,6 @@ impl Clock for SystemClock {
 
 /// The operating system's random numbers.
 #[allow(clippy::disallowed_methods, reason = "this is the edge that provides real randomness")]
-pub fn random() -> impl SecureRandom {
-    ring::rand::SystemRandom::new()
+pub fn random() -> SystemRandom {
+    SystemRandom::new()
 }

@@ -16,7 +16,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, SignError, Signer};
-use keyring_core::{CredentialStore as _, Entry, Error};
+use keyring_core::{Entry, Error, api::CredentialStoreApi as _};
 use ring::rand::{SecureRandom, SystemRandom};
 use zbus::{
     blocking::{Connection, fdo::DBusProxy},

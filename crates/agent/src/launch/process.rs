@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use countersign_agent_api::Window;
+use countersign_agent_api::{Activation, Window};
 use tokio::process::Command;
 
 use super::{AppLauncher, LaunchError, Launched};
@@ -47,10 +47,16 @@ impl ProcessLauncher {
         command.args(&self.command.args);
         match window {
             Window::Main => {}
-            Window::Prompt { request } => {
+            Window::Prompt { request, activation } => {
                 command.arg("--prompt");
                 if let Some(id) = request {
                     command.arg(&id.0);
+                }
+                match activation {
+                    Activation::Asked => {
+                        command.arg("--focus");
+                    }
+                    Activation::Unasked => {}
                 }
             }
         }

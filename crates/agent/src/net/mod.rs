@@ -15,6 +15,3 @@ pub use dial::Net;
 pub use error::{NetError, Untrusted};
 pub use proxy::{InvalidProxy, Proxy, ProxyChoice, Routes};
 pub use tls::{RootsError, client_config};
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -236,8 +236,7 @@ impl Device {
 
     async fn reject(&mut self, frame: FrameKind, reason: RejectReason) -> Result<(), Unwanted> {
         self.rejected += 1;
-        let error = &reason as &dyn std::error::Error;
-        tracing::warn!(issuer = %self.binding.issuer, ?frame, error, "a message of the issuer was dropped");
+        tracing::warn!(issuer = %self.binding.issuer, ?frame, ?reason, "a message of the issuer was dropped");
         self.emit(ChannelEvent::Rejected(Rejection { frame, reason, total: self.rejected })).await
     }
 }
