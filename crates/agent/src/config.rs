@@ -46,8 +46,6 @@ pub enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// BCP 47 tag of the language for notifications and decisions; by default from `LC_ALL`, `LC_MESSAGES`, `LANG`.
-    pub locale: Option<String>,
     /// The way to the issuers.
     pub network: Network,
     /// The desktop app.
@@ -191,22 +189,7 @@ impl Config {
         if !(1..=1200).contains(&self.history.keep_months) {
             return refuse("history.keep_months", "give 1 to 1200 months");
         }
-        if self.locale.as_deref().is_some_and(|l| !is_language_tag(l)) {
-            return refuse("locale", "give a language tag like `en-GB`, at most 35 characters");
-        }
         Ok(())
-    }
-
-    /// The language tag that applies: configured, or from the environment, or `en`.
-    pub fn locale(&self) -> String {
-        let from = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
-        self.locale
-            .clone()
-            .or_else(|| {
-                let posix = from("LC_ALL").or_else(|| from("LC_MESSAGES")).or_else(|| from("LANG"))?;
-                language_tag(&posix)
-            })
-            .unwrap_or_else(|| "en".to_owned())
     }
 }
 
@@ -217,21 +200,6 @@ pub fn default_path() -> Option<PathBuf> {
         .filter(|p| p.is_absolute())
         .or_else(|| set("HOME").map(|home| home.join(".config")))?;
     Some(config.join("countersign/agent.toml"))
-}
-
-/// The language tag of a POSIX locale: `de_CH.UTF-8` is `de-CH`; `C` and `POSIX` have none.
-fn language_tag(posix: &str) -> Option<String> {
-    let tag = posix.split(['.', '@']).next().unwrap_or_default().replace('_', "-");
-    (tag != "C" && tag != "POSIX" && is_language_tag(&tag)).then_some(tag)
-}
-
-/// Whether it has the shape that a decision accepts (docs/protocol.md, section 2.2).
-pub fn is_language_tag(tag: &str) -> bool {
-    tag.len() <= 35
-        && tag.split('-').all(|part| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
-        && tag.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -262,12 +230,11 @@ mod tests {
         assert_eq!(config.notifications.privacy, Privacy::Detailed);
         assert_eq!(config.keyring.timeout_seconds, 30);
         assert_eq!(config.history.keep_months, 24);
-        assert_eq!(config.locale.as_deref(), Some("en-GB"));
     }
 
     #[test]
     fn unknown_keys_are_refused() {
-        for text in ["proxi = 1", "[network]\nca_file = []", "[notification]\nprivacy = \"private\"", "[app]\nx=1"] {
+        for text in ["locale = \"en\"", "[network]\nca_file = []", "[notification]\nprivacy = \"private\"", "[app]\nx=1"] {
             assert!(matches!(parse(text), Err(ConfigError::Parse { .. })), "{text}");
         }
     }
@@ -280,18 +247,8 @@ mod tests {
             "[app]\ncommand = [\"\"]",
             "[keyring]\ntimeout_seconds = 0",
             "[history]\nkeep_months = 0",
-            "locale = \"de_CH.UTF-8\"",
         ] {
             assert!(matches!(parse(text), Err(ConfigError::Value { .. })), "{text}");
         }
-    }
-
-    #[test]
-    fn posix_locales_become_language_tags() {
-        assert_eq!(language_tag("de_CH.UTF-8").as_deref(), Some("de-CH"));
-        assert_eq!(language_tag("sr_RS@latin").as_deref(), Some("sr-RS"));
-        assert_eq!(language_tag("C.UTF-8"), None);
-        assert_eq!(language_tag("POSIX"), None);
-        assert_eq!(language_tag(""), None);
     }
 }

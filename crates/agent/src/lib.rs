@@ -23,3 +23,4 @@ pub mod notify;
 pub mod run;
 pub mod state_dir;
 pub mod verify;
+pub mod wording;

@@ -1,1 +1,2 @@
 //! Under construction.
+pub fn main() -> std::process::ExitCode { std::process::ExitCode::FAILURE }

@@ -1,1 +1,248 @@
-//! Under construction.
+//! The agent's state and its rules, without I/O: every change is a pure function `(state, event, now) → (state, effects)`.
+//!
+//! [`Engine::handle`] takes one [`Event`] and returns the [`Effect`]s that the driver ([`crate::run`]) carries out in order. What
+//! takes time comes back as another event. The driver owns the one task that calls it.
+//!
+//! Invariants:
+//! - Only a person's explicit answer to the statement that was shown leads to a signature; doubt, time and failures
+//!   lead back to *pending* or to an end that is not an approval.
+//! - The counter is on disk before the decision that carries it is signed ([`Effect::Save`], then [`Effect::Sign`]).
+//! - A signed decision is kept, and sent again unchanged, until the issuer's answer to it is known.
+//! - How a request ends is the issuer's word: outcomes come from receipts. Without one, a request only stops being shown.
+//! - What is on screen follows from the state: notifications and snapshots are computed from it after every event and only
+//!   differences become effects.
+
+mod answers;
+mod attention;
+mod calls;
+mod decide;
+mod event;
+mod inbox;
+mod issuers;
+mod keys;
+mod receipts;
+mod request;
+mod text;
+mod views;
+
+pub use event::{
+    AccountFacts, Call, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder, Signed, Snapshot, Then,
+};
+
+use std::collections::BTreeMap;
+
+use countersign_agent_api::{AccountId, Event as FrontEndEvent, RequestId, Role};
+use countersign_protocol::{ApprovalRequest, Outcome, Statement, jws::Unverified};
+
+use self::{
+    attention::Attention,
+    calls::FrontEnd,
+    inbox::{GRACE, Inbox},
+    issuers::Line,
+    keys::Offers,
+    request::{Retry, Stage, Underway},
+    views::Views,
+};
+use crate::{
+    accounts::{Account, Accounts, Outbox, Standing, Unacknowledged},
+    channel::VerifiedRequest,
+    ipc::ConnectionId,
+};
+
+/// The whole state. Changed only by [`Engine::handle`].
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    accounts: Accounts,
+    lines: BTreeMap<AccountId, Line>,
+    inbox: Inbox,
+    offers: Offers,
+    front_ends: BTreeMap<ConnectionId, FrontEnd>,
+    attention: Attention,
+    /// What subscribed front ends were last told.
+    published: Option<Views>,
+}
+
+impl Engine {
+    /// The state after a start, from what was kept.
+    pub fn new(settings: Settings, accounts: Accounts, outbox: Outbox) -> Self {
+        let lines = accounts.accounts.iter().map(|account| (account.id.clone(), Line::new(account))).collect();
+        let mut engine = Self {
+            settings,
+            accounts,
+            lines,
+            inbox: Inbox::default(),
+            offers: Offers::default(),
+            front_ends: BTreeMap::new(),
+            attention: Attention::default(),
+            published: None,
+        };
+        for answer in outbox.answers {
+            engine.restore(answer);
+        }
+        engine
+    }
+
+    /// Takes one event at `now` (own clock, seconds) and says what is to be done.
+    pub fn handle(&mut self, event: Event, now: i64) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let fx = &mut effects;
+        match event {
+            Event::Started => self.start(fx),
+            Event::Tick => {}
+            Event::Connected(connection, role) => {
+                self.front_ends.insert(connection, FrontEnd::new(role));
+            }
+            Event::Disconnected(connection) => {
+                self.front_ends.remove(&connection);
+            }
+            Event::Called(call, request) => self.called(call, request, now, fx),
+            Event::Channel(account, event) => self.from_issuer(&account, event, now, fx),
+            Event::Saved(then, result) => self.saved(then, result, now, fx),
+            Event::Signed(request, result) => self.signed(&request, result, fx),
+            Event::Delivered(request, outcome) => self.delivered(&request, outcome, now, fx),
+            Event::Notification(event) => self.acted(event, now, fx),
+            Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
+            Event::Launched(window, call, result) => self.launched(window, call, result, fx),
+            Event::Previewed(call, result) => self.previewed(call, result, fx),
+            Event::KeyCreated(purpose, result) => self.key_created(purpose, result, now, fx),
+            Event::Enrolled(enrolment, key, result) => self.enrolled(enrolment, &key, result, now, fx),
+            Event::Rotated(rotation, key, result) => self.rotated(rotation, key, result, fx),
+            Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
+            Event::KeyringProbed(result) => self.keyring_probed(result, fx),
+        }
+        self.pass_time(now, fx);
+        self.settle_notifications(now, fx);
+        self.publish(now, fx);
+        effects
+    }
+
+    /// When [`Event::Tick`] is due (own clock, seconds, after `now`), if nothing happens before.
+    pub fn next_wake(&self, now: i64) -> Option<i64> {
+        let offset = |id: &AccountId| self.account(id).map_or(0, |account| account.binding.offset);
+        self.inbox.next_wake(offset, now).into_iter().chain(self.offers.next_wake(now)).min()
+    }
+
+    /// Whether something is waiting whose end the clock decides: then a suspended computer must not oversleep.
+    pub fn watches_the_clock(&self) -> bool {
+        self.inbox.iter().any(|request| !request.is_ended())
+    }
+
+    fn start(&mut self, fx: &mut Vec<Effect>) {
+        for key in &self.accounts.spare_keys {
+            fx.push(Effect::DeleteKey(key.clone(), crate::keystore::Interaction::Forbidden));
+        }
+        for account in self.accounts.accounts.iter().filter(|a| a.standing == Standing::Enrolled) {
+            fx.push(Effect::Subscribe(account.id.clone(), Box::new(account.binding.clone())));
+        }
+    }
+
+    /// What time alone brings about.
+    fn pass_time(&mut self, now: i64, fx: &mut Vec<Effect>) {
+        let over: Vec<RequestId> = self
+            .inbox
+            .iter()
+            .filter(|r| matches!(r.stage, Stage::Pending | Stage::Queued(..)))
+            .filter(|r| now + self.offset(&r.account) >= r.claims().exp + GRACE)
+            .map(|r| r.id.clone())
+            .collect();
+        for id in over {
+            self.end_without_receipt(&id, Outcome::Expired, now, fx);
+        }
+        let due: Vec<RequestId> = self
+            .inbox
+            .iter()
+            .filter(|r| matches!(&r.stage, Stage::Queued(_, Retry { at }) if *at <= now))
+            .map(|r| r.id.clone())
+            .collect();
+        for id in due {
+            self.resend(&id, now, fx);
+        }
+        self.inbox.tidy(now);
+        self.offers.tidy(now);
+    }
+
+    /// An answer that was under way when the agent ended is under way again.
+    fn restore(&mut self, answer: Unacknowledged) {
+        // The file is this agent's own and the request in it was verified before it got there; a later release may read it differently,
+        // then the issuer delivers the request again and the person is asked again.
+        let Ok(parsed) = Unverified::<ApprovalRequest>::parse(&answer.request) else { return };
+        let claims = parsed.untrusted_claims().clone();
+        let Ok(statement) = Statement::from_request(&claims) else { return };
+        if self.account(&answer.account).is_none_or(|account| account.standing == Standing::Revoked) {
+            return;
+        }
+        let source = VerifiedRequest { jws: answer.request, claims, statement };
+        let Some(request) = self.inbox.restore(&answer.account, source) else { return };
+        request.shown_at = Some(answer.shown_at);
+        request.decisions = answer.decisions;
+        let exp = answer.decision_exp;
+        let underway = Underway { verdict: answer.verdict, answer: None, exp, failures: 1 };
+        request.stage = Stage::Queued(underway, Retry { at: i64::MAX });
+    }
+
+    /// Tells subscribed front ends what changed.
+    fn publish(&mut self, now: i64, fx: &mut Vec<Effect>) {
+        if !self.front_ends.values().any(FrontEnd::is_subscribed) {
+            self.published = None;
+            return;
+        }
+        let views = self.views(now);
+        for (connection, front_end) in &mut self.front_ends {
+            let earlier = front_end.told(self.published.as_ref());
+            let Some(earlier) = earlier else { continue };
+            let mut tell = |event| fx.push(Effect::Publish(*connection, event));
+            if earlier.is_none_or(|e| e.requests != views.requests) {
+                tell(FrontEndEvent::Requests(views.requests.clone()));
+            }
+            if earlier.is_none_or(|e| e.accounts != views.accounts) {
+                tell(FrontEndEvent::Accounts(views.accounts.clone()));
+            }
+            if earlier.is_none_or(|e| e.status != views.status) {
+                tell(FrontEndEvent::Status(views.status.clone()));
+            }
+        }
+        self.published = Some(views);
+    }
+
+    fn account(&self, id: &AccountId) -> Option<&Account> {
+        self.accounts.accounts.iter().find(|account| account.id == *id)
+    }
+
+    fn account_mut(&mut self, id: &AccountId) -> Option<&mut Account> {
+        self.accounts.accounts.iter_mut().find(|account| account.id == *id)
+    }
+
+    /// Issuer time − own clock.
+    fn offset(&self, id: &AccountId) -> i64 {
+        self.account(id).map_or(0, |account| account.binding.offset)
+    }
+
+    /// Whether the desktop app has the whole statement on screen.
+    fn on_screen(&self, id: &RequestId) -> bool {
+        self.front_ends.values().any(|front_end| front_end.role() == Role::App && front_end.shows(id))
+    }
+
+    fn save_accounts(&self, then: Then) -> Effect {
+        Effect::Save(Snapshot::Accounts(self.accounts.clone()), then)
+    }
+
+    /// Answers whose outcome is not known, as they are to be kept.
+    fn save_outbox(&self, then: Then) -> Effect {
+        let answers = self.inbox.iter().filter_map(|r| match &r.stage {
+            Stage::Sending(underway) | Stage::Queued(underway, _) => Some(Unacknowledged {
+                account: r.account.clone(),
+                request: r.source.jws.clone(),
+                shown_at: r.shown_at.unwrap_or(r.claims().iat),
+                verdict: underway.verdict,
+                decisions: r.decisions.clone(),
+                decision_exp: underway.exp,
+            }),
+            Stage::Pending | Stage::Signing(_) | Stage::Ended(_) => None,
+        });
+        Effect::Save(Snapshot::Outbox(Outbox { answers: answers.collect() }), then)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,483 @@
+//! From a person's answer to the issuer's word on it: counter, signature, delivery, outcome.
+
+use countersign_agent_api::{AccountId, ApiError, ErrorCode, KeyringState, Problem, Reply, RequestId};
+use countersign_protocol::{self as protocol, DecidedOn, Outcome, Reason, Verdict};
+use zeroize::Zeroizing;
+
+use super::{
+    Call, Effect, Engine, SignOrder, Signed, Then,
+    attention::asked,
+    calls::no_request,
+    decide,
+    receipts,
+    request::{Attempt, DecidedBy, PersonAnswer, Receipt, Stage},
+    text,
+};
+use crate::{
+    accounts::Mute,
+    channel::{DecisionOutcome, VerifiedReceipt},
+    keystore::KeyStoreError,
+    notify::{Action, Urgency},
+    state_dir::StateError,
+    wording::{LANGUAGE, sentence},
+};
+
+/// For how long a reported client is held back, in seconds.
+pub(super) const MUTE: i64 = 15 * 60;
+
+/// The most clients of one account that are muted at a time.
+const MAX_MUTES: usize = 64;
+
+/// The most decisions kept for one request; more are only signed if the connection keeps breaking for minutes.
+const MAX_DECISIONS: usize = 16;
+
+/// An answer as it was given.
+pub(super) struct Given {
+    pub(super) verdict: Verdict,
+    pub(super) match_code: Option<Zeroizing<String>>,
+    pub(super) reason: Option<Reason>,
+    pub(super) locale: String,
+    pub(super) surface: DecidedOn,
+    /// Of the statement that was on screen; `None` from a notification.
+    pub(super) statement_hash: Option<String>,
+}
+
+impl Engine {
+    /// Accepts an answer, or says why not. The call is answered once the counter is on disk.
+    pub(super) fn decide(
+        &mut self,
+        id: &RequestId,
+        given: Given,
+        call: Option<Call>,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), ApiError> {
+        Self::check_locale(&given.locale)?;
+        let request = self.inbox.get(id).ok_or_else(no_request)?;
+        let account = self.account(&request.account).ok_or_else(no_request)?;
+        if given.verdict == Verdict::Approve && given.reason.is_some() {
+            return Err(ApiError::new(ErrorCode::InvalidCall, "A reason is only for deny and report."));
+        }
+        let typed = given.match_code.as_ref().map(|code| code.as_str());
+        let hash = given.statement_hash.as_deref();
+        let match_code = decide::check(request, account, given.verdict, typed, given.surface, hash, now)?;
+        let Given { verdict, reason, locale, surface, .. } = given;
+        let asker = (request.account.clone(), request.claims().client.id.clone());
+        let answer =
+            PersonAnswer { verdict, reason, match_code, locale, surface, attempt: Attempt::First };
+        if verdict == Verdict::Report {
+            self.mute(id, now);
+        }
+        self.inbox.answered(&asker);
+        if let Some(request) = self.inbox.get_mut(id) {
+            request.problem = None;
+            request.advance(|stage| stage.answered(answer));
+        }
+        self.next_counter(id, None);
+        fx.push(self.save_accounts(Then::Sign(id.clone(), call)));
+        Ok(())
+    }
+
+    /// *Deny*, or *Approve* where the request and the settings allow it, from a notification.
+    pub(super) fn answer_from_notification(
+        &mut self,
+        id: &RequestId,
+        verdict: Verdict,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let allowed = match verdict {
+            Verdict::Approve => self.inbox.get(id).is_some_and(|request| self.offers_approve(request)),
+            Verdict::Deny | Verdict::Report => true,
+        };
+        if !allowed {
+            return;
+        }
+        let locale = LANGUAGE.to_owned();
+        let surface = DecidedOn::Notification;
+        let given = Given { verdict, match_code: None, reason: None, locale, surface, statement_hash: None };
+        match self.decide(id, given, None, now, fx) {
+            Ok(()) => {
+                if verdict == Verdict::Deny
+                    && let Some(request) = self.inbox.get(id)
+                {
+                    let text = text::denied(self.settings.privacy, asked(request));
+                    self.tell(id, text, Vec::new(), 10_000, Urgency::Low, fx);
+                }
+            }
+            Err(error) => tracing::info!(%error, "an answer from a notification did not count"),
+        }
+    }
+
+    /// What waited for a document to be saved.
+    pub(super) fn saved(
+        &mut self,
+        then: Then,
+        result: Result<(), StateError>,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        if let Err(error) = &result {
+            tracing::error!(%error, "state could not be saved");
+        }
+        match then {
+            Then::Nothing => {}
+            Then::Sign(id, call) => {
+                let reply = match result {
+                    Ok(()) => {
+                        fx.extend(self.sign_order(&id, now).map(|order| Effect::Sign(Box::new(order))));
+                        self.view_of(&id).map(Reply::Request).ok_or_else(no_request)
+                    }
+                    Err(error) => {
+                        let message = sentence(&error);
+                        self.not_counted(&id, Problem::Refused { message: message.clone() });
+                        Err(ApiError::new(ErrorCode::Storage, message))
+                    }
+                };
+                fx.extend(call.map(|call| Effect::Reply(call, reply)));
+            }
+            // Not being able to keep it is no reason to withhold an answer that the person gave.
+            Then::Deliver(id) => self.deliver(&id, fx),
+            Then::Enrol(enrolment, key) => self.offer_key(enrolment, key, result, fx),
+            Then::AddAccount(call, account) => self.account_added(call, &account, result, fx),
+            Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
+            Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
+            Then::RemoveAccount(call, account) => self.account_removed(call, *account, result, fx),
+        }
+    }
+
+    /// The key signed, or could not.
+    pub(super) fn signed(
+        &mut self,
+        id: &RequestId,
+        result: Result<Signed, KeyStoreError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(request) = self.inbox.get_mut(id) else { return };
+        if !matches!(request.stage, Stage::Signing(_)) {
+            return;
+        }
+        let account = request.account.clone();
+        match result {
+            Ok(Signed { jws, exp }) => {
+                if request.decisions.len() >= MAX_DECISIONS {
+                    request.decisions.remove(0);
+                }
+                request.decisions.push(jws);
+                request.advance(|stage| stage.signed(exp));
+                self.set_key_state(&account, KeyringState::Ready);
+                fx.push(self.save_outbox(Then::Deliver(id.clone())));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the key did not sign");
+                let state = error.state();
+                self.set_key_state(&account, state);
+                self.not_counted(id, Problem::Key { state });
+            }
+        }
+    }
+
+    /// What the issuer said to an answer.
+    pub(super) fn delivered(
+        &mut self,
+        id: &RequestId,
+        outcome: DecisionOutcome,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let account = request.account.clone();
+        match outcome {
+            DecisionOutcome::Recorded(receipt) => self.receipt(&account, &receipt, now, fx),
+            DecisionOutcome::AlreadyDecided(Some(receipt))
+            | DecisionOutcome::Locked(Some(receipt))
+            | DecisionOutcome::Expired(Some(receipt)) => self.receipt(&account, &receipt, now, fx),
+            DecisionOutcome::Locked(None) => self.end_without_receipt(id, Outcome::Locked, now, fx),
+            DecisionOutcome::Expired(None) => self.end_without_receipt(id, Outcome::Expired, now, fx),
+            DecisionOutcome::AlreadyDecided(None) => {
+                self.refused(id, "It was decided before this answer arrived.".to_owned(), fx);
+            }
+            DecisionOutcome::WrongCode { attempts_left } => {
+                // The issuer did not record it: it is not evidence of anything.
+                if let Some(request) = self.inbox.get_mut(id) {
+                    request.decisions.pop();
+                }
+                self.not_counted(id, Problem::WrongCode { attempts_left });
+                fx.push(self.save_outbox(Then::Nothing));
+                self.tell_refused(id, &text::wrong_code(attempts_left), fx);
+            }
+            DecisionOutcome::Stale => {
+                let why = "The clocks of this computer and the issuer differ. Correct the clock and answer again.";
+                self.correct(id, None, why, fx);
+            }
+            DecisionOutcome::CounterRegression => {
+                // An older copy of this profile was used: the clock is past any counter that was ever reached.
+                let issuer_now = u64::try_from(now + self.offset(&account)).unwrap_or(0);
+                let why = "The issuer does not accept this computer's counter. Is its profile in use twice? Enrol again.";
+                self.correct(id, Some(issuer_now), why, fx);
+            }
+            DecisionOutcome::Revoked => self.revoked(&account, fx),
+            DecisionOutcome::Refused { error, message } => match error {
+                protocol::ErrorCode::Internal
+                | protocol::ErrorCode::Unavailable
+                | protocol::ErrorCode::RateLimited => self.queue(id, now, fx),
+                protocol::ErrorCode::InvalidRequest
+                | protocol::ErrorCode::InvalidMessage
+                | protocol::ErrorCode::UseNonce
+                | protocol::ErrorCode::Unauthorized
+                | protocol::ErrorCode::Stale
+                | protocol::ErrorCode::DeviceRevoked
+                | protocol::ErrorCode::NotAllowed
+                | protocol::ErrorCode::Locked
+                | protocol::ErrorCode::InvalidCode
+                | protocol::ErrorCode::WrongCode
+                | protocol::ErrorCode::NotFound
+                | protocol::ErrorCode::AlreadyDecided
+                | protocol::ErrorCode::Replayed
+                | protocol::ErrorCode::CounterRegression
+                | protocol::ErrorCode::IdempotencyConflict
+                | protocol::ErrorCode::Expired
+                | protocol::ErrorCode::TooLarge
+                | protocol::ErrorCode::NoDevice => self.refused(id, message, fx),
+            },
+            DecisionOutcome::NotDelivered(problem) => {
+                tracing::info!(%problem, "an answer was not delivered");
+                self.queue(id, now, fx);
+            }
+        }
+    }
+
+    /// Takes back an answer that waits for a connection.
+    pub(super) fn withdraw(&mut self, id: &RequestId, fx: &mut Vec<Effect>) -> Result<Reply, ApiError> {
+        let request = self.inbox.get_mut(id).ok_or_else(no_request)?;
+        match &request.stage {
+            Stage::Queued(..) => {}
+            Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Ended(_) => {
+                let text = "There is no unsent answer to take back.";
+                return Err(ApiError::new(ErrorCode::NotPending, text));
+            }
+        }
+        request.advance(Stage::back_to_pending);
+        fx.push(self.save_outbox(Then::Nothing));
+        self.view_of(id).map(Reply::Request).ok_or_else(no_request)
+    }
+
+    /// Hands a queued answer over again: unchanged while it is valid, signed again after that.
+    pub(super) fn resend(&mut self, id: &RequestId, now: i64, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let Stage::Queued(underway, _) = &request.stage else { return };
+        let still_valid = now + self.offset(&request.account) < underway.exp;
+        if still_valid || underway.answer.is_none() {
+            if let Some(request) = self.inbox.get_mut(id) {
+                request.advance(Stage::resent);
+            }
+            self.deliver(id, fx);
+        } else {
+            self.sign_again(id, Attempt::First, None, fx);
+        }
+    }
+
+    /// All of an account's queued answers: there is a connection.
+    pub(super) fn resend_all(&mut self, account: &AccountId, now: i64, fx: &mut Vec<Effect>) {
+        let queued = self.inbox.iter().filter(|r| r.account == *account && matches!(r.stage, Stage::Queued(..)));
+        let ids: Vec<RequestId> = queued.map(|r| r.id.clone()).collect();
+        for id in ids {
+            self.resend(&id, now, fx);
+        }
+    }
+
+    /// A receipt ends what it is about, whoever decided.
+    pub(super) fn receipt(
+        &mut self,
+        account: &AccountId,
+        receipt: &VerifiedReceipt,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let (Some(found), Some(request)) =
+            (self.account(account), self.inbox.by_txn(account, &receipt.claims.txn))
+        else {
+            return;
+        };
+        if let Stage::Ended(end) = &request.stage
+            && end.receipt != Receipt::Missing
+        {
+            return;
+        }
+        let end = receipts::end(request, found, receipt, now);
+        if matches!(end.receipt, Receipt::Inconsistent(_)) {
+            tracing::warn!(request = %request.id, "a receipt does not fit what was shown and signed here");
+        }
+        let record = receipts::record(request, found, &end);
+        let id = request.id.clone();
+        let was_answered_here = !request.is_pending();
+        let unseen = request.shown_at.is_none();
+        let told = match (&end.decided_by, end.outcome) {
+            (DecidedBy::Another(device), outcome) if !request.is_ended() => {
+                let text = text::elsewhere(self.settings.privacy, outcome, device, asked(request));
+                Some((text, vec![(Action::ReportStep, "This wasn’t me".to_owned())]))
+            }
+            (DecidedBy::Nobody, Outcome::Expired) if unseen && !was_answered_here => {
+                let at = end.at - found.binding.offset;
+                let text = text::expired(self.settings.privacy, asked(request), at, &self.settings.time_zone);
+                Some((text, vec![(Action::Show, "Show".to_owned())]))
+            }
+            (DecidedBy::Nobody | DecidedBy::ThisDevice | DecidedBy::Another(_), _) => None,
+        };
+        let locked = end.outcome == Outcome::Locked && was_answered_here;
+        if let Some(request) = self.inbox.get_mut(&id) {
+            request.problem = None;
+            request.advance(|stage| stage.ended(end));
+        }
+        fx.push(Effect::Record(Box::new(record)));
+        if was_answered_here {
+            fx.push(self.save_outbox(Then::Nothing));
+        }
+        if !self.on_screen(&id) {
+            if let Some((text, actions)) = told {
+                self.tell(&id, text, actions, 10_000, Urgency::Low, fx);
+            }
+            if locked {
+                self.tell_refused(&id, "Too many wrong codes. Ask an administrator to unlock the account.", fx);
+            }
+        }
+    }
+
+    /// It is over, as far as this computer can tell.
+    pub(super) fn end_without_receipt(
+        &mut self,
+        id: &RequestId,
+        outcome: Outcome,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let Some(account) = self.account(&request.account) else { return };
+        if request.is_ended() {
+            return;
+        }
+        let at = match outcome {
+            Outcome::Expired => request.claims().exp.min(now + account.binding.offset),
+            Outcome::Approved
+            | Outcome::Denied
+            | Outcome::Reported
+            | Outcome::Cancelled
+            | Outcome::Locked => now + account.binding.offset,
+        };
+        let end = receipts::end_without_receipt(outcome, at, now);
+        let record = receipts::record(request, account, &end);
+        let was_answered_here = !request.is_pending();
+        let unseen = request.shown_at.is_none() && request.visibility == super::request::Visibility::Shown;
+        let text = (unseen && !was_answered_here && outcome == Outcome::Expired).then(|| {
+            let at = at - account.binding.offset;
+            text::expired(self.settings.privacy, asked(request), at, &self.settings.time_zone)
+        });
+        if let Some(request) = self.inbox.get_mut(id) {
+            request.problem = None;
+            request.advance(|stage| stage.ended(end));
+        }
+        fx.push(Effect::Record(Box::new(record)));
+        if was_answered_here {
+            fx.push(self.save_outbox(Then::Nothing));
+        }
+        if let Some(text) = text {
+            self.tell(id, text, vec![(Action::Show, "Show".to_owned())], 10_000, Urgency::Low, fx);
+        }
+    }
+
+    fn sign_order(&self, id: &RequestId, now: i64) -> Option<SignOrder> {
+        let request = self.inbox.get(id)?;
+        let account = self.account(&request.account)?;
+        match &request.stage {
+            Stage::Signing(answer) => {
+                let draft = decide::draft(request, account, answer, now);
+                let key = account.binding.key.clone();
+                Some(SignOrder::new(id.clone(), key, account.binding.offset, draft))
+            }
+            Stage::Pending | Stage::Sending(_) | Stage::Queued(..) | Stage::Ended(_) => None,
+        }
+    }
+
+    fn deliver(&mut self, id: &RequestId, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        if let (Stage::Sending(_), Some(answer)) = (&request.stage, request.answer()) {
+            fx.push(Effect::Deliver(id.clone(), request.account.clone(), answer));
+        }
+    }
+
+    fn queue(&mut self, id: &RequestId, now: i64, fx: &mut Vec<Effect>) {
+        if let Some(request) = self.inbox.get_mut(id) {
+            request.advance(|stage| stage.not_delivered(now));
+        }
+        fx.push(self.save_outbox(Then::Nothing));
+    }
+
+    /// The issuer asks for another signature: once, then it is a refusal.
+    fn correct(&mut self, id: &RequestId, at_least: Option<u64>, why: &str, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let first = match &request.stage {
+            Stage::Sending(underway) => {
+                underway.answer.as_ref().is_none_or(|answer| answer.attempt == Attempt::First)
+            }
+            Stage::Pending | Stage::Signing(_) | Stage::Queued(..) | Stage::Ended(_) => return,
+        };
+        if first {
+            self.sign_again(id, Attempt::Corrected, at_least, fx);
+        } else {
+            self.refused(id, why.to_owned(), fx);
+        }
+    }
+
+    fn sign_again(&mut self, id: &RequestId, attempt: Attempt, at_least: Option<u64>, fx: &mut Vec<Effect>) {
+        if let Some(request) = self.inbox.get_mut(id) {
+            request.advance(|stage| stage.sign_again(attempt));
+        }
+        self.next_counter(id, at_least);
+        fx.push(self.save_accounts(Then::Sign(id.clone(), None)));
+        fx.push(self.save_outbox(Then::Nothing));
+    }
+
+    fn refused(&mut self, id: &RequestId, message: String, fx: &mut Vec<Effect>) {
+        self.tell_refused(id, &message, fx);
+        self.not_counted(id, Problem::Refused { message });
+        fx.push(self.save_outbox(Then::Nothing));
+    }
+
+    /// Row 8, unless the prompt shows it.
+    fn tell_refused(&mut self, id: &RequestId, why: &str, fx: &mut Vec<Effect>) {
+        if self.on_screen(id) {
+            return;
+        }
+        let text = text::refused(self.settings.privacy, why);
+        self.tell(id, text, vec![(Action::Show, "Show".to_owned())], 20_000, Urgency::Normal, fx);
+    }
+
+    /// The answer did not count: the request waits again.
+    pub(super) fn not_counted(&mut self, id: &RequestId, problem: Problem) {
+        if let Some(request) = self.inbox.get_mut(id)
+            && !request.is_ended()
+        {
+            request.problem = Some(problem);
+            request.advance(Stage::back_to_pending);
+        }
+    }
+
+    fn next_counter(&mut self, id: &RequestId, at_least: Option<u64>) {
+        let Some(account) = self.inbox.get(id).map(|request| request.account.clone()) else { return };
+        if let Some(account) = self.account_mut(&account) {
+            account.counter = (account.counter + 1).max(at_least.unwrap_or(0));
+        }
+    }
+
+    fn mute(&mut self, id: &RequestId, now: i64) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let client = request.claims().client.clone();
+        let account = request.account.clone();
+        let Some(account) = self.account_mut(&account) else { return };
+        account.mutes.retain(|mute| mute.until > now && mute.client != client.id);
+        if account.mutes.len() >= MAX_MUTES {
+            account.mutes.remove(0);
+        }
+        account.mutes.push(Mute { client: client.id, client_name: client.name, until: now + MUTE });
+    }
+}

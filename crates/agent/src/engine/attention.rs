@@ -1,0 +1,323 @@
+//! What is to be on the desktop now: computed from the state after every event, so that nothing is forgotten there.
+//!
+//! Two kinds of notification: *standing* ones follow from the state (waiting requests, bursts, unsent answers, an unusable
+//! keyring) and go when their cause does; *passing* ones tell of something that happened. A standing one that the
+//! person closed stays closed until its text changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_agent_api::{AccountId, Activation, KeyringState, RequestId, Window};
+use countersign_protocol::Verdict;
+
+use super::{
+    Engine,
+    decide::approvable_in_notification,
+    event::Effect,
+    inbox::{Asker, Cause},
+    request::{Stage, Tracked, Visibility},
+    text::{self, Asked},
+    views::host,
+};
+use crate::{
+    accounts::Standing,
+    config::Privacy,
+    notify::{Action, Life, Notification, NotificationEvent, NotificationId, Urgency},
+};
+
+/// The most notifications remembered; there are never as many on a screen.
+const MAX_REMEMBERED: usize = 128;
+
+/// What is on the desktop.
+#[derive(Debug, Default)]
+pub(super) struct Attention {
+    standing: BTreeMap<NotificationId, Kept>,
+    passing: BTreeMap<NotificationId, Subject>,
+    /// A window that was asked for while the app was starting.
+    pub(super) window: Option<Window>,
+    /// Requests for which the prompt came up by itself.
+    pub(super) opened: BTreeSet<RequestId>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    notification: Notification,
+    subject: Subject,
+    state: Shown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    OnScreen,
+    /// Closed by the person, or could not be shown.
+    Gone,
+}
+
+/// What a notification is about, so what its buttons are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// One waiting request.
+    Request(RequestId),
+    /// Several; the first one to open.
+    Several(RequestId),
+    /// A burst.
+    HeldBack(Asker),
+    /// A request that is answered or over.
+    Past(RequestId),
+    /// An account.
+    Account(AccountId),
+    /// The keyring.
+    Keyring,
+}
+
+/// What a person's action in a notification comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// Open a window.
+    Open(Window),
+    /// Answer this request.
+    Answer(RequestId, Verdict),
+    /// Show what is held back.
+    Release(Asker),
+    /// Deny everything that is held back.
+    DenyHeldBack(Asker),
+    /// Try to unlock the keyring.
+    Unlock,
+    /// Nothing: the button was for something that is over.
+    Nothing,
+}
+
+impl Attention {
+    /// What a notification event asks for.
+    pub(super) fn react(&mut self, event: NotificationEvent) -> Intent {
+        match event {
+            NotificationEvent::Closed { id } => {
+                self.passing.remove(&id);
+                self.gone(&id);
+                Intent::Nothing
+            }
+            NotificationEvent::Forged => {
+                tracing::warn!("a forged notification signal was dropped");
+                Intent::Nothing
+            }
+            NotificationEvent::Acted { id, action } => {
+                self.gone(&id);
+                let passing = self.passing.remove(&id);
+                match self.standing.get(&id) {
+                    // What is offered now counts, not what was offered when the button was drawn.
+                    Some(standing) if standing.notification.actions.iter().any(|(a, _)| *a == action) => {
+                        intent(&standing.subject, action)
+                    }
+                    Some(_) => Intent::Nothing,
+                    None => passing.map_or(Intent::Nothing, |subject| intent(&subject, action)),
+                }
+            }
+        }
+    }
+
+    /// It could not be shown, or is gone: not tried again until it changes.
+    pub(super) fn gone(&mut self, id: &NotificationId) {
+        if let Some(standing) = self.standing.get_mut(id) {
+            standing.state = Shown::Gone;
+        }
+    }
+
+    /// What the notification under this id is about.
+    pub(super) fn subject(&self, id: &NotificationId) -> Option<&Subject> {
+        self.standing.get(id).map(|s| &s.subject).or_else(|| self.passing.get(id))
+    }
+
+    /// Tells of something that happened.
+    pub(super) fn pass(&mut self, notification: Notification, subject: Subject, effects: &mut Vec<Effect>) {
+        if self.passing.len() >= MAX_REMEMBERED {
+            self.passing.pop_first();
+        }
+        self.passing.insert(notification.id.clone(), subject);
+        effects.push(Effect::Notify(notification));
+    }
+
+    fn settle(&mut self, wanted: Vec<(Notification, Subject)>, effects: &mut Vec<Effect>) {
+        let ids: Vec<_> = self.standing.keys().cloned().collect();
+        for id in ids {
+            let still = wanted.iter().any(|(notification, _)| notification.id == id);
+            if !still
+                && let Some(old) = self.standing.remove(&id)
+                && old.state == Shown::OnScreen
+                && !self.passing.contains_key(&id)
+            {
+                effects.push(Effect::CloseNotification(id));
+            }
+        }
+        for (notification, subject) in wanted {
+            let id = notification.id.clone();
+            match self.standing.get_mut(&id) {
+                Some(shown) if shown.notification == notification => shown.subject = subject,
+                Some(_) | None => {
+                    self.passing.remove(&id);
+                    effects.push(Effect::Notify(notification.clone()));
+                    self.standing.insert(id, Kept { notification, subject, state: Shown::OnScreen });
+                }
+            }
+        }
+    }
+}
+
+fn intent(subject: &Subject, action: Action) -> Intent {
+    let prompt = |request: &RequestId| {
+        Intent::Open(Window::Prompt { request: Some(request.clone()), activation: Activation::Asked })
+    };
+    match (action, subject) {
+        (Action::Review | Action::Show, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => {
+            prompt(id)
+        }
+        (Action::ReportStep, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => prompt(id),
+        (Action::Deny, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Deny),
+        (Action::Approve, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Approve),
+        (Action::Review | Action::Show, Subject::HeldBack(asker)) => Intent::Release(asker.clone()),
+        (Action::DenyAll, Subject::HeldBack(asker)) => Intent::DenyHeldBack(asker.clone()),
+        (Action::Unlock, Subject::Keyring) => Intent::Unlock,
+        (Action::Review | Action::Show | Action::Check, Subject::Account(_) | Subject::Keyring)
+        | (Action::Check, Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_)) => {
+            Intent::Open(Window::Main)
+        }
+        (Action::Deny | Action::Approve | Action::DenyAll | Action::ReportStep | Action::Unlock, _) => Intent::Nothing,
+    }
+}
+
+/// The notification of waiting requests; also of what became of the only one, so that it is replaced.
+const REQUESTS: &str = "requests";
+
+impl Engine {
+    /// Brings the desktop in line with the state.
+    pub(super) fn settle_notifications(&mut self, now: i64, effects: &mut Vec<Effect>) {
+        let mut wanted = Vec::new();
+        wanted.extend(self.waiting_notification());
+        wanted.extend(self.held_back_notifications());
+        wanted.extend(self.unsent_notifications(now));
+        wanted.extend(self.keyring_notification());
+        self.attention.settle(wanted, effects);
+    }
+
+    /// Rows 1, 2 and 3.
+    fn waiting_notification(&self) -> Option<(Notification, Subject)> {
+        let waiting: Vec<&Tracked> = self.inbox.iter().filter(|r| self.awaits_notice(r)).collect();
+        let oldest = *waiting.first()?;
+        let privacy = self.settings.privacy;
+        let mut actions = vec![(Action::Review, "Review".to_owned())];
+        let (text, subject) = match waiting.len() {
+            1 => {
+                actions.push((Action::Deny, "Deny".to_owned()));
+                if self.offers_approve(oldest) {
+                    actions.push((Action::Approve, "Approve".to_owned()));
+                }
+                (text::request(privacy, asked(oldest)), Subject::Request(oldest.id.clone()))
+            }
+            count => (text::several(privacy, count, asked(oldest)), Subject::Several(oldest.id.clone())),
+        };
+        Some((notification(REQUESTS, text, actions, Urgency::Normal, Life::Stays), subject))
+    }
+
+    /// Whether a request waits for the person and is not in front of them.
+    fn awaits_notice(&self, request: &Tracked) -> bool {
+        let enrolled = self.account(&request.account).is_some_and(|a| a.standing == Standing::Enrolled);
+        request.is_pending()
+            && request.visibility == Visibility::Shown
+            && enrolled
+            && !self.on_screen(&request.id)
+    }
+
+    /// Row 4. What was reported is held back without a word.
+    fn held_back_notifications(&self) -> impl Iterator<Item = (Notification, Subject)> {
+        let privacy = self.settings.privacy;
+        self.inbox.held().filter(|(_, held)| held.cause == Cause::Burst).map(move |(asker, held)| {
+            let actions =
+                vec![(Action::Review, "Review".to_owned()), (Action::DenyAll, "Deny all".to_owned())];
+            let id = format!("held:{}:{}", asker.0, asker.1);
+            let text = text::held_back(privacy, held.count, &held.client_name);
+            (notification(&id, text, actions, Urgency::Critical, Life::Stays), Subject::HeldBack(asker.clone()))
+        })
+    }
+
+    /// Row 7.
+    fn unsent_notifications(&self, now: i64) -> impl Iterator<Item = (Notification, Subject)> {
+        self.inbox.iter().filter_map(move |r| {
+            let underway = match &r.stage {
+                Stage::Queued(underway, _) => underway,
+                // Tried again: the notice stays until that worked.
+                Stage::Sending(underway) if underway.failures > 0 => underway,
+                Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Ended(_) => return None,
+            };
+            if self.on_screen(&r.id) {
+                return None;
+            }
+            let account = self.account(&r.account)?;
+            let id = format!("unsent:{}", r.id);
+            // Counted when it is first shown: a notification that ticks would never be left alone.
+            let left = match self.attention.standing.get(&NotificationId(id.clone())) {
+                Some(shown) => return Some((shown.notification.clone(), shown.subject.clone())),
+                None => r.claims().exp - account.binding.offset - now,
+            };
+            let host = host(&account.binding.issuer);
+            let text = text::unsent(self.settings.privacy, underway.verdict, &host, left);
+            let actions = vec![(Action::Show, "Show".to_owned())];
+            Some((notification(&id, text, actions, Urgency::Normal, Life::Stays), Subject::Past(r.id.clone())))
+        })
+    }
+
+    /// Row 10.
+    fn keyring_notification(&self) -> Option<(Notification, Subject)> {
+        let keyring = self.keyring();
+        let action = match keyring {
+            KeyringState::Unknown | KeyringState::Ready => return None,
+            KeyringState::Locked | KeyringState::Hanging => (Action::Unlock, "Unlock…".to_owned()),
+            KeyringState::Missing | KeyringState::Empty => (Action::Check, "Check".to_owned()),
+        };
+        let text = text::locked_out(self.settings.privacy, keyring);
+        let notification = notification("keyring", text, vec![action], Urgency::Critical, Life::Stays);
+        Some((notification, Subject::Keyring))
+    }
+
+    /// Whether *Approve* is in the notification: the request allows it, and the person can read there what it is.
+    pub(super) fn offers_approve(&self, request: &Tracked) -> bool {
+        self.settings.privacy == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
+    }
+
+    /// Tells what became of a request, in place of its notification if that was the only one.
+    pub(super) fn tell(
+        &mut self,
+        id: &RequestId,
+        text: text::Text,
+        actions: Vec<(Action, String)>,
+        millis: u32,
+        urgency: Urgency,
+        effects: &mut Vec<Effect>,
+    ) {
+        let others = self.inbox.iter().any(|r| r.id != *id && self.awaits_notice(r));
+        let name = if others { format!("past:{id}") } else { REQUESTS.to_owned() };
+        let notification = notification(&name, text, actions, urgency, Life::Millis(millis));
+        self.attention.pass(notification, Subject::Past(id.clone()), effects);
+    }
+
+    /// Row 9.
+    pub(super) fn tell_revoked(&mut self, account: &AccountId, effects: &mut Vec<Effect>) {
+        let Some(found) = self.account(account) else { return };
+        let text = text::revoked(self.settings.privacy, &found.issuer_name, &found.binding.account);
+        let actions = vec![(Action::Show, "Show".to_owned())];
+        let id = format!("revoked:{account}");
+        let notification = notification(&id, text, actions, Urgency::Critical, Life::Stays);
+        self.attention.pass(notification, Subject::Account(account.clone()), effects);
+    }
+}
+
+pub(super) fn asked(request: &Tracked) -> Asked<'_> {
+    Asked { claims: request.claims(), statement: request.statement() }
+}
+
+fn notification(
+    id: &str,
+    (title, body): text::Text,
+    actions: Vec<(Action, String)>,
+    urgency: Urgency,
+    life: Life,
+) -> Notification {
+    Notification { id: NotificationId(id.to_owned()), title, body, actions, urgency, life }
+}

@@ -1,0 +1,266 @@
+//! What the engine is told, and what it asks for.
+
+use countersign_agent_api::{
+    AccountId, ApiError, Event as FrontEndEvent, KeyProtection, Reply, Request, RequestId, Role, Window,
+};
+use countersign_protocol::{ApprovalDecision, Jti};
+use zeroize::Zeroizing;
+
+use crate::{
+    accounts::{Account, Accounts, Outbox},
+    channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Enrolled, EnrolmentError, Offer},
+    config::{OpenPrompt, Privacy},
+    history::Record,
+    ipc::ConnectionId,
+    keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
+    launch::{LaunchError, Launched},
+    notify::{Notification, NotificationEvent, NotificationId, NotifyError},
+    state_dir::StateError,
+};
+
+/// What does not change while the agent runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// When the prompt opens by itself.
+    pub open_prompt: OpenPrompt,
+    /// How much notifications say.
+    pub privacy: Privacy,
+    /// The time zone of instants in notifications.
+    pub time_zone: jiff::tz::TimeZone,
+    /// How this computer is named to issuers unless the person says otherwise.
+    pub device_name: String,
+    /// What protects a key made now.
+    pub key_protection: countersign_protocol::KeyProtection,
+    /// What the issuers' protocol can do.
+    pub capabilities: countersign_agent_api::Capabilities,
+}
+
+/// One call of a front end, to be answered once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// Who called.
+    pub connection: ConnectionId,
+    /// The id to echo.
+    pub id: u64,
+}
+
+/// What happened. Everything that comes from outside is verified and typed before it gets here.
+#[derive(Debug)]
+pub enum Event {
+    /// First of all: start what is to run.
+    Started,
+    /// The instant of [`super::Engine::next_wake`] has come.
+    Tick,
+    /// A front end greeted.
+    Connected(ConnectionId, Role),
+    /// A front end is gone.
+    Disconnected(ConnectionId),
+    /// A front end calls.
+    Called(Call, Request),
+    /// Something came from an issuer, or the way to it changed.
+    Channel(AccountId, ChannelEvent),
+    /// [`Effect::Save`] was carried out.
+    Saved(Then, Result<(), StateError>),
+    /// [`Effect::Sign`] was carried out.
+    Signed(RequestId, Result<Signed, KeyStoreError>),
+    /// [`Effect::Deliver`] has an outcome.
+    Delivered(RequestId, DecisionOutcome),
+    /// A person acted in a notification, or it is gone.
+    Notification(NotificationEvent),
+    /// [`Effect::Notify`] did not work.
+    NotShown(NotificationId, NotifyError),
+    /// [`Effect::Launch`] was carried out.
+    Launched(Window, Option<Call>, Result<Launched, LaunchError>),
+    /// [`Effect::Preview`] has an answer.
+    Previewed(Call, Result<Offer, EnrolmentError>),
+    /// [`Effect::CreateKey`] was carried out.
+    KeyCreated(KeyPurpose, Result<DeviceKey, KeyStoreError>),
+    /// [`Effect::Enrol`] has an answer.
+    Enrolled(Enrolment, DeviceKey, Result<Enrolled, EnrolmentError>),
+    /// [`Effect::Rotate`] has an answer.
+    Rotated(Rotation, DeviceKey, Result<(), EnrolmentError>),
+    /// [`Effect::DeleteKey`] was carried out.
+    KeyDeleted(KeyRef, Result<(), KeyStoreError>),
+    /// [`Effect::ProbeKeyring`] was carried out.
+    KeyringProbed(Result<(), KeyStoreError>),
+}
+
+/// A decision, signed.
+#[derive(Debug)]
+pub struct Signed {
+    /// The exact JWS.
+    pub jws: String,
+    /// When it ends, issuer time.
+    pub exp: i64,
+}
+
+/// An enrolment that the person agreed to.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// Who waits for it.
+    pub call: Call,
+    /// What was agreed to.
+    pub offer: Offer,
+    /// How this computer is named.
+    pub device_name: String,
+}
+
+/// A rotation under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// Who waits for it.
+    pub call: Call,
+    /// Whose key.
+    pub account: AccountId,
+}
+
+/// What a new key is for.
+#[derive(Debug)]
+pub enum KeyPurpose {
+    /// A new account.
+    Enrolment(Enrolment),
+    /// A new key for an account.
+    Rotation(Rotation),
+}
+
+/// What comes after a document is saved (or could not be).
+#[derive(Debug)]
+pub enum Then {
+    /// Nothing waits for it.
+    Nothing,
+    /// The counter is on disk: sign.
+    Sign(RequestId, Option<Call>),
+    /// The signed decision is on disk: send.
+    Deliver(RequestId),
+    /// The new key is remembered as spare: offer it to the issuer.
+    Enrol(Enrolment, DeviceKey),
+    /// The account is on disk: it exists.
+    AddAccount(Call, AccountId),
+    /// The new key is remembered with the account: have the issuer replace the old one.
+    Rotate(Rotation, DeviceKey),
+    /// The new key is the account's: use it.
+    UseNewKey(Rotation),
+    /// The account is no longer on disk.
+    RemoveAccount(Call, Box<Account>),
+}
+
+/// A document to save, as it is at that moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Snapshot {
+    /// All accounts.
+    Accounts(Accounts),
+    /// Answers on their way.
+    Outbox(Outbox),
+}
+
+/// A decision to sign: complete but for what belongs to the moment of signing.
+#[derive(Debug, Clone)]
+pub struct SignOrder {
+    /// Which request.
+    pub request: RequestId,
+    /// With which key.
+    pub key: DeviceKey,
+    /// Issuer time − own clock.
+    pub offset: i64,
+    draft: ApprovalDecision,
+}
+
+impl SignOrder {
+    /// How long a decision is valid, in seconds.
+    const LIFETIME: i64 = 60;
+
+    pub(super) fn new(request: RequestId, key: DeviceKey, offset: i64, draft: ApprovalDecision) -> Self {
+        Self { request, key, offset, draft }
+    }
+
+    /// The claims, made at `now` (own clock) under `jti`.
+    pub fn claims(self, now: i64, jti: Jti) -> ApprovalDecision {
+        let iat = now + self.offset;
+        // Whoever was quick to answer after a clock correction has not answered before it was shown.
+        let shown_at = self.draft.shown_at.min(iat);
+        ApprovalDecision { iat, exp: iat + Self::LIFETIME, jti, shown_at, ..self.draft }
+    }
+}
+
+/// What is to be done. Carried out in order; an effect that takes time does not hold up the next.
+#[derive(Debug)]
+pub enum Effect {
+    /// Answer a call.
+    Reply(Call, Result<Reply, ApiError>),
+    /// Tell a front end.
+    Publish(ConnectionId, FrontEndEvent),
+    /// Write a document durably, then [`Event::Saved`], before any effect after this one.
+    Save(Snapshot, Then),
+    /// Append to the history.
+    Record(Box<Record>),
+    /// Sign a decision, with a dialog if need be, then [`Event::Signed`].
+    Sign(Box<SignOrder>),
+    /// Hand a signed decision to the account's channel, then [`Event::Delivered`].
+    Deliver(RequestId, AccountId, Answer),
+    /// Show or replace a notification.
+    Notify(Notification),
+    /// Take one away.
+    CloseNotification(NotificationId),
+    /// Start the app, then [`Event::Launched`].
+    Launch(Window, Option<Call>),
+    /// Start the account's channel, in place of one that runs.
+    Subscribe(AccountId, Box<Binding>),
+    /// End the account's channel.
+    Unsubscribe(AccountId),
+    /// Have the account's channel try now.
+    Retry(AccountId),
+    /// Ask an issuer what a link offers, then [`Event::Previewed`].
+    Preview(Call, Zeroizing<String>),
+    /// Make a key, then [`Event::KeyCreated`].
+    CreateKey(KeyPurpose),
+    /// Bind a key, then [`Event::Enrolled`].
+    Enrol(Enrolment, DeviceKey),
+    /// Have the issuer replace a key, then [`Event::Rotated`].
+    Rotate(Rotation, Box<Binding>, DeviceKey),
+    /// Delete a key that is certainly nobody's, then [`Event::KeyDeleted`].
+    DeleteKey(KeyRef, Interaction),
+    /// Ask whether the keystore works, then [`Event::KeyringProbed`].
+    ProbeKeyring(Interaction),
+    /// Answer a call for history.
+    ReadHistory {
+        /// Who asks.
+        call: Call,
+        /// How many entries.
+        limit: u32,
+        /// Only older ones.
+        before: Option<RequestId>,
+    },
+    /// Answer a call for evidence.
+    ReadEvidence(Call, RequestId),
+    /// Answer a call for diagnostics.
+    Diagnose(Call, Vec<AccountFacts>),
+    /// End the agent.
+    Stop,
+}
+
+/// What the diagnostics need to know of an account.
+#[derive(Debug, Clone)]
+pub struct AccountFacts {
+    /// As it is shown.
+    pub view: countersign_agent_api::AccountView,
+    /// Its ties.
+    pub binding: Binding,
+    /// Frames that were dropped because they did not verify, since the start.
+    pub rejected: u64,
+}
+
+/// The same for front ends.
+pub(super) fn protection_view(protection: countersign_protocol::KeyProtection) -> KeyProtection {
+    use countersign_agent_api::KeyProtectionLevel as View;
+    use countersign_protocol::{Evidenced, ProtectionLevel as Level};
+    KeyProtection {
+        level: match protection.level {
+            Level::Sw => View::Sw,
+            Level::SwPin => View::SwPin,
+            Level::Hw => View::Hw,
+            Level::HwPin => View::HwPin,
+            Level::HwUv => View::HwUv,
+        },
+        attested: protection.evidence == Evidenced::Attested,
+    }
+}

@@ -1,0 +1,196 @@
+//! What comes from issuers: requests, ends, and the state of the way there.
+
+use countersign_agent_api::{AccountId, Connection, KeyringState};
+
+use super::{Effect, Engine, Then, inbox::Admission};
+use crate::{
+    accounts::{Account, Standing},
+    channel::{ChannelEvent, ChannelProblem, Health, VerifiedRequest},
+    config::OpenPrompt,
+    keystore::{Interaction, KeyStoreError},
+};
+
+/// The way to one issuer now.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) connection: Connection,
+    pub(super) key: KeyringState,
+    /// Frames that did not verify.
+    pub(super) rejected: u64,
+    /// Whether the other key of an unfinished rotation was tried.
+    other_key: OtherKey,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OtherKey {
+    Untried,
+    Tried,
+}
+
+impl Line {
+    pub(super) fn new(account: &Account) -> Self {
+        let connection = match account.standing {
+            Standing::Enrolled => Connection::Connecting,
+            Standing::Revoked => Connection::Revoked,
+        };
+        Self { connection, key: KeyringState::Unknown, rejected: 0, other_key: OtherKey::Untried }
+    }
+}
+
+impl Engine {
+    pub(super) fn from_issuer(
+        &mut self,
+        account: &AccountId,
+        event: ChannelEvent,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        if self.account(account).is_none() {
+            return;
+        }
+        match event {
+            ChannelEvent::Health(health) => self.health(account, health, now, fx),
+            ChannelEvent::Offset(offset) => {
+                // Kept with the next change that is written: it is only where the next start begins.
+                if let Some(account) = self.account_mut(account) {
+                    account.binding.offset = offset;
+                }
+            }
+            ChannelEvent::Request(request) => self.requested(account, *request, now, fx),
+            ChannelEvent::Closed(receipt) => self.receipt(account, &receipt, now, fx),
+            ChannelEvent::KeysAdopted(keys) => {
+                if let Some(account) = self.account_mut(account) {
+                    account.binding.issuer_keys = keys;
+                }
+                fx.push(self.save_accounts(Then::Nothing));
+            }
+            ChannelEvent::Rejected(rejection) => {
+                tracing::warn!(%account, frame = ?rejection.frame, reason = %rejection.reason, "a frame was dropped");
+                if let Some(line) = self.lines.get_mut(account) {
+                    line.rejected = rejection.total;
+                }
+            }
+        }
+    }
+
+    fn requested(
+        &mut self,
+        account: &AccountId,
+        request: VerifiedRequest,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(found) = self.account(account) else { return };
+        let client = &request.claims.client.id;
+        let muted = found.mutes.iter().find(|mute| mute.client == *client && mute.until > now);
+        let muted_until = muted.map(|mute| mute.until);
+        let txn = request.claims.txn.clone();
+        match self.inbox.admit(account, request, muted_until, now) {
+            Admission::Duplicate(_) => {}
+            Admission::Shown(id) => {
+                tracing::info!(%account, %txn, request = %id, "a request arrived");
+                let needs_window = self.inbox.get(&id).is_some_and(|request| !self.offers_approve(request));
+                if needs_window && self.settings.open_prompt == OpenPrompt::Always {
+                    self.open_unasked(&id, fx);
+                }
+            }
+            Admission::HeldBack(id) => tracing::warn!(%account, %txn, request = %id, "a request is held back"),
+            Admission::Dropped => tracing::warn!(%account, %txn, "too many requests wait, one was dropped"),
+        }
+    }
+
+    fn health(&mut self, account: &AccountId, health: Health, now: i64, fx: &mut Vec<Effect>) {
+        let connection = match health {
+            Health::Connecting => Connection::Connecting,
+            Health::Connected(transport) => {
+                self.set_key_state(account, KeyringState::Ready);
+                self.resend_all(account, now, fx);
+                self.key_accepted(account, fx);
+                Connection::Connected { transport, since: now }
+            }
+            Health::Retrying { in_ms, problem } => {
+                if matches!(problem, ChannelProblem::ProofRefused) {
+                    self.try_other_key(account, fx);
+                }
+                let at = now + i64::try_from(in_ms.div_ceil(1000)).unwrap_or(i64::MAX / 2);
+                Connection::Retrying { at, problem: crate::wording::sentence(&problem) }
+            }
+            Health::NoKey(state) => {
+                self.set_key_state(account, state);
+                Connection::NoKey
+            }
+            Health::Revoked => return self.revoked(account, fx),
+        };
+        if let Some(line) = self.lines.get_mut(account) {
+            line.connection = connection;
+        }
+    }
+
+    /// The issuer no longer wants this device. Nothing is deleted: that is the person's to do.
+    pub(super) fn revoked(&mut self, account: &AccountId, fx: &mut Vec<Effect>) {
+        if let Some(line) = self.lines.get_mut(account) {
+            line.connection = Connection::Revoked;
+        }
+        let waiting: Vec<_> = self.inbox.iter().filter(|r| r.account == *account).map(|r| r.id.clone()).collect();
+        for id in waiting {
+            let message = "The issuer has removed this computer. Nothing was approved here.".to_owned();
+            self.not_counted(&id, countersign_agent_api::Problem::Refused { message });
+        }
+        let Some(found) = self.account_mut(account) else { return };
+        if found.standing == Standing::Revoked {
+            return;
+        }
+        found.standing = Standing::Revoked;
+        fx.push(Effect::Unsubscribe(account.clone()));
+        fx.push(self.save_accounts(Then::Nothing));
+        fx.push(self.save_outbox(Then::Nothing));
+        self.tell_revoked(account, fx);
+    }
+
+    pub(super) fn set_key_state(&mut self, account: &AccountId, state: KeyringState) {
+        if let Some(line) = self.lines.get_mut(account) {
+            line.key = state;
+        }
+    }
+
+    /// The person tried to unlock the keyring.
+    pub(super) fn keyring_probed(&mut self, result: Result<(), KeyStoreError>, fx: &mut Vec<Effect>) {
+        match result {
+            Ok(()) => {
+                for (account, line) in &mut self.lines {
+                    if line.connection == Connection::NoKey {
+                        line.key = KeyringState::Unknown;
+                        fx.push(Effect::Retry(account.clone()));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the keyring is still not usable"),
+        }
+    }
+
+    /// The issuer accepts the key in use: what is left of a rotation is spare.
+    fn key_accepted(&mut self, account: &AccountId, fx: &mut Vec<Effect>) {
+        if let Some(line) = self.lines.get_mut(account) {
+            line.other_key = OtherKey::Untried;
+        }
+        let Some(other) = self.account_mut(account).and_then(|found| found.other_key.take()) else { return };
+        self.accounts.spare_keys.push(other.reference.clone());
+        fx.push(self.save_accounts(Then::Nothing));
+        fx.push(Effect::DeleteKey(other.reference, Interaction::Forbidden));
+    }
+
+    /// The issuer does not accept the key in use: if a rotation did not finish, the other one may be the right one.
+    fn try_other_key(&mut self, account: &AccountId, fx: &mut Vec<Effect>) {
+        let Some(line) = self.lines.get_mut(account) else { return };
+        if line.other_key == OtherKey::Tried {
+            return;
+        }
+        let Some(found) = self.accounts.accounts.iter_mut().find(|a| a.id == *account) else { return };
+        let Some(other) = &mut found.other_key else { return };
+        std::mem::swap(other, &mut found.binding.key);
+        line.other_key = OtherKey::Tried;
+        let binding = Box::new(found.binding.clone());
+        fx.push(self.save_accounts(Then::Nothing));
+        fx.push(Effect::Subscribe(account.clone(), binding));
+    }
+}

@@ -1,0 +1,458 @@
+//! Accounts come, go and change their key. Killed at any point, nothing is left half done:
+//!
+//! - *Enrol*: preview → the person agrees → key made → key on disk as spare → issuer binds it → account on disk, key no longer spare. Until
+//!   that last write there is no account; a spare key is deleted at the next start.
+//! - *Rotate*: key made → on disk as the account's other key → issuer replaces → the two change places on disk → the issuer's
+//!   next acceptance of a connection decides: the key it accepted stays, the other becomes spare.
+//! - *Remove*: account off the disk, its keys spare → keys deleted.
+
+use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, KeyringState, Reply};
+use countersign_protocol::fingerprint;
+
+use super::{
+    Call, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then,
+    event::protection_view,
+    inbox::base32,
+    issuers::Line,
+    views::host,
+};
+use crate::{
+    accounts::{Account, MAX_ACCOUNTS, Standing},
+    channel::{Enrolled, EnrolmentError, Offer},
+    keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
+    state_dir::StateError,
+    wording::sentence,
+};
+
+/// The most offers that wait for the person at a time.
+const MAX_OFFERS: usize = 8;
+
+/// The longest name of this computer, in characters (docs/protocol.md, section 2.6).
+const MAX_DEVICE_NAME: usize = 64;
+
+/// Offers that the person looks at.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    waiting: Vec<(String, Offer)>,
+    made: u64,
+    /// Previews, enrolments and rotations that wait for an answer.
+    underway: usize,
+}
+
+impl Offers {
+    pub(super) fn tidy(&mut self, now: i64) {
+        self.waiting.retain(|(_, offer)| offer.expires_at > now);
+    }
+
+    pub(super) fn next_wake(&self, now: i64) -> Option<i64> {
+        self.waiting.iter().map(|(_, offer)| offer.expires_at).filter(|at| *at > now).min()
+    }
+
+    fn begin(&mut self) -> Result<(), ApiError> {
+        if self.underway >= MAX_OFFERS {
+            return Err(ApiError::new(ErrorCode::Unavailable, "Too much is under way. Try again in a moment."));
+        }
+        self.underway += 1;
+        Ok(())
+    }
+
+    fn done(&mut self) {
+        self.underway = self.underway.saturating_sub(1);
+    }
+}
+
+impl Engine {
+    /// Whether an offer may be asked for.
+    pub(super) fn preview(&mut self, link: &str) -> Result<(), ApiError> {
+        Self::check_link(link)?;
+        if self.accounts.accounts.len() >= MAX_ACCOUNTS {
+            let text = format!("There are {MAX_ACCOUNTS} accounts on this computer. Remove one first.");
+            return Err(ApiError::new(ErrorCode::Unavailable, text));
+        }
+        self.offers.begin()
+    }
+
+    pub(super) fn previewed(
+        &mut self,
+        call: Call,
+        result: Result<Offer, EnrolmentError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        self.offers.done();
+        let reply = result.map_err(|e| enrolment_error(&e)).and_then(|offer| {
+            self.check_new(&offer)?;
+            Ok(Reply::Offer(self.keep_offer(offer)))
+        });
+        fx.push(Effect::Reply(call, reply));
+    }
+
+    fn keep_offer(&mut self, offer: Offer) -> EnrolmentOffer {
+        if self.offers.waiting.len() >= MAX_OFFERS {
+            self.offers.waiting.remove(0);
+        }
+        self.offers.made += 1;
+        let id = format!("offer-{}", self.offers.made);
+        let view = EnrolmentOffer {
+            id: id.clone(),
+            issuer_name: offer.issuer_name.clone(),
+            issuer_host: host(&offer.issuer),
+            account: offer.account.clone(),
+            fingerprint: offer.issuer_keys.first().map(fingerprint).unwrap_or_default(),
+            key_protection: protection_view(self.settings.key_protection),
+            device_name: self.settings.device_name.clone(),
+            expires_at: offer.expires_at,
+        };
+        self.offers.waiting.push((id, offer));
+        view
+    }
+
+    pub(super) fn cancel_offer(&mut self, id: &str) -> Result<Reply, ApiError> {
+        self.offers.waiting.retain(|(known, _)| known != id);
+        Ok(Reply::Done)
+    }
+
+    /// The person agreed. Only now a key is made.
+    pub(super) fn accept_offer(
+        &mut self,
+        call: Call,
+        id: &str,
+        device_name: String,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), ApiError> {
+        if countersign_protocol::text::check(&device_name, MAX_DEVICE_NAME).is_err() {
+            let text = format!("Name this computer in 1 to {MAX_DEVICE_NAME} plain characters.");
+            return Err(ApiError::new(ErrorCode::InvalidCall, text));
+        }
+        let position = self.offers.waiting.iter().position(|(known, _)| known == id).ok_or_else(|| {
+            ApiError::new(ErrorCode::NotFound, "This offer has ended. Open the link again, or ask for a new one.")
+        })?;
+        let (_, offer) = self.offers.waiting.remove(position);
+        self.check_new(&offer)?;
+        self.offers.begin()?;
+        fx.push(Effect::CreateKey(KeyPurpose::Enrolment(Enrolment { call, offer, device_name })));
+        Ok(())
+    }
+
+    /// A key was made, for whichever purpose.
+    pub(super) fn key_created(
+        &mut self,
+        purpose: KeyPurpose,
+        result: Result<DeviceKey, KeyStoreError>,
+        _now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let call = match &purpose {
+            KeyPurpose::Enrolment(enrolment) => enrolment.call,
+            KeyPurpose::Rotation(rotation) => rotation.call,
+        };
+        let key = match result {
+            Ok(key) => key,
+            Err(error) => return self.give_up(call, key_error(&error), fx),
+        };
+        match purpose {
+            KeyPurpose::Enrolment(enrolment) => {
+                self.accounts.spare_keys.push(key.reference.clone());
+                fx.push(self.save_accounts(Then::Enrol(enrolment, key)));
+            }
+            KeyPurpose::Rotation(rotation) => {
+                let Some(account) = self.account_mut(&rotation.account) else {
+                    self.discard(&key.reference, fx);
+                    return self.give_up(call, no_account(), fx);
+                };
+                account.other_key = Some(key.clone());
+                fx.push(self.save_accounts(Then::Rotate(rotation, key)));
+            }
+        }
+    }
+
+    /// The key is on disk as spare: the issuer may have it.
+    pub(super) fn offer_key(
+        &mut self,
+        enrolment: Enrolment,
+        key: DeviceKey,
+        saved: Result<(), StateError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        match saved {
+            Ok(()) => fx.push(Effect::Enrol(enrolment, key)),
+            Err(error) => {
+                self.delete_spare(key.reference, fx);
+                self.give_up(enrolment.call, storage_error(&error), fx);
+            }
+        }
+    }
+
+    /// The issuer bound the key, or not.
+    pub(super) fn enrolled(
+        &mut self,
+        enrolment: Enrolment,
+        key: &DeviceKey,
+        result: Result<Enrolled, EnrolmentError>,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let enrolled = match result {
+            Ok(enrolled) => enrolled,
+            Err(error) => {
+                let mut answer = enrolment_error(&error);
+                if error.outcome_unknown() {
+                    answer.message.push_str(
+                        " It is not known whether the issuer has added this computer: ask for a new link, and have \
+                         the unused entry removed.",
+                    );
+                }
+                self.delete_spare(key.reference.clone(), fx);
+                return self.give_up(enrolment.call, answer, fx);
+            }
+        };
+        let id = AccountId(short(&format!("{} {}", enrolled.binding.issuer, enrolled.binding.device_id)));
+        let account = Account {
+            id: id.clone(),
+            issuer_name: enrolled.issuer_name,
+            binding: enrolled.binding,
+            other_key: None,
+            protection: self.settings.key_protection,
+            counter: 0,
+            mutes: Vec::new(),
+            standing: Standing::Enrolled,
+            added_at: now,
+        };
+        self.accounts.spare_keys.retain(|spare| *spare != key.reference);
+        self.accounts.accounts.push(account);
+        fx.push(self.save_accounts(Then::AddAccount(enrolment.call, id)));
+    }
+
+    /// The account is on disk, or could not be kept: then there is none.
+    pub(super) fn account_added(
+        &mut self,
+        call: Call,
+        id: &AccountId,
+        saved: Result<(), StateError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(position) = self.accounts.accounts.iter().position(|account| account.id == *id) else { return };
+        if let Err(error) = saved {
+            let account = self.accounts.accounts.remove(position);
+            self.accounts.spare_keys.push(account.binding.key.reference.clone());
+            fx.push(Effect::DeleteKey(account.binding.key.reference, Interaction::Forbidden));
+            let mut answer = storage_error(&error);
+            answer.message.push_str(" The account was not added here. Ask for a new link, and have this one's entry removed.");
+            return self.give_up(call, answer, fx);
+        }
+        self.offers.done();
+        let account = &self.accounts.accounts[position];
+        let mut line = Line::new(account);
+        line.key = KeyringState::Ready;
+        fx.push(Effect::Subscribe(id.clone(), Box::new(account.binding.clone())));
+        self.lines.insert(id.clone(), line);
+        self.reply_account(call, id, fx);
+    }
+
+    pub(super) fn start_rotation(
+        &mut self,
+        call: Call,
+        account: &AccountId,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), ApiError> {
+        let found = self.account(account).ok_or_else(no_account)?;
+        if found.standing == Standing::Revoked {
+            let text = "The issuer has removed this computer. Remove the account and enrol again.";
+            return Err(ApiError::new(ErrorCode::Refused, text));
+        }
+        if found.other_key.is_some() {
+            let text = "An earlier change of this key is not confirmed yet. It is, once there is a connection to the issuer.";
+            return Err(ApiError::new(ErrorCode::Unavailable, text));
+        }
+        self.offers.begin()?;
+        let rotation = Rotation { call, account: account.clone() };
+        fx.push(Effect::CreateKey(KeyPurpose::Rotation(rotation)));
+        Ok(())
+    }
+
+    /// The new key is on disk with the account: the issuer may have it.
+    pub(super) fn ask_rotation(
+        &mut self,
+        rotation: Rotation,
+        key: DeviceKey,
+        saved: Result<(), StateError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        match (saved, self.account(&rotation.account)) {
+            (Ok(()), Some(account)) => {
+                let binding = Box::new(account.binding.clone());
+                fx.push(Effect::Rotate(rotation, binding, key));
+            }
+            (Ok(()), None) => self.give_up(rotation.call, no_account(), fx),
+            (Err(error), _) => {
+                self.drop_other_key(&rotation.account, &key, fx);
+                self.give_up(rotation.call, storage_error(&error), fx);
+            }
+        }
+    }
+
+    /// The issuer replaced the key, or not, or nobody knows.
+    pub(super) fn rotated(
+        &mut self,
+        rotation: Rotation,
+        key: DeviceKey,
+        result: Result<(), EnrolmentError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        match result {
+            Ok(()) => {
+                let Some(account) = self.account_mut(&rotation.account) else {
+                    return self.give_up(rotation.call, no_account(), fx);
+                };
+                let old = std::mem::replace(&mut account.binding.key, key);
+                account.other_key = Some(old);
+                fx.push(self.save_accounts(Then::UseNewKey(rotation)));
+            }
+            Err(error) => {
+                let mut answer = enrolment_error(&error);
+                if error.outcome_unknown() {
+                    answer.message.push_str(" Which of the two keys counts shows at the next connection; nothing is lost.");
+                } else {
+                    self.drop_other_key(&rotation.account, &key, fx);
+                }
+                self.give_up(rotation.call, answer, fx);
+            }
+        }
+    }
+
+    /// The change is on disk (or, if it could not be written, is found out again after a restart).
+    pub(super) fn use_new_key(
+        &mut self,
+        rotation: &Rotation,
+        saved: Result<(), StateError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        self.offers.done();
+        if let Some(account) = self.account(&rotation.account) {
+            fx.push(Effect::Subscribe(rotation.account.clone(), Box::new(account.binding.clone())));
+        }
+        match saved {
+            Ok(()) => self.reply_account(rotation.call, &rotation.account, fx),
+            Err(error) => fx.push(Effect::Reply(rotation.call, Err(storage_error(&error)))),
+        }
+    }
+
+    pub(super) fn remove_account(
+        &mut self,
+        call: Call,
+        id: &AccountId,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), ApiError> {
+        let position = self.accounts.accounts.iter().position(|a| a.id == *id).ok_or_else(no_account)?;
+        let account = self.accounts.accounts.remove(position);
+        self.accounts.spare_keys.extend(keys_of(&account));
+        fx.push(self.save_accounts(Then::RemoveAccount(call, Box::new(account))));
+        Ok(())
+    }
+
+    /// The account is off the disk, or still on it: then it stays.
+    pub(super) fn account_removed(
+        &mut self,
+        call: Call,
+        account: Account,
+        saved: Result<(), StateError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        let keys = keys_of(&account);
+        if let Err(error) = saved {
+            self.accounts.spare_keys.retain(|spare| !keys.contains(spare));
+            self.accounts.accounts.push(account);
+            return fx.push(Effect::Reply(call, Err(storage_error(&error))));
+        }
+        self.lines.remove(&account.id);
+        self.inbox.forget_account(&account.id);
+        fx.push(Effect::Unsubscribe(account.id));
+        fx.push(self.save_outbox(Then::Nothing));
+        fx.extend(keys.into_iter().map(|key| Effect::DeleteKey(key, Interaction::Allowed)));
+        fx.push(Effect::Reply(call, Ok(Reply::Done)));
+    }
+
+    /// A spare key is gone, or could not be deleted: then it is tried again at the next start.
+    pub(super) fn key_deleted(
+        &mut self,
+        key: &KeyRef,
+        result: Result<(), KeyStoreError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        match result {
+            Ok(()) => {
+                self.accounts.spare_keys.retain(|spare| spare != key);
+                fx.push(self.save_accounts(Then::Nothing));
+            }
+            Err(error) => tracing::info!(%error, "a spare key is deleted later"),
+        }
+    }
+
+    fn check_new(&self, offer: &Offer) -> Result<(), ApiError> {
+        let same = |account: &&Account| {
+            account.binding.issuer == offer.issuer && account.binding.account == offer.account
+        };
+        if self.accounts.accounts.iter().any(|account| same(&account)) {
+            let text = format!(
+                "{} at {} is already on this computer. To enrol it again, remove it first.",
+                offer.account,
+                host(&offer.issuer)
+            );
+            return Err(ApiError::new(ErrorCode::AlreadyEnrolled, text));
+        }
+        Ok(())
+    }
+
+    fn reply_account(&self, call: Call, id: &AccountId, fx: &mut Vec<Effect>) {
+        let reply = self.account(id).map(|a| Reply::Account(self.account_view(a))).ok_or_else(no_account);
+        fx.push(Effect::Reply(call, reply));
+    }
+
+    fn give_up(&mut self, call: Call, error: ApiError, fx: &mut Vec<Effect>) {
+        self.offers.done();
+        fx.push(Effect::Reply(call, Err(error)));
+    }
+
+    fn drop_other_key(&mut self, account: &AccountId, key: &DeviceKey, fx: &mut Vec<Effect>) {
+        if let Some(account) = self.account_mut(account) {
+            account.other_key = None;
+        }
+        self.discard(&key.reference, fx);
+    }
+
+    /// Makes a key spare and deletes it.
+    fn discard(&mut self, key: &KeyRef, fx: &mut Vec<Effect>) {
+        self.accounts.spare_keys.push(key.clone());
+        fx.push(self.save_accounts(Then::Nothing));
+        self.delete_spare(key.clone(), fx);
+    }
+
+    fn delete_spare(&mut self, key: KeyRef, fx: &mut Vec<Effect>) {
+        fx.push(Effect::DeleteKey(key, Interaction::Forbidden));
+    }
+}
+
+/// Short, to be typed in a terminal.
+fn short(text: &str) -> String {
+    base32(text).chars().take(8).collect()
+}
+
+fn keys_of(account: &Account) -> Vec<KeyRef> {
+    let keys = std::iter::once(&account.binding.key).chain(&account.other_key);
+    keys.map(|key| key.reference.clone()).collect()
+}
+
+fn no_account() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "There is no such account on this computer.")
+}
+
+fn enrolment_error(error: &EnrolmentError) -> ApiError {
+    ApiError::new(error.code(), sentence(error))
+}
+
+fn key_error(error: &KeyStoreError) -> ApiError {
+    ApiError::new(error.code(), sentence(error))
+}
+
+fn storage_error(error: &StateError) -> ApiError {
+    ApiError::new(ErrorCode::Storage, sentence(error))
+}

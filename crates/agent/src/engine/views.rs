@@ -1,0 +1,232 @@
+//! What front ends see of the state. Instants become this computer's clock here, and nowhere else.
+
+use countersign_agent_api as api;
+use countersign_agent_api::{AccountView, KeyringState, RequestId, RequestState, RequestView, StatusView};
+use countersign_protocol::{self as protocol, Issuer, Statement, fingerprint};
+
+use super::{
+    Engine,
+    event::protection_view,
+    inbox::LINGER,
+    request::{DecidedBy, End, Receipt, Retry, Stage, Tracked, Visibility},
+};
+use crate::accounts::Account;
+
+/// All that a subscribed front end is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Views {
+    pub(super) requests: Vec<RequestView>,
+    pub(super) accounts: Vec<AccountView>,
+    pub(super) status: StatusView,
+}
+
+impl Engine {
+    pub(super) fn views(&self, now: i64) -> Views {
+        Views { requests: self.request_views(now), accounts: self.account_views(), status: self.status_view() }
+    }
+
+    /// Pending and just-ended requests that are not held back, oldest first.
+    pub(super) fn request_views(&self, now: i64) -> Vec<RequestView> {
+        self.inbox
+            .iter()
+            .filter(|r| match (&r.stage, r.visibility) {
+                (Stage::Ended(end), Visibility::Shown) => now - end.seen_at < LINGER,
+                (_, Visibility::Shown) => true,
+                (_, Visibility::HeldBack) => false,
+            })
+            .filter_map(|r| self.request_view(r))
+            .collect()
+    }
+
+    pub(super) fn view_of(&self, id: &RequestId) -> Option<RequestView> {
+        self.inbox.get(id).and_then(|r| self.request_view(r))
+    }
+
+    fn request_view(&self, request: &Tracked) -> Option<RequestView> {
+        let account = self.account(&request.account)?;
+        let claims = request.claims();
+        let offset = account.binding.offset;
+        let details = claims.authorization_details.as_ref();
+        Some(RequestView {
+            id: request.id.clone(),
+            txn: claims.txn.to_string(),
+            account: account.id.clone(),
+            issuer_name: account.issuer_name.clone(),
+            issuer_host: host(&account.binding.issuer),
+            account_label: claims.sub.clone(),
+            client_name: claims.client.name.clone(),
+            lines: lines(request.statement()),
+            statement_hash: request.statement().hash().to_owned(),
+            raw_details: details.and_then(|d| serde_json::to_string_pretty(d).ok()).unwrap_or_default(),
+            requires: requires(&claims.requires),
+            capabilities: self.settings.capabilities,
+            key_protection: protection_view(account.protection),
+            issued_at: claims.iat - offset,
+            expires_at: Some(claims.exp - offset),
+            state: self.state_view(request, account),
+            problem: request.problem.clone(),
+        })
+    }
+
+    fn state_view(&self, request: &Tracked, account: &Account) -> RequestState {
+        match &request.stage {
+            Stage::Pending => RequestState::Pending,
+            Stage::Signing(answer) => RequestState::Sending { verdict: verdict(answer.verdict) },
+            Stage::Sending(underway) => RequestState::Sending { verdict: verdict(underway.verdict) },
+            Stage::Queued(underway, Retry { at }) => {
+                RequestState::Queued { verdict: verdict(underway.verdict), retry_at: *at }
+            }
+            Stage::Ended(end) => ended(end, account, &request.claims().client.id),
+        }
+    }
+
+    pub(super) fn account_views(&self) -> Vec<AccountView> {
+        self.accounts.accounts.iter().map(|account| self.account_view(account)).collect()
+    }
+
+    pub(super) fn account_view(&self, account: &Account) -> AccountView {
+        let line = self.lines.get(&account.id);
+        AccountView {
+            id: account.id.clone(),
+            issuer_name: account.issuer_name.clone(),
+            issuer_host: host(&account.binding.issuer),
+            account: account.binding.account.clone(),
+            fingerprint: account.binding.issuer_keys.first().map(fingerprint).unwrap_or_default(),
+            key_protection: protection_view(account.protection),
+            key: line.map_or(KeyringState::Unknown, |line| line.key),
+            capabilities: self.settings.capabilities,
+            connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
+            added_at: account.added_at,
+        }
+    }
+
+    pub(super) fn status_view(&self) -> StatusView {
+        let pending = self.inbox.iter().filter(|r| r.is_pending()).count();
+        StatusView {
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            pending: u32::try_from(pending).unwrap_or(u32::MAX),
+            accounts: u32::try_from(self.accounts.accounts.len()).unwrap_or(u32::MAX),
+            keyring: self.keyring(),
+            held_back: self.inbox.held_views(),
+        }
+    }
+
+    /// The state of the keyring as a whole: the worst that an account's key is in.
+    pub(super) fn keyring(&self) -> KeyringState {
+        let severity = |state: &KeyringState| match state {
+            KeyringState::Unknown => 0,
+            KeyringState::Ready => 1,
+            KeyringState::Hanging => 2,
+            KeyringState::Empty => 3,
+            KeyringState::Missing => 4,
+            KeyringState::Locked => 5,
+        };
+        self.lines.values().map(|line| line.key).max_by_key(severity).unwrap_or(KeyringState::Unknown)
+    }
+}
+
+fn ended(end: &End, account: &Account, client: &str) -> RequestState {
+    let by_this_device = end.decided_by == DecidedBy::ThisDevice;
+    let mute = account.mutes.iter().find(|mute| by_this_device && mute.client == client);
+    RequestState::Ended {
+        outcome: outcome(end.outcome),
+        at: end.at - account.binding.offset,
+        by_this_device,
+        device_name: device_name(&end.decided_by),
+        receipt: match end.receipt {
+            Receipt::Missing => api::ReceiptState::None,
+            Receipt::Verified(_) => api::ReceiptState::Verified,
+            Receipt::Inconsistent(_) => api::ReceiptState::Invalid,
+        },
+        muted_until: mute.map(|mute| mute.until),
+    }
+}
+
+pub(super) fn device_name(decided_by: &DecidedBy) -> Option<String> {
+    match decided_by {
+        DecidedBy::Another(name) => Some(name.clone()),
+        DecidedBy::Nobody | DecidedBy::ThisDevice => None,
+    }
+}
+
+/// Host and, unless it is 443, port.
+pub(super) fn host(issuer: &Issuer) -> String {
+    issuer.host().to_owned()
+}
+
+pub(super) fn lines(statement: &Statement) -> Vec<api::Line> {
+    let value = |value: &protocol::LineValue| match value.clone() {
+        protocol::LineValue::Text(text) => api::LineValue::Text(text),
+        protocol::LineValue::Amount { amount, currency } => api::LineValue::Amount { amount, currency },
+        protocol::LineValue::Instant(at) => api::LineValue::Instant(at),
+        protocol::LineValue::Duration(seconds) => api::LineValue::Duration(seconds),
+        protocol::LineValue::Count(count) => api::LineValue::Count(count),
+        protocol::LineValue::Flag(flag) => api::LineValue::Flag(flag),
+        protocol::LineValue::List(items) => api::LineValue::List(items),
+    };
+    statement
+        .lines()
+        .iter()
+        .map(|line| api::Line {
+            key: line.key.to_owned(),
+            name: line.name.clone(),
+            value: value(&line.value),
+        })
+        .collect()
+}
+
+fn requires(requires: &protocol::Requires) -> api::Requires {
+    api::Requires {
+        matching: match requires.matching {
+            protocol::Match::None => api::Matching::None,
+            protocol::Match::Code { digits } => api::Matching::Code { digits },
+        },
+        verification: match requires.verification {
+            protocol::Verification::None => api::Verification::None,
+            protocol::Verification::Presence => api::Verification::Presence,
+            protocol::Verification::User => api::Verification::User,
+        },
+        surface: match requires.surface {
+            protocol::Surface::Any => api::Surface::Any,
+            protocol::Surface::Window => api::Surface::Window,
+        },
+    }
+}
+
+pub(super) fn verdict(verdict: protocol::Verdict) -> api::Verdict {
+    match verdict {
+        protocol::Verdict::Approve => api::Verdict::Approve,
+        protocol::Verdict::Deny => api::Verdict::Deny,
+        protocol::Verdict::Report => api::Verdict::Report,
+    }
+}
+
+pub(super) fn outcome(outcome: protocol::Outcome) -> api::Outcome {
+    match outcome {
+        protocol::Outcome::Approved => api::Outcome::Approved,
+        protocol::Outcome::Denied => api::Outcome::Denied,
+        protocol::Outcome::Reported => api::Outcome::Reported,
+        protocol::Outcome::Cancelled => api::Outcome::Cancelled,
+        protocol::Outcome::Expired => api::Outcome::Expired,
+        protocol::Outcome::Locked => api::Outcome::Locked,
+    }
+}
+
+/// The front end's verdict in the protocol's words.
+pub(super) fn protocol_verdict(verdict: api::Verdict) -> protocol::Verdict {
+    match verdict {
+        api::Verdict::Approve => protocol::Verdict::Approve,
+        api::Verdict::Deny => protocol::Verdict::Deny,
+        api::Verdict::Report => protocol::Verdict::Report,
+    }
+}
+
+/// The front end's reason in the protocol's words.
+pub(super) fn protocol_reason(reason: api::Reason) -> protocol::Reason {
+    match reason {
+        api::Reason::NotMe => protocol::Reason::NotMe,
+        api::Reason::ChangedMind => protocol::Reason::ChangedMind,
+        api::Reason::WrongDetails => protocol::Reason::WrongDetails,
+        api::Reason::Other => protocol::Reason::Other,
+    }
+}

@@ -1,0 +1,435 @@
+//! Carries out what the engine asks for, and tells it what came of it.
+//!
+//! Invariants: effects are carried out in the engine's order; a document is durably saved before anything that depends on it; nothing
+//! that can wait (keys, network, the desktop) is waited for here; every queue is bounded.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply};
+use countersign_protocol::Jti;
+use ring::rand::SecureRandom;
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::{
+    channel::{ChannelEvent, ChannelHandle, IssuerProtocol},
+    doctor,
+    edge::Clock,
+    engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
+    history::History,
+    ipc::{ConnectionId, Inbound},
+    keystore::{Interaction, KeyStoreError, Keys},
+    launch::AppLauncher,
+    net::Net,
+    notify::{Notification, NotificationEvent, NotificationId, Notifier},
+    state_dir::StateDir,
+};
+
+/// Results and channel events that may wait for the engine.
+const QUEUE: usize = 64;
+
+/// How late the clock is looked at while a request waits: a computer that was suspended shows nothing stale for longer.
+const GLANCE: Duration = Duration::from_secs(5);
+
+/// The longest time without looking at the clock.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// The world outside.
+#[derive(Clone)]
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For message ids.
+    pub rng: Arc<dyn SecureRandom + Send + Sync>,
+    /// Device keys.
+    pub keys: Keys,
+    /// Issuers.
+    pub issuers: Arc<dyn IssuerProtocol>,
+    /// The desktop's notifications.
+    pub notifier: Arc<dyn Notifier>,
+    /// The desktop app.
+    pub launcher: Arc<dyn AppLauncher>,
+    /// For diagnostics.
+    pub net: Net,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// The one task that owns the engine.
+#[derive(Debug)]
+pub struct Driver {
+    engine: Engine,
+    state: StateDir,
+    history: History,
+    parts: Parts,
+    outboxes: BTreeMap<ConnectionId, mpsc::Sender<Message>>,
+    channels: BTreeMap<AccountId, Channel>,
+    subscriptions: u64,
+    jobs: JoinSet<()>,
+    results: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+    notices: mpsc::Sender<Notice>,
+    course: Course,
+}
+
+/// A running channel.
+#[derive(Debug)]
+struct Channel {
+    /// Events of an earlier subscription of the same account are not its own.
+    subscription: u64,
+    handle: ChannelHandle,
+    forwarder: AbortHandle,
+}
+
+/// What jobs and channels hand in.
+#[derive(Debug)]
+enum Input {
+    Event(Event),
+    Channel(AccountId, u64, ChannelEvent),
+    Reply(Call, Result<Reply, ApiError>),
+}
+
+/// Notifications keep their order: one task works them off.
+#[derive(Debug)]
+enum Notice {
+    Show(Notification),
+    Close(NotificationId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    Ending,
+}
+
+impl Driver {
+    /// Ready to run, within a runtime.
+    pub fn new(engine: Engine, state: StateDir, history: History, parts: Parts) -> Self {
+        let (results, inputs) = mpsc::channel(QUEUE);
+        let (notices, queue) = mpsc::channel(QUEUE);
+        let mut jobs = JoinSet::new();
+        jobs.spawn(notify(Arc::clone(&parts.notifier), queue, results.clone()));
+        Self {
+            engine,
+            state,
+            history,
+            parts,
+            outboxes: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            subscriptions: 0,
+            jobs,
+            results,
+            inputs,
+            notices,
+            course: Course::On,
+        }
+    }
+
+    /// Runs until `end` is, or a front end ends the agent.
+    pub async fn run(
+        mut self,
+        mut inbound: mpsc::Receiver<Inbound>,
+        mut notifications: mpsc::Receiver<NotificationEvent>,
+        end: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(end);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+        self.take(Event::Started);
+        while self.course == Course::On {
+            let wake = tokio::time::sleep(self.patience());
+            tokio::select! {
+                () = &mut end => break,
+                Some(call) = inbound.recv() => self.inbound(call),
+                Some(input) = self.inputs.recv() => self.input(input),
+                Some(event) = notifications.recv() => self.take(Event::Notification(event)),
+                Some(ended) = self.jobs.join_next() => if let Err(error) = ended {
+                    if error.is_panic() {
+                        tracing::error!("a background job failed");
+                    }
+                },
+                () = wake => self.take(Event::Tick),
+            }
+        }
+        tracing::info!("ended");
+    }
+
+    fn patience(&self) -> Duration {
+        let now = self.parts.clock.now();
+        let longest = if self.engine.watches_the_clock() { GLANCE } else { IDLE };
+        let due = self.engine.next_wake(now).map(|at| Duration::from_secs((at - now).max(1).unsigned_abs()));
+        due.map_or(longest, |due| due.min(longest))
+    }
+
+    fn inbound(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Connected { connection, role, outbox } => {
+                self.outboxes.insert(connection, outbox);
+                self.take(Event::Connected(connection, role));
+            }
+            Inbound::Call { connection, id, request } => {
+                tracing::debug!(?request, "call");
+                self.take(Event::Called(Call { connection, id }, request));
+            }
+            Inbound::Disconnected { connection } => {
+                self.outboxes.remove(&connection);
+                self.take(Event::Disconnected(connection));
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        match input {
+            Input::Event(event) => self.take(event),
+            Input::Channel(account, subscription, event) => {
+                if self.channels.get(&account).is_some_and(|channel| channel.subscription == subscription) {
+                    self.take(Event::Channel(account, event));
+                }
+            }
+            Input::Reply(call, result) => self.reply(call, result),
+        }
+    }
+
+    /// Hands one event to the engine and carries out what follows from it.
+    fn take(&mut self, event: Event) {
+        let now = self.parts.clock.now();
+        let mut effects = VecDeque::from(self.engine.handle(event, now));
+        while let Some(effect) = effects.pop_front() {
+            if let Effect::Save(snapshot, then) = effect {
+                let result = match &snapshot {
+                    Snapshot::Accounts(accounts) => self.state.write(accounts),
+                    Snapshot::Outbox(outbox) => self.state.write(outbox),
+                };
+                let following = self.engine.handle(Event::Saved(then, result), self.parts.clock.now());
+                for effect in following.into_iter().rev() {
+                    effects.push_front(effect);
+                }
+            } else {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Save(..) => {}
+            Effect::Reply(call, result) => self.reply(call, result),
+            Effect::Publish(connection, event) => {
+                self.send(connection, Message::Event { event: Box::new(event) });
+            }
+            Effect::Record(record) => {
+                if let Err(error) = self.history.append(&record) {
+                    tracing::error!(%error, "an ended request could not be kept");
+                }
+            }
+            Effect::Sign(order) => self.sign(*order),
+            Effect::Deliver(request, account, answer) => {
+                let handle = self.channels.get(&account).map(|channel| channel.handle.clone());
+                self.job(async move {
+                    let outcome = match handle {
+                        Some(handle) => handle.answer(answer).await,
+                        None => crate::channel::DecisionOutcome::NotDelivered(
+                            crate::channel::ChannelProblem::Closed,
+                        ),
+                    };
+                    Input::Event(Event::Delivered(request, outcome))
+                });
+            }
+            Effect::Notify(notification) => self.notice(Notice::Show(notification)),
+            Effect::CloseNotification(id) => self.notice(Notice::Close(id)),
+            Effect::Launch(window, call) => {
+                let result = self.parts.launcher.launch(&window);
+                self.job(async move { Input::Event(Event::Launched(window, call, result)) });
+            }
+            Effect::Subscribe(account, binding) => self.subscribe(account, *binding),
+            Effect::Unsubscribe(account) => {
+                if let Some(channel) = self.channels.remove(&account) {
+                    channel.forwarder.abort();
+                }
+            }
+            Effect::Retry(account) => {
+                if let Some(channel) = self.channels.get(&account) {
+                    channel.handle.retry();
+                }
+            }
+            Effect::Preview(call, link) => {
+                let issuers = Arc::clone(&self.parts.issuers);
+                self.job(async move { Input::Event(Event::Previewed(call, issuers.preview(&link).await)) });
+            }
+            Effect::CreateKey(purpose) => {
+                let keys = self.parts.keys.clone();
+                self.job(async move {
+                    let result = keys.create(Interaction::Allowed).await;
+                    Input::Event(Event::KeyCreated(purpose, result))
+                });
+            }
+            Effect::Enrol(enrolment, key) => {
+                let issuers = Arc::clone(&self.parts.issuers);
+                self.job(async move {
+                    let result = issuers.enrol(&enrolment.offer, &key, &enrolment.device_name).await;
+                    Input::Event(Event::Enrolled(enrolment, key, result))
+                });
+            }
+            Effect::Rotate(rotation, binding, key) => {
+                let issuers = Arc::clone(&self.parts.issuers);
+                self.job(async move {
+                    let result = issuers.rotate(&binding, &key).await;
+                    Input::Event(Event::Rotated(rotation, key, result))
+                });
+            }
+            Effect::DeleteKey(key, interaction) => {
+                let keys = self.parts.keys.clone();
+                self.job(async move {
+                    let result = keys.delete(&key, interaction).await;
+                    Input::Event(Event::KeyDeleted(key, result))
+                });
+            }
+            Effect::ProbeKeyring(interaction) => {
+                let keys = self.parts.keys.clone();
+                self.job(async move { Input::Event(Event::KeyringProbed(keys.probe(interaction).await)) });
+            }
+            Effect::ReadHistory { call, limit, before } => {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                self.read(call, move |history| {
+                    let records = history.page(limit, before.as_ref()).map_err(|e| storage(&e))?;
+                    Ok(Reply::History(records.into_iter().map(|record| record.entry).collect()))
+                });
+            }
+            Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
+            Effect::Diagnose(call, accounts) => {
+                let parts = self.parts.clone();
+                let root = self.state.root().to_owned();
+                self.job(async move {
+                    Input::Reply(call, Ok(Reply::Diagnostics(doctor::diagnose(&parts, &root, accounts).await)))
+                });
+            }
+            Effect::Stop => self.course = Course::Ending,
+        }
+    }
+
+    fn sign(&mut self, order: SignOrder) {
+        let request = order.request.clone();
+        let key = order.key.clone();
+        let mut bits = [0; 16];
+        let drawn = self.parts.rng.fill(&mut bits);
+        let claims = order.claims(self.parts.clock.now(), Jti::from_random(bits));
+        let keys = self.parts.keys.clone();
+        self.job(async move {
+            let exp = claims.exp;
+            let result = match drawn {
+                Ok(()) => keys.sign_jws(&key, claims, Interaction::Allowed).await,
+                Err(_) => Err(KeyStoreError::Failed("the system has no random numbers".into())),
+            };
+            Input::Event(Event::Signed(request, result.map(|jws| Signed { jws, exp })))
+        });
+    }
+
+    fn subscribe(&mut self, account: AccountId, binding: crate::channel::Binding) {
+        if let Some(earlier) = self.channels.remove(&account) {
+            earlier.forwarder.abort();
+        }
+        self.subscriptions += 1;
+        let number = self.subscriptions;
+        let mut subscription = self.parts.issuers.subscribe(binding);
+        let handle = subscription.handle.clone();
+        let inputs = self.results.clone();
+        let name = account.clone();
+        let forwarder = self.jobs.spawn(async move {
+            while let Some(event) = subscription.events.recv().await {
+                if inputs.send(Input::Channel(name.clone(), number, event)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.channels.insert(account, Channel { subscription: number, handle, forwarder });
+    }
+
+    /// Runs something that takes time; its result comes back as an input.
+    fn job(&mut self, work: impl Future<Output = Input> + Send + 'static) {
+        let results = self.results.clone();
+        self.jobs.spawn(async move {
+            let _ = results.send(work.await).await;
+        });
+    }
+
+    /// Answers a call from the history, off the engine's thread.
+    fn read(
+        &mut self,
+        call: Call,
+        work: impl FnOnce(&History) -> Result<Reply, ApiError> + Send + 'static,
+    ) {
+        let history = self.history.clone();
+        self.job(async move {
+            let result = tokio::task::spawn_blocking(move || work(&history)).await;
+            let ended = || Err(ApiError::new(ErrorCode::Storage, "The history could not be read."));
+            Input::Reply(call, result.unwrap_or_else(|_| ended()))
+        });
+    }
+
+    fn notice(&self, notice: Notice) {
+        if self.notices.try_send(notice).is_err() {
+            tracing::warn!("the notification service is too slow, a notification was left out");
+        }
+    }
+
+    fn reply(&mut self, call: Call, result: Result<Reply, ApiError>) {
+        let id = call.id;
+        let message = match result {
+            Ok(reply) => Message::Reply { id, reply: Box::new(reply) },
+            Err(error) => Message::Failed { id, error },
+        };
+        self.send(call.connection, message);
+    }
+
+    fn send(&mut self, connection: ConnectionId, message: Message) {
+        let Some(outbox) = self.outboxes.get(&connection) else { return };
+        if outbox.try_send(message).is_err() {
+            tracing::warn!("a front end does not keep up and is dropped");
+            self.outboxes.remove(&connection);
+        }
+    }
+}
+
+async fn notify(
+    notifier: Arc<dyn Notifier>,
+    mut queue: mpsc::Receiver<Notice>,
+    results: mpsc::Sender<Input>,
+) {
+    while let Some(notice) = queue.recv().await {
+        match notice {
+            Notice::Show(notification) => {
+                let id = notification.id.clone();
+                if let Err(error) = notifier.show(notification).await {
+                    let _ = results.send(Input::Event(Event::NotShown(id, error))).await;
+                }
+            }
+            Notice::Close(id) => notifier.close(&id).await,
+        }
+    }
+}
+
+fn evidence(history: &History, id: &countersign_agent_api::RequestId) -> Result<Reply, ApiError> {
+    let missing = |text: &str| ApiError::new(ErrorCode::NotFound, text);
+    let record = history
+        .find(id)
+        .map_err(|e| storage(&e))?
+        .ok_or_else(|| missing("There is no ended request with this id."))?;
+    let evidence = record
+        .evidence
+        .ok_or_else(|| missing("The issuer sent no receipt for this request, so there is no evidence."))?;
+    let text = serde_json::to_string_pretty(&evidence).map_err(|e| storage(&e))?;
+    Ok(Reply::Evidence(text))
+}
+
+fn storage(error: &dyn std::error::Error) -> ApiError {
+    ApiError::new(ErrorCode::Storage, error.to_string())
+}
