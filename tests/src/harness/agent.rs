@@ -1,0 +1,232 @@
+//! An agent with a profile of its own, and the terminal front end that talks to it.
+
+use std::{
+    ffi::OsString,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use countersign_agent_api::{Reply, Request, Role, client::Client, socket::SOCKET_ENV};
+
+use super::{AppStarts, Process, Program, Session};
+use crate::front::{Watch, poll};
+
+/// How long an agent may take until its socket answers.
+const SOON: Duration = Duration::from_secs(20);
+
+/// `notifications.privacy` of the agent's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NotificationPrivacy {
+    /// That something is asked.
+    Private,
+    /// Also what, and with *Approve* where the request allows it.
+    #[default]
+    Detailed,
+}
+
+/// `app.open_prompt` of the agent's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OpenPrompt {
+    /// The prompt opens by itself.
+    #[default]
+    Always,
+    /// Only when the person asks for it.
+    OnReview,
+}
+
+/// How an agent is set up.
+#[derive(Debug, Clone, Default)]
+pub struct AgentOptions {
+    /// A proxy that allows CONNECT, as `http://host:port`.
+    pub proxy: Option<String>,
+    /// Leaves out the session's certification authority.
+    pub without_ca: bool,
+    /// A further certification authority, PEM file.
+    pub extra_ca: Option<PathBuf>,
+    /// How much notifications say.
+    pub privacy: NotificationPrivacy,
+    /// When the prompt opens by itself.
+    pub open_prompt: OpenPrompt,
+    /// The app is started by the agent itself and cannot be driven by WebDriver.
+    pub starts_app_itself: bool,
+    /// Further environment.
+    pub environment: Vec<(&'static str, OsString)>,
+}
+
+/// An agent. Its profile survives [`Agent::stop`] and [`Agent::kill`].
+#[derive(Debug)]
+pub struct Agent {
+    name: String,
+    dir: PathBuf,
+    environment: Vec<(&'static str, OsString)>,
+    process: Option<Process>,
+    /// What it wanted the app to show.
+    pub app: AppStarts,
+}
+
+impl Agent {
+    /// Makes a profile and starts the agent.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(session: &Session, name: &str) -> Result<Self> {
+        Self::with(session, name, AgentOptions::default()).await
+    }
+
+    /// Makes a profile with these settings and starts the agent.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn with(session: &Session, name: &str, options: AgentOptions) -> Result<Self> {
+        let dir = session.dir().join(format!("agent-{name}"));
+        for sub in ["config/countersign", "data", "state", "cache", "run"] {
+            fs::create_dir_all(dir.join(sub))?;
+        }
+        let app = AppStarts::listen(&dir.join("run/app.sock"))?;
+        let config = configuration(session, &options, &app)?;
+        fs::write(dir.join("config/countersign/agent.toml"), config)?;
+        let mut environment = vec![(SOCKET_ENV, dir.join("run/agent.sock").into_os_string())];
+        for (variable, sub) in [
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_STATE_HOME", "state"),
+            ("XDG_CACHE_HOME", "cache"),
+        ] {
+            environment.push((variable, dir.join(sub).into_os_string()));
+        }
+        environment.extend(options.environment);
+        let mut agent = Self { name: name.to_owned(), dir, environment, process: None, app };
+        agent.run(session).await?;
+        Ok(agent)
+    }
+
+    /// Starts the process, again if it was stopped, and waits until its socket answers.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn run(&mut self, session: &Session) -> Result<()> {
+        ensure!(self.process.is_none(), "the agent runs already");
+        let mut command = self.base(session)?;
+        command.arg("run");
+        let mut process = Process::start(&format!("agent-{}", self.name), command, session.logs().dir())?;
+        let socket = self.socket();
+        poll::until("the agent's socket", SOON, async || {
+            ensure!(process.runs()?, "the agent ended; {}", process.log().display());
+            Ok(Client::connect(&socket, Role::Terminal).await.ok().map(drop))
+        })
+        .await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Ends it in good order.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn stop(&mut self) -> Result<()> {
+        let status = self.process.take().context("the agent does not run")?.stop().await?;
+        ensure!(status.success(), "the agent ended with {status}");
+        Ok(())
+    }
+
+    /// Kills it (SIGKILL).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.process.take().context("the agent does not run")?.kill().await
+    }
+
+    /// The running process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process(&self) -> Result<&Process> {
+        self.process.as_ref().context("the agent does not run")
+    }
+
+    /// Where it listens for front ends.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("run/agent.sock")
+    }
+
+    /// The profile's directory: `config`, `data`, `state`, `cache`, `run`.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What the agent's processes have beside the session's environment; the app needs it too.
+    pub fn environment(&self) -> &[(&'static str, OsString)] {
+        &self.environment
+    }
+
+    /// A front end that watches everything.
+    ///
+    /// # Errors
+    /// When the agent does not answer.
+    pub async fn watch(&self, role: Role) -> Result<Watch> {
+        Watch::connect(&self.socket(), role).await
+    }
+
+    /// Enrols by a link, as the app does after the person agreed, and gives the account's id.
+    ///
+    /// # Errors
+    /// The agent's.
+    pub async fn enrol(&self, link: &str) -> Result<countersign_agent_api::AccountView> {
+        let (client, _events) = Client::connect(&self.socket(), Role::App).await?;
+        let offer = match client.call(Request::PreviewEnrolment { link: link.to_owned() }).await? {
+            Reply::Offer(offer) => offer,
+            other => anyhow::bail!("the agent answered {other:?} to PreviewEnrolment"),
+        };
+        let accept = Request::AcceptEnrolment { offer: offer.id, device_name: self.name.clone() };
+        match client.call(accept).await? {
+            Reply::Account(account) => Ok(account),
+            other => anyhow::bail!("the agent answered {other:?} to AcceptEnrolment"),
+        }
+    }
+
+    /// Runs the terminal front end: `status`, `approve …`. Its exit code is the caller's to judge.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn terminal(&self, session: &Session, arguments: &[&str]) -> Result<Output> {
+        Ok(self.base(session)?.args(arguments).kill_on_drop(true).output().await?)
+    }
+
+    fn base(&self, session: &Session) -> Result<tokio::process::Command> {
+        let mut command = session.command(session.paths.program(Program::Agent)?);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+}
+
+fn configuration(session: &Session, options: &AgentOptions, app: &AppStarts) -> Result<String> {
+    let mut text = "locale = \"en-GB\"\n\n[network]\n".to_owned();
+    if let Some(proxy) = &options.proxy {
+        writeln!(text, "proxy = {proxy:?}")?;
+    }
+    let own = (!options.without_ca).then(|| session.ca.file());
+    let ca_files: Vec<&Path> = own.into_iter().chain(options.extra_ca.as_deref()).collect();
+    writeln!(text, "ca_files = {ca_files:?}\n\n[app]")?;
+    let command = if options.starts_app_itself {
+        vec![session.paths.program(Program::App)?]
+    } else {
+        vec![session.paths.program(Program::AppShim)?, app.socket().to_owned()]
+    };
+    writeln!(text, "command = {command:?}")?;
+    let open_prompt = match options.open_prompt {
+        OpenPrompt::Always => "always",
+        OpenPrompt::OnReview => "on_review",
+    };
+    writeln!(text, "open_prompt = {open_prompt:?}\n\n[notifications]")?;
+    let privacy = match options.privacy {
+        NotificationPrivacy::Private => "private",
+        NotificationPrivacy::Detailed => "detailed",
+    };
+    writeln!(text, "privacy = {privacy:?}")?;
+    Ok(text)
+}
