@@ -26,7 +26,8 @@ fn main() {
         println!("cargo::error=The user interface is not built. Run `npm ci && npm run build` in ui/ first.");
         return;
     }
-    let attributes = tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(COMMANDS));
+    let attributes =
+        tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(COMMANDS));
     if let Err(error) = tauri_build::try_build(attributes) {
         println!("cargo::error=Tauri's build step failed: {error:#}");
     }

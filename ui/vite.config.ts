@@ -16,5 +16,7 @@ export default defineConfig(({ mode }) => ({
     environment: "jsdom",
     setupFiles: ["src/test/setup.ts"],
     include: ["src/**/*.test.ts"],
+    // Busy machines are slow; a hang is still found.
+    testTimeout: 30_000,
   },
 }));

@@ -61,7 +61,10 @@ impl AgentProgram {
             .process_group(0)
             .spawn()
             .map(drop)
-            .map_err(|source| StartError { path: self.0.clone(), source })
+            .map_err(|source| StartError {
+                path: self.0.clone(),
+                source,
+            })
     }
 }
 
@@ -80,7 +83,10 @@ impl Agent {
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, ApiError> {
         let client = self.client.borrow().clone();
         let Some(client) = client else {
-            return Err(ApiError::new(ErrorCode::Unavailable, "The Countersign agent is not running. Start it, then try again."));
+            return Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "The Countersign agent is not running. Start it, then try again.",
+            ));
         };
         client.call(request).await.map_err(ClientError::into_api)
     }
@@ -105,7 +111,15 @@ pub(crate) struct Connector {
 pub(crate) fn connector(program: AgentProgram, inputs: mpsc::Sender<Input>) -> (Agent, Connector) {
     let (client_sender, client) = watch::channel(None);
     let (start, start_receiver) = mpsc::channel(1);
-    (Agent { client, start }, Connector { client: client_sender, start: start_receiver, inputs, program })
+    (
+        Agent { client, start },
+        Connector {
+            client: client_sender,
+            start: start_receiver,
+            inputs,
+            program,
+        },
+    )
 }
 
 impl Connector {
@@ -113,7 +127,12 @@ impl Connector {
     pub(crate) async fn run(mut self) {
         match socket::path() {
             Ok(path) => while self.session(&path).await {},
-            Err(e) => self.tell(AgentLink::Refused { message: format!("{e}.") }).await,
+            Err(e) => {
+                self.tell(AgentLink::Refused {
+                    message: format!("{e}."),
+                })
+                .await
+            }
         }
     }
 
@@ -165,7 +184,10 @@ impl Connector {
                 }
                 Err(ClientError::Api(e)) => self.tell(AgentLink::Refused { message: e.message }).await,
                 Err(e @ (ClientError::Socket(_) | ClientError::UnexpectedReply)) => {
-                    self.tell(AgentLink::Refused { message: format!("{e}.") }).await;
+                    self.tell(AgentLink::Refused {
+                        message: format!("{e}."),
+                    })
+                    .await;
                 }
                 Err(ClientError::Broken(_) | ClientError::TimedOut) => failures += 1,
             }

@@ -24,7 +24,10 @@ pub(crate) enum Launch {
     /// The main window, with this link in the form that adds an account.
     Main { link: Option<String> },
     /// The prompt, on this request or the oldest waiting one.
-    Prompt { request: Option<RequestId>, activation: Activation },
+    Prompt {
+        request: Option<RequestId>,
+        activation: Activation,
+    },
     /// The usage text.
     Help,
     /// The version.
@@ -47,8 +50,11 @@ pub(crate) enum UsageError {
 /// # Errors
 /// [`UsageError`]; nothing was done.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Launch, UsageError> {
-    let arguments =
-        arguments.into_iter().map(OsString::into_string).collect::<Result<Vec<_>, _>>().map_err(|_| UsageError::Unknown)?;
+    let arguments = arguments
+        .into_iter()
+        .map(OsString::into_string)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| UsageError::Unknown)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
@@ -58,7 +64,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
         ["--prompt", "--focus"] => Ok(prompt(None, Activation::Asked)),
         ["--prompt", id] => Ok(prompt(Some(request_id(id)?), Activation::Unasked)),
         ["--prompt", id, "--focus"] => Ok(prompt(Some(request_id(id)?), Activation::Asked)),
-        [link] if link.starts_with("countersign:") => Ok(Launch::Main { link: Some(enrolment_link(link)?) }),
+        [link] if link.starts_with("countersign:") => Ok(Launch::Main {
+            link: Some(enrolment_link(link)?),
+        }),
         _ => Err(UsageError::Unknown),
     }
 }
@@ -70,14 +78,26 @@ fn prompt(request: Option<RequestId>, activation: Activation) -> Launch {
 fn request_id(id: &str) -> Result<RequestId, UsageError> {
     let fits = (1..=MAX_ID).contains(&id.len())
         && !id.starts_with('-')
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    if fits { Ok(RequestId(id.to_owned())) } else { Err(UsageError::RequestId) }
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if fits {
+        Ok(RequestId(id.to_owned()))
+    } else {
+        Err(UsageError::RequestId)
+    }
 }
 
 /// Only the outer shape: the agent parses the link once the person asks for its offer.
 fn enrolment_link(link: &str) -> Result<String, UsageError> {
-    let fits = link.starts_with("countersign://") && link.len() <= MAX_LINK && link.bytes().all(|b| b.is_ascii_graphic());
-    if fits { Ok(link.to_owned()) } else { Err(UsageError::Link) }
+    let fits = link.starts_with("countersign://")
+        && link.len() <= MAX_LINK
+        && link.bytes().all(|b| b.is_ascii_graphic());
+    if fits {
+        Ok(link.to_owned())
+    } else {
+        Err(UsageError::Link)
+    }
 }
 
 #[cfg(test)]
@@ -98,30 +118,58 @@ mod tests {
     #[test]
     fn a_prompt_takes_the_keyboard_only_when_told() {
         let id = Some(RequestId("k7f2".into()));
-        assert_eq!(parsed(&["--prompt", "k7f2"]), Ok(prompt(id.clone(), Activation::Unasked)));
-        assert_eq!(parsed(&["--prompt", "k7f2", "--focus"]), Ok(prompt(id, Activation::Asked)));
+        assert_eq!(
+            parsed(&["--prompt", "k7f2"]),
+            Ok(prompt(id.clone(), Activation::Unasked))
+        );
+        assert_eq!(
+            parsed(&["--prompt", "k7f2", "--focus"]),
+            Ok(prompt(id, Activation::Asked))
+        );
         assert_eq!(parsed(&["--prompt"]), Ok(prompt(None, Activation::Unasked)));
-        assert_eq!(parsed(&["--prompt", "--focus"]), Ok(prompt(None, Activation::Asked)));
+        assert_eq!(
+            parsed(&["--prompt", "--focus"]),
+            Ok(prompt(None, Activation::Asked))
+        );
     }
 
     #[test]
     fn a_link_is_only_carried_along() {
         let link = "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=0123456789abcdefghijkl";
-        assert_eq!(parsed(&[link]), Ok(Launch::Main { link: Some(link.into()) }));
+        assert_eq!(
+            parsed(&[link]),
+            Ok(Launch::Main {
+                link: Some(link.into())
+            })
+        );
     }
 
     #[test]
     fn hostile_arguments_are_refused() {
         let long = format!("countersign://enroll?code={}", "a".repeat(MAX_LINK));
-        for bad in [long.as_str(), "countersign:enroll", "countersign://a b", "countersign://\u{202e}", "countersign://\n"] {
+        for bad in [
+            long.as_str(),
+            "countersign:enroll",
+            "countersign://a b",
+            "countersign://\u{202e}",
+            "countersign://\n",
+        ] {
             assert_eq!(parsed(&[bad]), Err(UsageError::Link), "{bad}");
         }
         for bad in ["", "../x", "-x", "a b", &"a".repeat(MAX_ID + 1)] {
             assert_eq!(parsed(&["--prompt", bad]), Err(UsageError::RequestId), "{bad}");
         }
-        for bad in [&["--prompt", "a", "b"][..], &["https://x"], &["--focus"], &["--prompt", "a", "--focus", "b"]] {
+        for bad in [
+            &["--prompt", "a", "b"][..],
+            &["https://x"],
+            &["--focus"],
+            &["--prompt", "a", "--focus", "b"],
+        ] {
             assert_eq!(parsed(bad), Err(UsageError::Unknown), "{bad:?}");
         }
-        assert_eq!(parse([OsString::from_vec(vec![0xff, 0xfe])]), Err(UsageError::Unknown));
+        assert_eq!(
+            parse([OsString::from_vec(vec![0xff, 0xfe])]),
+            Err(UsageError::Unknown)
+        );
     }
 }

@@ -28,7 +28,10 @@ fn read(directory: &Path) -> BTreeMap<String, String> {
         .unwrap()
         .map(|entry| {
             let path = entry.unwrap().path();
-            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read_to_string(&path).unwrap(),
+            )
         })
         .collect()
 }
@@ -42,5 +45,9 @@ fn checked_in_bindings_are_current() {
         fs::create_dir_all(CHECKED_IN).unwrap();
         export(Path::new(CHECKED_IN));
     }
-    assert_eq!(read(fresh.path()), read(Path::new(CHECKED_IN)), "write them anew: see the top of this file");
+    assert_eq!(
+        read(fresh.path()),
+        read(Path::new(CHECKED_IN)),
+        "write them anew: see the top of this file"
+    );
 }

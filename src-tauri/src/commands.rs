@@ -4,7 +4,8 @@
 //! written in `capabilities/`. Errors are the agent's own, with its words for people.
 
 use countersign_agent_api::{
-    AccountView, Activation, ApiError, EnrolmentOffer, ErrorCode, Reason, Reply, Request, RequestId, RequestView, Verdict,
+    AccountView, Activation, ApiError, EnrolmentOffer, ErrorCode, Reason, Reply, Request, RequestId,
+    RequestView, Verdict, client::ClientError,
 };
 use tauri::{State, WebviewWindow};
 use tokio::sync::{mpsc, watch};
@@ -57,7 +58,18 @@ pub(crate) async fn decide(
     locale: String,
     statement_hash: String,
 ) -> Result<RequestView, ApiError> {
-    request(agent.call(Request::Decide { id, verdict, match_code, reason, locale, statement_hash }).await?)
+    request(
+        agent
+            .call(Request::Decide {
+                id,
+                verdict,
+                match_code,
+                reason,
+                locale,
+                statement_hash,
+            })
+            .await?,
+    )
 }
 
 /// No, from the list of requests. There is no yes there.
@@ -69,7 +81,18 @@ pub(crate) async fn deny(
     statement_hash: String,
 ) -> Result<RequestView, ApiError> {
     let verdict = Verdict::Deny;
-    request(agent.call(Request::Decide { id, verdict, match_code: None, reason: None, locale, statement_hash }).await?)
+    request(
+        agent
+            .call(Request::Decide {
+                id,
+                verdict,
+                match_code: None,
+                reason: None,
+                locale,
+                statement_hash,
+            })
+            .await?,
+    )
 }
 
 /// Takes back an answer that has not left yet.
@@ -80,11 +103,14 @@ pub(crate) async fn withdraw(agent: State<'_, Agent>, id: RequestId) -> Result<(
 
 /// Reads an enrolment link and shows what its issuer offers. Changes nothing.
 #[tauri::command]
-pub(crate) async fn preview_enrolment(agent: State<'_, Agent>, link: String) -> Result<EnrolmentOffer, ApiError> {
-    match agent.call(Request::PreviewEnrolment { link }).await? {
-        Reply::Offer(offer) => Ok(offer),
-        other => Err(unexpected(&other)),
-    }
+pub(crate) async fn preview_enrolment(
+    agent: State<'_, Agent>,
+    link: String,
+) -> Result<EnrolmentOffer, ApiError> {
+    let Reply::Offer(offer) = agent.call(Request::PreviewEnrolment { link }).await? else {
+        return Err(unexpected());
+    };
+    Ok(offer)
 }
 
 /// The person agreed to this offer.
@@ -94,10 +120,13 @@ pub(crate) async fn accept_enrolment(
     offer: String,
     device_name: String,
 ) -> Result<AccountView, ApiError> {
-    match agent.call(Request::AcceptEnrolment { offer, device_name }).await? {
-        Reply::Account(account) => Ok(account),
-        other => Err(unexpected(&other)),
-    }
+    let reply = agent
+        .call(Request::AcceptEnrolment { offer, device_name })
+        .await?;
+    let Reply::Account(account) = reply else {
+        return Err(unexpected());
+    };
+    Ok(account)
 }
 
 /// Forgets this offer.
@@ -115,7 +144,14 @@ pub(crate) fn start_agent(agent: State<'_, Agent>) {
 /// Opens the prompt on this request, because the person asked.
 #[tauri::command]
 pub(crate) async fn open_prompt(views: State<'_, Views>, id: RequestId) -> Result<(), ApiError> {
-    open(&views, Launch::Prompt { request: Some(id), activation: Activation::Asked }).await
+    open(
+        &views,
+        Launch::Prompt {
+            request: Some(id),
+            activation: Activation::Asked,
+        },
+    )
+    .await
 }
 
 /// Opens the main window.
@@ -146,16 +182,19 @@ async fn open(views: &Views, launch: Launch) -> Result<(), ApiError> {
 }
 
 fn request(reply: Reply) -> Result<RequestView, ApiError> {
-    match reply {
-        Reply::Request(view) => Ok(view),
-        other => Err(unexpected(&other)),
-    }
+    let Reply::Request(view) = reply else {
+        return Err(unexpected());
+    };
+    Ok(view)
 }
 
-fn unexpected(_: &Reply) -> ApiError {
-    countersign_agent_api::client::ClientError::UnexpectedReply.into_api()
+fn unexpected() -> ApiError {
+    ClientError::UnexpectedReply.into_api()
 }
 
 fn window_failed(error: &tauri::Error) -> ApiError {
-    ApiError::new(ErrorCode::AppUnavailable, format!("The window did not do that: {error}."))
+    ApiError::new(
+        ErrorCode::AppUnavailable,
+        format!("The window did not do that: {error}."),
+    )
 }

@@ -94,7 +94,13 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
                 windows::perform(app.handle(), effect)?;
             }
             tauri::async_runtime::spawn(connector.run());
-            tauri::async_runtime::spawn(control(app.handle().clone(), shell, received, prompt_sender, main_sender));
+            tauri::async_runtime::spawn(control(
+                app.handle().clone(),
+                shell,
+                received,
+                prompt_sender,
+                main_sender,
+            ));
             Ok(())
         })
         .run(tauri::generate_context!())

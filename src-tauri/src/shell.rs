@@ -49,9 +49,19 @@ impl Default for Shell {
             prompt: PromptView {
                 agent: agent.clone(),
                 requests: Vec::new(),
-                target: PromptTarget { request: None, activation: Activation::Unasked, opening: 0 },
+                target: PromptTarget {
+                    request: None,
+                    activation: Activation::Unasked,
+                    opening: 0,
+                },
             },
-            main: MainView { agent, requests: Vec::new(), accounts: Vec::new(), status: None, link: None },
+            main: MainView {
+                agent,
+                requests: Vec::new(),
+                accounts: Vec::new(),
+                status: None,
+                link: None,
+            },
             openings: 0,
         }
     }
@@ -102,13 +112,20 @@ impl Shell {
             Launch::Main { link } => {
                 if let Some(text) = link {
                     self.openings += 1;
-                    self.main.link = Some(OpenedLink { text, opening: self.openings });
+                    self.main.link = Some(OpenedLink {
+                        text,
+                        opening: self.openings,
+                    });
                 }
                 vec![self.tell_main(), Effect::ShowMain]
             }
             Launch::Prompt { request, activation } => {
                 self.openings += 1;
-                self.prompt.target = PromptTarget { request, activation, opening: self.openings };
+                self.prompt.target = PromptTarget {
+                    request,
+                    activation,
+                    opening: self.openings,
+                };
                 vec![self.tell_prompt(), Effect::ShowPrompt(activation)]
             }
             Launch::Help | Launch::Version => Vec::new(),
@@ -153,19 +170,31 @@ mod tests {
     #[test]
     fn each_opening_is_told_from_the_last() {
         let mut shell = Shell::default();
-        let launch = Launch::Prompt { request: Some(RequestId("a".into())), activation: Activation::Asked };
+        let launch = Launch::Prompt {
+            request: Some(RequestId("a".into())),
+            activation: Activation::Asked,
+        };
         shell.apply(Input::Open(launch.clone()));
         let first = shell.prompt().target.clone();
         let effects = shell.apply(Input::Open(launch));
         assert_eq!(first.request, Some(RequestId("a".into())));
         assert_ne!(first.opening, shell.prompt().target.opening);
-        assert_eq!(effects, [Effect::TellPrompt(shell.prompt().clone()), Effect::ShowPrompt(Activation::Asked)]);
+        assert_eq!(
+            effects,
+            [
+                Effect::TellPrompt(shell.prompt().clone()),
+                Effect::ShowPrompt(Activation::Asked)
+            ]
+        );
     }
 
     #[test]
     fn the_agent_can_open_a_prompt_that_leaves_the_keyboard_alone() {
         let mut shell = Shell::default();
-        let window = Window::Prompt { request: None, activation: Activation::Unasked };
+        let window = Window::Prompt {
+            request: None,
+            activation: Activation::Unasked,
+        };
         let effects = shell.apply(Input::Agent(Event::Open(window)));
         assert_eq!(effects.last(), Some(&Effect::ShowPrompt(Activation::Unasked)));
     }
@@ -173,8 +202,16 @@ mod tests {
     #[test]
     fn a_link_reaches_the_form_and_nothing_else() {
         let mut shell = Shell::default();
-        let effects = shell.apply(Input::Open(Launch::Main { link: Some("countersign://enroll?x".into()) }));
-        assert_eq!(effects, [Effect::TellMain(shell.main().clone()), Effect::ShowMain]);
-        assert_eq!(shell.main().link.as_ref().map(|l| l.text.as_str()), Some("countersign://enroll?x"));
+        let effects = shell.apply(Input::Open(Launch::Main {
+            link: Some("countersign://enroll?x".into()),
+        }));
+        assert_eq!(
+            effects,
+            [Effect::TellMain(shell.main().clone()), Effect::ShowMain]
+        );
+        assert_eq!(
+            shell.main().link.as_ref().map(|l| l.text.as_str()),
+            Some("countersign://enroll?x")
+        );
     }
 }

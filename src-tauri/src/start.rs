@@ -40,7 +40,11 @@ pub(crate) fn prepare() -> Result<AgentProgram, StartError> {
 pub(crate) fn instance_id() -> String {
     match std::env::var_os(SOCKET_ENV) {
         Some(path) if !path.is_empty() => {
-            let hex: String = path.as_encoded_bytes().iter().map(|b| format!("{b:02x}")).collect();
+            let hex: String = path
+                .as_encoded_bytes()
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
             // Bus names are limited to 255 characters; the end of a path tells more than its beginning.
             format!("{INSTANCE}.x{}", &hex[hex.len().saturating_sub(160)..])
         }
@@ -53,6 +57,9 @@ fn refuse_automation() -> Result<(), StartError> {
         return Ok(());
     }
     let program = std::env::current_exe().map_err(StartError::Program)?;
-    let error = Command::new(program).args(std::env::args_os().skip(1)).env_remove(AUTOMATION_ENV).exec();
+    let error = Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env_remove(AUTOMATION_ENV)
+        .exec();
     Err(StartError::Again(error))
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use countersign_agent_api::Activation;
 use tauri::{
-    AppHandle, Emitter, LogicalSize, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, webview::NewWindowResponse,
+    AppHandle, Emitter, LogicalSize, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
+    webview::NewWindowResponse,
 };
 
 use crate::{
@@ -108,7 +109,11 @@ fn reveal(window: &WebviewWindow, activation: Activation) -> tauri::Result<()> {
     }
 }
 
-fn builder<'a>(app: &'a AppHandle, label: &str, page: &str) -> WebviewWindowBuilder<'a, tauri::Wry, AppHandle> {
+fn builder<'a>(
+    app: &'a AppHandle,
+    label: &str,
+    page: &str,
+) -> WebviewWindowBuilder<'a, tauri::Wry, AppHandle> {
     WebviewWindowBuilder::new(app, label, WebviewUrl::App(page.into()))
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
@@ -128,7 +133,13 @@ mod tests {
     fn only_the_embedded_pages_are_navigated_to() {
         let own = |url: &str| is_own_page(&Url::parse(url).unwrap());
         assert!(own("tauri://localhost/prompt.html"));
-        for foreign in ["https://id.alder.example/", "http://localhost/", "tauri://elsewhere/", "file:///etc/passwd", "data:,x"] {
+        for foreign in [
+            "https://id.alder.example/",
+            "http://localhost/",
+            "tauri://elsewhere/",
+            "file:///etc/passwd",
+            "data:,x",
+        ] {
             assert!(!own(foreign), "{foreign}");
         }
     }

@@ -66,7 +66,7 @@ if (prompt) {
     },
   });
 } else if (add) {
-  mount(AddAccount, { target, props: { ...add, now: NOW, onclose: nothing } });
+  mount(AddAccount, { target, props: { ...add, onclose: nothing } });
 }
 // The height that the prompt would be given.
 document.documentElement.dataset["states"] = [

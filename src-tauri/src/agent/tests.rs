@@ -7,8 +7,17 @@ use super::*;
 async fn greet(listener: &UnixListener) -> UnixStream {
     let (mut stream, _) = listener.accept().await.unwrap();
     let hello = frame::read::<Call>(&mut stream).await.unwrap();
-    assert_eq!(hello.request, Request::Hello { version: API_VERSION, role: Role::App });
-    let info = AgentInfo { api_version: API_VERSION, agent_version: "0.1.0".into() };
+    assert_eq!(
+        hello.request,
+        Request::Hello {
+            version: API_VERSION,
+            role: Role::App
+        }
+    );
+    let info = AgentInfo {
+        api_version: API_VERSION,
+        agent_version: "0.1.0".into(),
+    };
     reply(&mut stream, hello.id, Reply::Hello(info)).await;
     let subscribe = frame::read::<Call>(&mut stream).await.unwrap();
     assert_eq!(subscribe.request, Request::Subscribe);
@@ -17,7 +26,15 @@ async fn greet(listener: &UnixListener) -> UnixStream {
 }
 
 async fn reply(stream: &mut UnixStream, id: u64, reply: Reply) {
-    frame::write(stream, &Message::Reply { id, reply: Box::new(reply) }).await.unwrap();
+    frame::write(
+        stream,
+        &Message::Reply {
+            id,
+            reply: Box::new(reply),
+        },
+    )
+    .await
+    .unwrap();
 }
 
 struct Fixture {
@@ -33,7 +50,11 @@ fn connect(program: &str) -> Fixture {
     let (sender, inputs) = mpsc::channel(16);
     let (agent, mut connector) = connector(AgentProgram(program.into()), sender);
     tokio::spawn(async move { while connector.session(&path).await {} });
-    Fixture { directory, agent, inputs }
+    Fixture {
+        directory,
+        agent,
+        inputs,
+    }
 }
 
 fn listen(directory: &tempfile::TempDir) -> UnixListener {
@@ -49,7 +70,14 @@ async fn snapshots_are_loaded_again_after_the_agent_restarts() {
         let listener = listen(&fixture.directory);
         let mut stream = greet(&listener).await;
         for event in [Event::Requests(Vec::new()), Event::Accounts(Vec::new())] {
-            frame::write(&mut stream, &Message::Event { event: Box::new(event) }).await.unwrap();
+            frame::write(
+                &mut stream,
+                &Message::Event {
+                    event: Box::new(event),
+                },
+            )
+            .await
+            .unwrap();
         }
         let mut fresh = Vec::new();
         loop {
@@ -68,7 +96,10 @@ async fn snapshots_are_loaded_again_after_the_agent_restarts() {
 #[tokio::test]
 async fn a_missing_program_is_named() {
     let mut fixture = connect("/nonexistent/countersign-agent");
-    let Input::Link(AgentLink::NotRunning { problem: Some(problem) }) = fixture.inputs.recv().await.unwrap() else {
+    let Input::Link(AgentLink::NotRunning {
+        problem: Some(problem),
+    }) = fixture.inputs.recv().await.unwrap()
+    else {
         panic!("not told");
     };
     assert!(problem.contains("/nonexistent/countersign-agent"), "{problem}");
@@ -80,8 +111,19 @@ async fn an_agent_of_another_version_is_refused_with_its_words() {
     let listener = listen(&fixture.directory);
     let (mut stream, _) = listener.accept().await.unwrap();
     let hello = frame::read::<Call>(&mut stream).await.unwrap();
-    let error = ApiError::new(ErrorCode::IncompatibleVersion, "Restart the agent: it is older than the app.");
-    frame::write(&mut stream, &Message::Failed { id: hello.id, error: error.clone() }).await.unwrap();
+    let error = ApiError::new(
+        ErrorCode::IncompatibleVersion,
+        "Restart the agent: it is older than the app.",
+    );
+    frame::write(
+        &mut stream,
+        &Message::Failed {
+            id: hello.id,
+            error: error.clone(),
+        },
+    )
+    .await
+    .unwrap();
     loop {
         match fixture.inputs.recv().await.unwrap() {
             Input::Link(AgentLink::NotRunning { .. }) => {}

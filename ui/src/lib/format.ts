@@ -2,18 +2,28 @@
 import type { LineValue } from "../bindings/LineValue";
 import { language, t } from "../messages";
 
+/** The desktop's locale. A desktop without one (LANG=C) names something that is no language tag. */
+export function systemLocale(named: string): string {
+  try {
+    return Intl.getCanonicalLocales(named)[0] ?? language;
+  } catch {
+    return language;
+  }
+}
+
 /** The person's variant of the interface's language: en-GB, say, for an English interface on a British desktop. */
 export function localeFor(system: string): string {
   const wanted = system.split("-")[0] === language ? system : language;
   return Intl.DateTimeFormat.supportedLocalesOf(wanted)[0] ?? language;
 }
 
+const system = systemLocale(navigator.language);
+
 /** BCP 47 tag that a statement is shown in; it goes into the signed decision. */
-export const locale = localeFor(navigator.language);
+export const locale = localeFor(system);
 
 // Times in the system's format even if its language is another one.
-const hourCycle = new Intl.DateTimeFormat(navigator.language, { hour: "numeric" }).resolvedOptions()
-  .hourCycle;
+const { hourCycle } = new Intl.DateTimeFormat(system, { hour: "numeric" }).resolvedOptions();
 const clock: Intl.DateTimeFormatOptions = {
   hour: "numeric",
   minute: "2-digit",

@@ -84,10 +84,7 @@ type Words = Pick<Ending, "icon" | "tone" | "title" | "text" | "recap"> & Partia
 function ended(state: Ended, { request }: Shown, client: string): Words {
   const issuer = request.issuer_name;
   const asked = phrase("recap.asked", { client, time: time(request.issued_at) });
-  const receipt =
-    state.receipt === "verified"
-      ? phrase("recap.receipt", { client })
-      : phrase("recap.no_receipt", { client });
+  const receipt = phrase(`recap.receipt.${state.receipt}`, { client });
   if (!state.by_this_device && isDecision(state.outcome)) {
     const device = state.device_name ?? t("elsewhere.device");
     return {

@@ -1,0 +1,146 @@
+// The prompt window against a mocked shell.
+import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/svelte";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { PromptView } from "../bindings/PromptView";
+import type { RequestView } from "../bindings/RequestView";
+import { highRisk, lowRisk, NOW } from "../fixtures/requests";
+import { Ticker } from "../lib/ticker.svelte";
+import { mockShell } from "../test/shell";
+import { ARM_MS } from "./arming.svelte";
+import PromptApp from "./PromptApp.svelte";
+
+type Shell = ReturnType<typeof mockShell>;
+
+let shell: Shell;
+beforeEach(() => void vi.useFakeTimers({ shouldAdvanceTime: true }));
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
+
+const view = (requests: RequestView[], more: Partial<PromptView> = {}): PromptView => ({
+  agent: { state: "connected" },
+  requests,
+  target: { request: null, activation: "unasked", opening: 1 },
+  ...more,
+});
+
+async function open(first: PromptView, answers: Parameters<typeof mockShell>[1] = {}): Promise<void> {
+  shell = mockShell("prompt", { prompt_view: () => first, ...answers });
+  render(PromptApp, { props: { ticker: new Ticker(() => NOW * 1000) } });
+  await waitFor(() => expect(shell.of("prompt_view")).toHaveLength(1));
+  await vi.advanceTimersByTimeAsync(ARM_MS);
+}
+const heading = () => screen.getByRole("heading", { level: 1 }).textContent;
+const approved: RequestView["state"] = {
+  name: "ended",
+  outcome: "approved",
+  at: NOW,
+  by_this_device: true,
+  device_name: null,
+  receipt: "verified",
+  muted_until: null,
+};
+
+test("the window is fitted once to what it shows, and the statement is told as shown", async () => {
+  await open(view([highRisk]));
+  expect(shell.of("fit")).toHaveLength(1);
+  expect(shell.of("shown")).toEqual([{ id: highRisk.id }]);
+  await shell.send(view([{ ...highRisk, problem: { type: "wrong_code", attempts_left: 1 } }]));
+  await screen.findByRole("alert");
+  expect(shell.of("fit")).toHaveLength(1);
+});
+
+test("an approval carries the code, the statement that was on screen and its language", async () => {
+  await open(view([highRisk]));
+  await fireEvent.input(screen.getByRole("textbox"), { target: { value: "492817" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Approve" }));
+  expect(shell.of("decide")).toEqual([
+    {
+      id: highRisk.id,
+      verdict: "approve",
+      matchCode: "492817",
+      reason: null,
+      locale: "en-US",
+      statementHash: highRisk.statement_hash,
+    },
+  ]);
+});
+
+test("a refusal by the agent is said in its words, and the request stays", async () => {
+  await open(view([lowRisk]), {
+    decide: () =>
+      Promise.reject({ code: "statement_changed", message: "The request changed. Read it again." }),
+  });
+  await fireEvent.click(screen.getByRole("button", { name: "Approve" }));
+  expect(await screen.findByText("The request changed. Read it again.")).toBeTruthy();
+  expect(heading()).toBe("Sign in to Engineering Wiki");
+});
+
+test("closing answers nothing", async () => {
+  await open(view([highRisk]));
+  await fireEvent.keyDown(document.body, { key: "w", ctrlKey: true });
+  expect(shell.of("close_window")).toHaveLength(1);
+  expect(shell.of("decide")).toEqual([]);
+});
+
+test("the request it was opened for comes first, then the oldest one", async () => {
+  await open(view([highRisk, lowRisk], { target: { request: lowRisk.id, activation: "asked", opening: 1 } }));
+  expect(heading()).toBe("Sign in to Engineering Wiki");
+  expect(screen.getByText("Request 2 of 2, oldest first")).toBeTruthy();
+  await shell.send(view([highRisk, { ...lowRisk, state: approved }]));
+  await waitFor(() => expect(heading()).toBe("Approved"));
+  await vi.advanceTimersByTimeAsync(ARM_MS);
+  await fireEvent.click(screen.getByRole("button", { name: "Next request" }));
+  expect(heading()).toBe("Send €4,250.00 to Meridian Supplies GmbH");
+  expect(shell.of("close_window")).toEqual([]);
+});
+
+test("a request that arrives does not replace the one on screen, and arms anew", async () => {
+  await open(view([lowRisk]));
+  await shell.send(view([lowRisk, highRisk]));
+  await screen.findByText("Request 1 of 2, oldest first");
+  await fireEvent.click(screen.getByRole("button", { name: "Approve" }));
+  expect(heading()).toBe("Sign in to Engineering Wiki");
+  expect(shell.of("decide")).toEqual([]);
+  await fireEvent.click(screen.getByRole("button", { name: "Show all" }));
+  await vi.advanceTimersByTimeAsync(ARM_MS);
+  await fireEvent.click(screen.getByRole("button", { name: "Show all" }));
+  expect(shell.of("open_main")).toHaveLength(1);
+});
+
+test("the last approval closes the window after 4 s", async () => {
+  await open(
+    view([{ ...lowRisk, state: approved }], {
+      target: { request: lowRisk.id, activation: "unasked", opening: 1 },
+    }),
+  );
+  await vi.advanceTimersByTimeAsync(4000);
+  expect(shell.of("close_window")).toHaveLength(1);
+});
+
+test("a request that vanished says so, and cannot be answered", async () => {
+  await open(view([lowRisk]));
+  await shell.send(view([]));
+  await waitFor(() => expect(heading()).toBe("No longer waiting"));
+  expect(screen.queryByRole("button", { name: "Approve" })).toBeNull();
+});
+
+test("nothing waiting is said, not an empty window", async () => {
+  await open(view([]));
+  await waitFor(() => expect(heading()).toBe("Nothing to approve"));
+  expect(shell.of("fit")).toHaveLength(1);
+});
+
+test("an agent of another version is explained", async () => {
+  await open(
+    view([], { agent: { state: "refused", message: "Restart the agent: it is older than the app." } }),
+  );
+  expect(await screen.findByText("Restart the agent: it is older than the app.")).toBeTruthy();
+});
+
+test("the agent can be started from here", async () => {
+  await open(view([], { agent: { state: "not_running", problem: null } }));
+  await fireEvent.click(await screen.findByRole("button", { name: "Start it" }));
+  expect(shell.of("start_agent")).toHaveLength(1);
+});
