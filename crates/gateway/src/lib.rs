@@ -15,6 +15,7 @@ pub mod ciba;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod hooks;
 pub mod http;
 pub mod hub;
 pub mod keys;

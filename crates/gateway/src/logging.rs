@@ -3,10 +3,7 @@
 //! Invariants: a log line holds ids, routes, codes and counts, never a secret, a code, a key, a proof, a query string or what a
 //! request is about. Lines of one request share its id, which the answer carries as `X-Request-Id`.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
@@ -29,9 +26,16 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Starts logging to standard error. Call it once; a second call has no effect.
 pub fn start(log: Log) {
-    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(LevelFilter::from_level(log.level));
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(LevelFilter::from_level(log.level));
     let _ = match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init(),
         LogFormat::Text => builder.try_init(),
     };
 }
@@ -50,8 +54,15 @@ pub async fn request_log(State(log): State<RequestLog>, request: Request, next: 
     let started = Instant::now();
     let id = request_id(&request, &*log.rng);
     let method = method_name(request.method());
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
 
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -73,7 +84,10 @@ pub async fn request_log(State(log): State<RequestLog>, request: Request, next: 
 fn request_id(request: &Request, rng: &dyn Rng) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
         let bytes = value.as_bytes();
-        (1..=64).contains(&bytes.len()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        (1..=64).contains(&bytes.len())
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
     if let Some(given) = request.headers().get(REQUEST_ID).filter(plain) {
         return given.clone();
@@ -123,7 +137,10 @@ mod tests {
 
     impl std::io::Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -141,7 +158,10 @@ mod tests {
     }
 
     fn app(metrics: Arc<Metrics>) -> Router {
-        let log = RequestLog { metrics, rng: Arc::new(Sevens) };
+        let log = RequestLog {
+            metrics,
+            rng: Arc::new(Sevens),
+        };
         Router::new()
             .route("/v1/approvals/{txn}", get(|| async { "hello" }))
             .layer(middleware::from_fn_with_state(log, request_log))
@@ -167,23 +187,35 @@ mod tests {
             .finish();
         let guard = tracing::subscriber::set_default(subscriber);
         let metrics = Arc::new(Metrics::new());
-        let request = get_with("/v1/approvals/canary1?cursor=canary2", Some(("authorization", "Bearer canary3")));
+        let request = get_with(
+            "/v1/approvals/canary1?cursor=canary2",
+            Some(("authorization", "Bearer canary3")),
+        );
         let response = app(Arc::clone(&metrics)).oneshot(request).await.unwrap();
         drop(guard);
 
         assert_eq!(response.headers()[REQUEST_ID], "0707070707070707");
-        let text = String::from_utf8(captured.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+        let text =
+            String::from_utf8(captured.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["route"], "/v1/approvals/{txn}");
         assert_eq!(line["status"], 200);
         assert_eq!(line["span"]["id"], "0707070707070707");
         assert!(!text.contains("canary"), "{text}");
-        assert!(metrics.render().contains("route=\"/v1/approvals/{txn}\",status=\"200\"} 1"));
+        assert!(
+            metrics
+                .render()
+                .contains("route=\"/v1/approvals/{txn}\",status=\"200\"} 1")
+        );
     }
 
     #[tokio::test]
     async fn a_plain_request_id_is_kept_and_another_one_replaced() {
-        for (given, answered) in [("abc-1", "abc-1"), ("a b", "0707070707070707"), ("", "0707070707070707")] {
+        for (given, answered) in [
+            ("abc-1", "abc-1"),
+            ("a b", "0707070707070707"),
+            ("", "0707070707070707"),
+        ] {
             let request = get_with("/v1/approvals/1", Some(("x-request-id", given)));
             let response = app(Arc::new(Metrics::new())).oneshot(request).await.unwrap();
             assert_eq!(response.headers()[REQUEST_ID], answered);

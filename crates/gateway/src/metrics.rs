@@ -5,17 +5,14 @@
 
 use std::time::Duration;
 
+use countersign_protocol::ErrorCode;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::{Histogram, exponential_buckets},
-        info::Info,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+
+use crate::service::{Happening, Observer};
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,25 +24,16 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_time: Family<RouteLabel, Histogram, fn() -> Histogram>,
     connections: Gauge,
-    refused_connections: Family<ReasonLabel, Counter>,
+    connections_refused: Family<ReasonLabel, Counter>,
     approvals_asked: Counter,
     approvals_ended: Family<OutcomeLabel, Counter>,
+    answer_time: Histogram,
+    refusals: Family<RefusalLabels, Counter>,
     wrong_codes: Counter,
-    devices: Family<TransportLabel, Gauge>,
+    users_locked: Counter,
+    devices: Gauge,
     enrolments: Counter,
-    audit_sequence: Gauge,
-    commit_time: Histogram,
-    commit_size: Histogram,
     callbacks: Family<ResultLabel, Counter>,
-}
-
-/// How a device is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceTransport {
-    /// An open WebSocket.
-    WebSocket,
-    /// A long poll that is waiting.
-    LongPoll,
 }
 
 /// How a callback attempt ended.
@@ -79,50 +67,73 @@ impl Metrics {
         registry.register("build", "The running version", build);
 
         let requests = Family::default();
-        registry.register("http_requests", "HTTP requests by route and status", requests.clone());
+        registry.register(
+            "http_requests",
+            "HTTP requests by route and status",
+            requests.clone(),
+        );
         let request_time = Family::new_with_constructor(request_seconds as fn() -> Histogram);
-        let help = "Time until the answer, long polls included";
+        let help = "Time until the answer, waiting included";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, request_time.clone());
         let connections = Gauge::default();
         registry.register("connections", "Open connections", connections.clone());
-        let refused_connections = Family::default();
-        registry.register("connections_refused", "Connections that were not served", refused_connections.clone());
+        let connections_refused = Family::default();
+        registry.register(
+            "connections_refused",
+            "Connections that were not served",
+            connections_refused.clone(),
+        );
 
         let approvals_asked = Counter::default();
-        registry.register("approvals_asked", "Approvals that were accepted from relying sides", approvals_asked.clone());
+        registry.register(
+            "approvals_asked",
+            "Approvals accepted from relying sides",
+            approvals_asked.clone(),
+        );
         let approvals_ended = Family::default();
-        registry.register("approvals_ended", "Approvals that ended, by outcome", approvals_ended.clone());
+        registry.register(
+            "approvals_ended",
+            "Approvals that ended, by outcome",
+            approvals_ended.clone(),
+        );
+        let answer_time = Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0]);
+        let help = "Time from the acceptance of an approval to its end";
+        registry.register_with_unit("approval_duration", help, Unit::Seconds, answer_time.clone());
+        let refusals = Family::default();
+        registry.register("refusals", "What was refused, and why", refusals.clone());
         let wrong_codes = Counter::default();
         registry.register("wrong_codes", "Wrong match codes", wrong_codes.clone());
-        let devices = Family::default();
-        registry.register("connected_devices", "Devices that can be reached now", devices.clone());
+        let users_locked = Counter::default();
+        registry.register(
+            "users_locked",
+            "Users locked after too many wrong codes",
+            users_locked.clone(),
+        );
+        let devices = Gauge::default();
+        registry.register(
+            "connected_devices",
+            "Devices with an open connection",
+            devices.clone(),
+        );
         let enrolments = Counter::default();
         registry.register("enrolments", "Devices enrolled", enrolments.clone());
-
-        let audit_sequence = Gauge::default();
-        registry.register("audit_sequence", "Number of the newest audit record", audit_sequence.clone());
-        let commit_time = Histogram::new(exponential_buckets(0.000_1, 2.0, 14));
-        let help = "Time of one durable commit";
-        registry.register_with_unit("commit_duration", help, Unit::Seconds, commit_time.clone());
-        let commit_size = Histogram::new(exponential_buckets(1.0, 2.0, 9));
-        registry.register("commit_batch_size", "Changes in one durable commit", commit_size.clone());
         let callbacks = Family::default();
-        registry.register("callbacks", "Attempts to call back", callbacks.clone());
+        registry.register("callbacks", "Attempts to call back, by result", callbacks.clone());
 
         Self {
             registry,
             requests,
             request_time,
             connections,
-            refused_connections,
+            connections_refused,
             approvals_asked,
             approvals_ended,
+            answer_time,
+            refusals,
             wrong_codes,
+            users_locked,
             devices,
             enrolments,
-            audit_sequence,
-            commit_time,
-            commit_size,
             callbacks,
         }
     }
@@ -139,9 +150,17 @@ impl Metrics {
 
     /// One request was answered. `route` is the template, never the path as sent.
     pub fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
-        let labels = RequestLabels { method, route: route.to_owned(), status };
+        let labels = RequestLabels {
+            method,
+            route: route.to_owned(),
+            status,
+        };
         self.requests.get_or_create(&labels).inc();
-        self.request_time.get_or_create(&RouteLabel { route: route.to_owned() }).observe(took.as_secs_f64());
+        self.request_time
+            .get_or_create(&RouteLabel {
+                route: route.to_owned(),
+            })
+            .observe(took.as_secs_f64());
     }
 
     /// A connection was opened (+1) or closed (−1).
@@ -156,47 +175,9 @@ impl Metrics {
             RefusedConnection::Peer => "peer",
             RefusedConnection::Handshake => "handshake",
         };
-        self.refused_connections.get_or_create(&ReasonLabel { reason }).inc();
-    }
-
-    /// A relying side asked for an approval and it was accepted.
-    pub fn approval_asked(&self) {
-        self.approvals_asked.inc();
-    }
-
-    /// An approval ended; `outcome` is the protocol's word for it.
-    pub fn approval_ended(&self, outcome: &'static str) {
-        self.approvals_ended.get_or_create(&OutcomeLabel { outcome }).inc();
-    }
-
-    /// A person typed a wrong match code.
-    pub fn wrong_code(&self) {
-        self.wrong_codes.inc();
-    }
-
-    /// Devices came (+n) or went (−n).
-    pub fn devices(&self, transport: DeviceTransport, change: i64) {
-        let transport = match transport {
-            DeviceTransport::WebSocket => "websocket",
-            DeviceTransport::LongPoll => "long_poll",
-        };
-        self.devices.get_or_create(&TransportLabel { transport }).inc_by(change);
-    }
-
-    /// A device was enrolled.
-    pub fn enrolled(&self) {
-        self.enrolments.inc();
-    }
-
-    /// A durable commit of `changes` changes was made, of which the newest audit record has this number.
-    pub fn commit(&self, changes: usize, took: Duration) {
-        self.commit_time.observe(took.as_secs_f64());
-        self.commit_size.observe(changes as f64);
-    }
-
-    /// The audit log now ends with this record.
-    pub fn audit_sequence(&self, sequence: i64) {
-        self.audit_sequence.set(sequence);
+        self.connections_refused
+            .get_or_create(&ReasonLabel { reason })
+            .inc();
     }
 
     /// A callback was tried.
@@ -210,6 +191,47 @@ impl Metrics {
     }
 }
 
+impl Observer for Metrics {
+    fn observe(&self, happening: &Happening<'_>) {
+        match happening {
+            Happening::Asked { reached: _ } => {
+                self.approvals_asked.inc();
+            }
+            Happening::Ended { outcome, after } => {
+                self.approvals_ended
+                    .get_or_create(&OutcomeLabel {
+                        outcome: outcome.as_str(),
+                    })
+                    .inc();
+                self.answer_time.observe(*after as f64);
+            }
+            Happening::Refused { what, code } => {
+                self.refusals
+                    .get_or_create(&RefusalLabels {
+                        what,
+                        code: code.as_str(),
+                    })
+                    .inc();
+                if *code == ErrorCode::WrongCode {
+                    self.wrong_codes.inc();
+                }
+            }
+            Happening::UserLocked => {
+                self.users_locked.inc();
+            }
+            Happening::Enrolled(_) => {
+                self.enrolments.inc();
+            }
+            Happening::Connected => {
+                self.devices.inc();
+            }
+            Happening::Disconnected { after: _ } => {
+                self.devices.dec();
+            }
+        }
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -217,7 +239,9 @@ impl Default for Metrics {
 }
 
 fn request_seconds() -> Histogram {
-    Histogram::new([0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0])
+    Histogram::new([
+        0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0,
+    ])
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -243,8 +267,9 @@ struct OutcomeLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TransportLabel {
-    transport: &'static str,
+struct RefusalLabels {
+    what: &'static str,
+    code: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -254,26 +279,43 @@ struct ResultLabel {
 
 #[cfg(test)]
 mod tests {
+    use countersign_protocol::Outcome;
+
     use super::*;
 
     #[test]
     fn counted_things_appear_in_the_text() {
         let metrics = Metrics::new();
         metrics.request("GET", "/v1/approvals/{txn}", 200, Duration::from_millis(3));
-        metrics.approval_ended("approved");
-        metrics.devices(DeviceTransport::WebSocket, 2);
-        metrics.devices(DeviceTransport::WebSocket, -1);
-        metrics.commit(64, Duration::from_micros(800));
+        metrics.observe(&Happening::Ended {
+            outcome: Outcome::Approved,
+            after: 7,
+        });
+        metrics.observe(&Happening::Refused {
+            what: "decision",
+            code: ErrorCode::WrongCode,
+        });
+        metrics.observe(&Happening::Connected);
+        metrics.observe(&Happening::Connected);
+        metrics.observe(&Happening::Disconnected {
+            after: Duration::from_secs(1),
+        });
         metrics.callback(CallbackResult::Failed);
         let text = metrics.render();
         for line in [
             "countersign_http_requests_total{method=\"GET\",route=\"/v1/approvals/{txn}\",status=\"200\"} 1",
             "countersign_http_request_duration_seconds_count{route=\"/v1/approvals/{txn}\"} 1",
             "countersign_approvals_ended_total{outcome=\"approved\"} 1",
-            "countersign_connected_devices{transport=\"websocket\"} 1",
-            "countersign_commit_batch_size_sum 64.0",
+            "countersign_approval_duration_seconds_sum 7.0",
+            "countersign_refusals_total{what=\"decision\",code=\"wrong_code\"} 1",
+            "countersign_wrong_codes_total 1",
+            "countersign_connected_devices 1",
             "countersign_callbacks_total{result=\"failed\"} 1",
-            concat!("countersign_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            concat!(
+                "countersign_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");
         }

@@ -35,8 +35,8 @@ const TLS_KEY_VARIABLE: &str = "COUNTERSIGN_GATEWAY_TLS_KEY";
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The issuer: an `https` URL in its one normal spelling. Devices compare it byte for byte.
-    pub issuer: String,
+    /// Who we are to devices, which compare it byte for byte.
+    pub issuer: Issuer,
     /// What people see as the issuer's name, 1–64 characters.
     pub name: String,
     /// Where database and key file are.
@@ -158,8 +158,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]; [`ConfigError::Invalid`] holds all problems at once.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let directory = path.parent().unwrap_or(Path::new("."));
         Self::parse(&text, directory, env)
     }
@@ -173,44 +175,83 @@ impl Config {
         directory: &Path,
         env: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
-        let table = text.parse().map_err(|e: toml::de::Error| ConfigError::Syntax(e.to_string().trim_end().to_owned()))?;
+        let table = text
+            .parse()
+            .map_err(|e: toml::de::Error| ConfigError::Syntax(e.to_string().trim_end().to_owned()))?;
         let mut top = Section::top(table);
         let replaced = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let absolute = |path: PathBuf| directory.join(path);
 
-        let issuer = issuer(&mut top);
-        let name = name(&mut top);
-        let data_dir = top.path("data_dir");
-        let data_dir = match replaced(DATA_DIR_VARIABLE).or(data_dir) {
-            Some(path) => absolute(path),
-            None => {
-                top.problem("data_dir", "is missing: the directory for database and keys");
-                PathBuf::new()
+        let issuer = required(
+            &mut top,
+            "issuer",
+            "the https URL by which devices know this gateway",
+            |top, key| {
+                let text = top.text(key)?;
+                Issuer::parse(&text)
+                    .map_err(|e| top.problem(key, e.to_string()))
+                    .ok()
+            },
+        );
+        let name = required(
+            &mut top,
+            "name",
+            "what people see as the issuer's name",
+            |top, key| {
+                let name = top.text(key)?;
+                let plain = text::check(&name, 64);
+                plain
+                    .map_err(|e| top.problem(key, format!("must be plain text of 1 to 64 characters: {e}")))
+                    .ok()?;
+                Some(name)
+            },
+        );
+        let data_dir = match replaced(DATA_DIR_VARIABLE) {
+            Some(path) => {
+                // Still read: what it replaces must not count as unknown.
+                top.path("data_dir");
+                Some(path)
             }
+            None => required(
+                &mut top,
+                "data_dir",
+                "the directory for database and keys",
+                Section::path,
+            ),
         };
-        let listen = match (top.has("listen"), top.parsed("listen", "an address with port, such as \"0.0.0.0:8443\"")) {
-            (_, Some(listen)) => listen,
-            (false, None) => {
-                top.problem("listen", "is missing: the address and port to listen on");
-                UNSET
-            }
-            (true, None) => UNSET,
-        };
+        let listen = required(
+            &mut top,
+            "listen",
+            "the address and port to listen on",
+            |top, key| top.parsed(key, "an address with port, such as \"0.0.0.0:8443\""),
+        );
         let transport = transport(&mut top, listen, &replaced, &absolute);
-        let config = Self {
-            issuer,
-            name,
-            data_dir,
-            listen,
-            transport,
-            limits: top.section("limits", limits),
-            log: top.section("log", log),
-            metrics: top.section("metrics", metrics),
-            callback_ca: top.section("callbacks", |s| s.path("ca")).map(absolute),
-            enrolled_hook: top.section("hooks", hook),
-        };
+        let limits = top.section("limits", limits);
+        let log = top.section("log", log);
+        let metrics = top.section("metrics", metrics);
+        let callback_ca = top.section("callbacks", |s| s.path("ca")).map(absolute);
+        let enrolled_hook = top.section("hooks", hook);
+
         let problems = top.finish();
-        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
+        match (issuer, name, data_dir.map(absolute), listen, transport) {
+            (Some(issuer), Some(name), Some(data_dir), Some(listen), Some(transport))
+                if problems.is_empty() =>
+            {
+                Ok(Self {
+                    issuer,
+                    name,
+                    data_dir,
+                    listen,
+                    transport,
+                    limits,
+                    log,
+                    metrics,
+                    callback_ca,
+                    enrolled_hook,
+                })
+            }
+            _ => Err(ConfigError::Invalid(problems)),
+        }
     }
 
     /// Looks at the files that the configuration names: what is missing or unreadable. Changes nothing.
@@ -218,7 +259,10 @@ impl Config {
         let mut problems = Vec::new();
         let mut readable = |key: &str, path: &Path| {
             if let Err(e) = std::fs::File::open(path) {
-                problems.push(Problem { key: key.to_owned(), what: format!("cannot read {}: {e}", path.display()) });
+                problems.push(Problem {
+                    key: key.to_owned(),
+                    what: format!("cannot read {}: {e}", path.display()),
+                });
             }
         };
         match &self.transport {
@@ -235,8 +279,14 @@ impl Config {
             readable("hooks.enrolled", &hook.program);
         }
         if !self.data_dir.is_dir() {
-            let what = format!("{} is not a directory; make one with `countersign-gateway init`", self.data_dir.display());
-            problems.push(Problem { key: "data_dir".to_owned(), what });
+            let what = format!(
+                "{} is not a directory; make one with `countersign-gateway init`",
+                self.data_dir.display()
+            );
+            problems.push(Problem {
+                key: "data_dir".to_owned(),
+                what,
+            });
         }
         problems
     }
@@ -252,84 +302,98 @@ impl Config {
     }
 }
 
-/// Stands in while other problems are looked for; never part of a valid configuration.
-const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-fn issuer(top: &mut Section) -> String {
-    let Some(text) = top.text("issuer") else {
-        top.problem("issuer", "is missing: the https URL by which devices know this gateway");
-        return String::new();
-    };
-    if let Err(e) = Issuer::parse(&text) {
-        top.problem("issuer", e.to_string());
+/// Reads a key that must be there.
+fn required<T>(
+    top: &mut Section,
+    key: &str,
+    meaning: &str,
+    read: impl FnOnce(&mut Section, &str) -> Option<T>,
+) -> Option<T> {
+    if !top.has(key) {
+        top.problem(key, format!("is missing: {meaning}"));
+        return None;
     }
-    text
-}
-
-fn name(top: &mut Section) -> String {
-    match top.text("name") {
-        Some(name) => {
-            if let Err(e) = text::check(&name, 64) {
-                top.problem("name", format!("must be plain text of 1 to 64 characters: {e}"));
-            }
-            name
-        }
-        None => {
-            top.problem("name", "is missing: what people see as the issuer's name");
-            String::new()
-        }
-    }
+    read(top, key)
 }
 
 fn transport(
     top: &mut Section,
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     replaced: &dyn Fn(&str) -> Option<PathBuf>,
     absolute: &dyn Fn(PathBuf) -> PathBuf,
-) -> Transport {
+) -> Option<Transport> {
     let behind_proxy = top.flag("behind_proxy").unwrap_or(false);
     let trusted = proxies(top, behind_proxy, listen);
     let has_tls = top.has("tls");
     let (cert, key) = top.section("tls", |s| (s.path("cert"), s.path("key")));
     if behind_proxy {
         if has_tls {
-            top.problem("tls", "must not be there with behind_proxy = true; keep one of them");
+            top.problem(
+                "tls",
+                "must not be there with behind_proxy = true; keep one of them",
+            );
         }
-        return Transport::BehindProxy { trusted };
+        return Some(Transport::BehindProxy { trusted });
     }
-    let cert = replaced(TLS_CERT_VARIABLE).or(cert);
-    let key = replaced(TLS_KEY_VARIABLE).or(key);
-    if !has_tls && cert.is_none() && key.is_none() {
-        top.problem("tls", "is missing: name cert and key, or set behind_proxy = true if a proxy ends TLS");
-    } else {
-        if cert.is_none() {
-            top.problem("tls.cert", "is missing: the file with the certificate chain (PEM)");
+    match (
+        replaced(TLS_CERT_VARIABLE).or(cert),
+        replaced(TLS_KEY_VARIABLE).or(key),
+    ) {
+        (Some(cert), Some(key)) => {
+            return Some(Transport::Tls {
+                cert: absolute(cert),
+                key: absolute(key),
+            });
         }
-        if key.is_none() {
-            top.problem("tls.key", "is missing: the file with the private key (PEM)");
+        (None, None) if !has_tls => {
+            top.problem(
+                "tls",
+                "is missing: name cert and key, or set behind_proxy = true if a proxy ends TLS",
+            );
+        }
+        (cert, key) => {
+            if cert.is_none() {
+                top.problem(
+                    "tls.cert",
+                    "is missing: the file with the certificate chain (PEM)",
+                );
+            }
+            if key.is_none() {
+                top.problem("tls.key", "is missing: the file with the private key (PEM)");
+            }
         }
     }
-    Transport::Tls { cert: absolute(cert.unwrap_or_default()), key: absolute(key.unwrap_or_default()) }
+    None
 }
 
-fn proxies(top: &mut Section, behind_proxy: bool, listen: SocketAddr) -> Vec<IpNet> {
+fn proxies(top: &mut Section, behind_proxy: bool, listen: Option<SocketAddr>) -> Vec<IpNet> {
     let Some(texts) = top.texts("trusted_proxies") else {
-        if behind_proxy && !listen.ip().is_loopback() {
+        if behind_proxy && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
             top.problem(
                 "trusted_proxies",
                 "is missing: without TLS only known proxies may connect; name their addresses, such as [\"10.0.0.5\"]",
             );
         }
-        return vec![IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]))];
+        return vec![
+            IpNet::from(IpAddr::from([127, 0, 0, 1])),
+            IpNet::from(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
+        ];
     };
     if !behind_proxy {
         top.problem("trusted_proxies", "has no meaning without behind_proxy = true");
     }
     let mut nets = Vec::new();
     for text in texts {
-        match text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
+        match text
+            .parse::<IpNet>()
+            .ok()
+            .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        {
             Some(net) => nets.push(net),
-            None => top.problem("trusted_proxies", format!("{text:?} is not an address or network")),
+            None => top.problem(
+                "trusted_proxies",
+                format!("{text:?} is not an address or network"),
+            ),
         }
     }
     nets
@@ -346,7 +410,10 @@ fn limits(s: &mut Section) -> Limits {
         wrong_codes: s.number("wrong_codes", 1..=10, default.wrong_codes),
     };
     if limits.expires_default > limits.expires_max {
-        s.problem("expires_default", format!("must not be above expires_max ({})", limits.expires_max));
+        s.problem(
+            "expires_default",
+            format!("must not be above expires_max ({})", limits.expires_max),
+        );
     }
     limits
 }
@@ -360,8 +427,14 @@ fn log(s: &mut Section) -> Log {
             LogFormat::Json
         }
     };
-    let level = s.parsed("level", "one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"");
-    Log { format, level: level.unwrap_or(tracing::Level::INFO) }
+    let level = s.parsed(
+        "level",
+        "one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"",
+    );
+    Log {
+        format,
+        level: level.unwrap_or(tracing::Level::INFO),
+    }
 }
 
 fn metrics(s: &mut Section) -> Option<SocketAddr> {
@@ -377,7 +450,11 @@ fn hook(s: &mut Section) -> Option<Hook> {
         s.problem("enrolled", "must start with the absolute path of a program");
         return None;
     };
-    Some(Hook { program, arguments: words.collect(), limit })
+    Some(Hook {
+        program,
+        arguments: words.collect(),
+        limit,
+    })
 }
 
 struct Listed<'a>(&'a [Problem]);

@@ -38,12 +38,19 @@ pub(super) struct Section {
 impl Section {
     /// The top of a file.
     pub(super) fn top(table: Table) -> Self {
-        Self { path: String::new(), table, problems: Vec::new() }
+        Self {
+            path: String::new(),
+            table,
+            problems: Vec::new(),
+        }
     }
 
     /// Notes a problem of a key of this section.
     pub(super) fn problem(&mut self, key: &str, what: impl Into<String>) {
-        self.problems.push(Problem { key: self.name(key), what: what.into() });
+        self.problems.push(Problem {
+            key: self.name(key),
+            what: what.into(),
+        });
     }
 
     /// Whether the key is there and has not been read yet.
@@ -53,25 +60,22 @@ impl Section {
 
     /// Reads a table of this section. An absent table reads like an empty one.
     pub(super) fn section<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let table = match self.table.remove(key) {
-            None => Table::new(),
-            Some(Value::Table(table)) => table,
-            Some(other) => {
-                self.problem(key, format!("must be a table [{}], not {}", self.name(key), kind(&other)));
-                Table::new()
-            }
+        let expected = format!("a table [{}]", self.name(key));
+        let table = self
+            .read(key, &expected, |value| value.as_table().cloned())
+            .unwrap_or_default();
+        let mut inner = Self {
+            path: self.name(key),
+            table,
+            problems: Vec::new(),
         };
-        let mut inner = Self { path: self.name(key), table, problems: Vec::new() };
         let value = read(&mut inner);
         self.problems.extend(inner.finish());
         value
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        match self.table.remove(key)? {
-            Value::String(text) => Some(text),
-            other => self.wrong_kind(key, "a string", &other),
-        }
+        self.read(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
@@ -95,10 +99,7 @@ impl Section {
     }
 
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
-        match self.table.remove(key)? {
-            Value::Boolean(value) => Some(value),
-            other => self.wrong_kind(key, "true or false", &other),
-        }
+        self.read(key, "true or false", Value::as_bool)
     }
 
     /// An integer within a range. Outside of it the default stands in, and the problem is noted.
@@ -106,49 +107,62 @@ impl Section {
     where
         T: Copy + Display + PartialOrd + TryFrom<i64>,
     {
-        let value = match self.table.remove(key) {
-            None => return default,
-            Some(Value::Integer(value)) => value,
-            Some(other) => return self.wrong_kind(key, "a whole number", &other).unwrap_or(default),
+        let Some(value) = self.read(key, "a whole number", Value::as_integer) else {
+            return default;
         };
         match T::try_from(value) {
             Ok(number) if range.contains(&number) => number,
-            _ => {
-                self.problem(key, format!("must be between {} and {}, not {value}", range.start(), range.end()));
+            Ok(_) | Err(_) => {
+                self.problem(
+                    key,
+                    format!(
+                        "must be between {} and {}, not {value}",
+                        range.start(),
+                        range.end()
+                    ),
+                );
                 default
             }
         }
     }
 
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
-        match self.table.remove(key)? {
-            Value::Array(items) => {
-                let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-                if texts.is_none() {
-                    self.problem(key, "must be a list of strings");
-                }
-                texts
-            }
-            other => self.wrong_kind(key, "a list of strings", &other),
-        }
+        self.read(key, "a list of strings", |value| {
+            value
+                .as_array()?
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect()
+        })
     }
 
     /// Ends reading: everything that is left is unknown.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         let left: Vec<String> = self.table.keys().cloned().collect();
         for key in left {
-            self.problem(&key, "is not a setting of this version; remove it or correct its spelling");
+            self.problem(
+                &key,
+                "is not a setting of this version; remove it or correct its spelling",
+            );
         }
         self.problems
     }
 
     fn name(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
-    fn wrong_kind<T>(&mut self, key: &str, expected: &str, found: &Value) -> Option<T> {
-        self.problem(key, format!("must be {expected}, not {}", kind(found)));
-        None
+    fn read<T>(&mut self, key: &str, expected: &str, convert: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        let value = self.table.remove(key)?;
+        let converted = convert(&value);
+        if converted.is_none() {
+            self.problem(key, format!("must be {expected}, not {}", kind(&value)));
+        }
+        converted
     }
 }
 

@@ -23,7 +23,13 @@ fn problems(text: &str) -> Vec<String> {
 fn the_example_is_valid_and_states_the_defaults() {
     let config = parse(EXAMPLE).unwrap();
     assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.log, Log { format: LogFormat::Json, level: tracing::Level::INFO });
+    assert_eq!(
+        config.log,
+        Log {
+            format: LogFormat::Json,
+            level: tracing::Level::INFO
+        }
+    );
     assert!(matches!(config.transport, Transport::Tls { .. }));
 }
 
@@ -76,8 +82,18 @@ fn all_problems_are_named_at_once() {
         "#,
     );
     let expected = [
-        "issuer", "name", "data_dir", "listen", "tls.key", "limits.wrong_codes", "limits.expires_default",
-        "limits.pending", "log.format", "log.level", "hooks.enrolled", "colour",
+        "issuer",
+        "name",
+        "data_dir",
+        "listen",
+        "tls.key",
+        "limits.wrong_codes",
+        "limits.expires_default",
+        "limits.pending",
+        "log.format",
+        "log.level",
+        "hooks.enrolled",
+        "colour",
     ];
     assert_eq!(found, expected);
 }
@@ -95,8 +111,16 @@ fn a_syntax_error_says_where_it_is() {
 
 #[test]
 fn an_issuer_that_devices_could_read_in_two_ways_is_refused() {
-    for issuer in ["https://approve.example.com/", "https://Approve.example.com", "https://approve.example.com?a"] {
-        assert_eq!(problems(&MINIMAL.replace("https://approve.example.com", issuer)), ["issuer"], "{issuer}");
+    for issuer in [
+        "https://approve.example.com/",
+        "https://Approve.example.com",
+        "https://approve.example.com?a",
+    ] {
+        assert_eq!(
+            problems(&MINIMAL.replace("https://approve.example.com", issuer)),
+            ["issuer"],
+            "{issuer}"
+        );
     }
 }
 
@@ -105,8 +129,16 @@ fn plain_http_beyond_loopback_needs_named_proxies() {
     let open = MINIMAL.replace("127.0.0.1:0", "0.0.0.0:8080");
     assert_eq!(problems(&open), ["trusted_proxies"]);
     let named = format!("{open}trusted_proxies = [\"10.0.0.5\", \"10.1.0.0/16\"]");
-    let Transport::BehindProxy { trusted } = parse(&named).unwrap().transport else { panic!("TLS") };
-    assert_eq!(trusted, ["10.0.0.5/32".parse::<IpNet>().unwrap(), "10.1.0.0/16".parse().unwrap()]);
+    let Transport::BehindProxy { trusted } = parse(&named).unwrap().transport else {
+        panic!("TLS")
+    };
+    assert_eq!(
+        trusted,
+        [
+            "10.0.0.5/32".parse::<IpNet>().unwrap(),
+            "10.1.0.0/16".parse().unwrap()
+        ]
+    );
 }
 
 #[test]
@@ -120,13 +152,22 @@ fn the_environment_replaces_paths_only() {
     let text = MINIMAL.replace("behind_proxy = true", "");
     let config = Config::parse(&text, Path::new("/etc"), &env).unwrap();
     assert_eq!(config.data_dir, Path::new("/srv/data"));
-    assert_eq!(config.transport, Transport::Tls { cert: "/run/cert.pem".into(), key: "/run/key.pem".into() });
+    assert_eq!(
+        config.transport,
+        Transport::Tls {
+            cert: "/run/cert.pem".into(),
+            key: "/run/key.pem".into()
+        }
+    );
 }
 
 #[test]
 fn files_that_are_missing_are_named_with_their_key() {
     let directory = tempfile::tempdir().unwrap();
-    let text = MINIMAL.replace("behind_proxy = true", "[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"");
+    let text = MINIMAL.replace(
+        "behind_proxy = true",
+        "[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"",
+    );
     let config = Config::parse(&text, directory.path(), &|_| None).unwrap();
     let keys: Vec<String> = config.check_files().into_iter().map(|p| p.key).collect();
     assert_eq!(keys, ["tls.cert", "tls.key", "data_dir"]);

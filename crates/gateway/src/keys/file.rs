@@ -15,7 +15,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use countersign_protocol::{Es256Key, Jwk, Signer};
-use ring::{hmac, rand::SecureRandom};
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -38,8 +38,14 @@ pub struct IssuerKeys {
 
 impl fmt::Debug for IssuerKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<String> = self.public().iter().map(|key| key.thumbprint().to_string()).collect();
-        f.debug_struct("IssuerKeys").field("keys", &ids).finish_non_exhaustive()
+        let ids: Vec<String> = self
+            .public()
+            .iter()
+            .map(|key| key.thumbprint().to_string())
+            .collect();
+        f.debug_struct("IssuerKeys")
+            .field("keys", &ids)
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,7 +59,10 @@ impl KeyRing for IssuerKeys {
     }
 
     fn public(&self) -> Vec<Jwk> {
-        iter::once(&self.current).chain(&self.older).map(|key| key.public_key().clone()).collect()
+        iter::once(&self.current)
+            .chain(&self.older)
+            .map(|key| key.public_key().clone())
+            .collect()
     }
 
     fn secret(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
@@ -120,7 +129,9 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// The key cannot be retired: unknown, or the only one, or the one that signs.
-    #[error("no older key has the id {0}; `countersign-gateway keys list` shows them. The active key is replaced with `keys rotate`")]
+    #[error(
+        "no older key has the id {0}; `countersign-gateway keys list` shows them. The active key is replaced with `keys rotate`"
+    )]
     NotRetirable(String),
     /// No randomness, or the crypto library failed.
     #[error("no key could be made: {0}")]
@@ -140,15 +151,21 @@ impl KeyFile {
     /// [`KeyFileError::Exists`] if there is one; it stays as it is.
     pub fn create(&self, now: i64) -> Result<(), KeyFileError> {
         let secret = self.random_secret()?;
-        let content =
-            Content { format: FORMAT.to_owned(), version: 1, secret, keys: vec![self.new_key(now)?] };
+        let content = Content {
+            format: FORMAT.to_owned(),
+            version: 1,
+            secret,
+            keys: vec![self.new_key(now)?],
+        };
         let aside = self.write_aside(&content)?;
         // A hard link fails where a rename would silently replace.
         let linked = fs::hard_link(&aside, &self.path);
         let _ = fs::remove_file(&aside);
         match linked {
             Ok(()) => self.sync_directory(),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(KeyFileError::Exists(self.path.clone())),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                Err(KeyFileError::Exists(self.path.clone()))
+            }
             Err(e) => Err(self.io("create", e)),
         }
     }
@@ -162,9 +179,17 @@ impl KeyFile {
         let mut keys = content.keys.iter().map(|stored| self.parse_key(stored));
         let current = keys.next().ok_or_else(|| self.damaged("it holds no key"))??;
         let older = keys.collect::<Result<_, _>>()?;
-        let secret: [u8; 32] =
-            content.secret.0.as_slice().try_into().map_err(|_| self.damaged("the secret is not 32 bytes long"))?;
-        Ok(IssuerKeys { current, older, secret: Zeroizing::new(secret) })
+        let secret: [u8; 32] = content
+            .secret
+            .0
+            .as_slice()
+            .try_into()
+            .map_err(|_| self.damaged("the secret is not 32 bytes long"))?;
+        Ok(IssuerKeys {
+            current,
+            older,
+            secret: Zeroizing::new(secret),
+        })
     }
 
     /// Lists the keys, the active one first.
@@ -220,21 +245,35 @@ impl KeyFile {
     /// What changes whenever the file is replaced: for noticing a rotation without reading it.
     #[must_use]
     pub fn stamp(&self) -> Option<(u64, i64, i64)> {
-        fs::metadata(&self.path).ok().map(|meta| (meta.ino(), meta.mtime(), meta.mtime_nsec()))
+        fs::metadata(&self.path)
+            .ok()
+            .map(|meta| (meta.ino(), meta.mtime(), meta.mtime_nsec()))
     }
 
     fn content(&self) -> Result<Content, KeyFileError> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(KeyFileError::Missing(self.path.clone())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(KeyFileError::Missing(self.path.clone()));
+            }
             Err(e) => return Err(self.io("read", e)),
         };
-        let mode = file.metadata().map_err(|e| self.io("read", e))?.permissions().mode() & 0o777;
+        let mode = file
+            .metadata()
+            .map_err(|e| self.io("read", e))?
+            .permissions()
+            .mode()
+            & 0o777;
         if mode & 0o077 != 0 {
-            return Err(KeyFileError::Exposed { path: self.path.clone(), mode });
+            return Err(KeyFileError::Exposed {
+                path: self.path.clone(),
+                mode,
+            });
         }
         let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
-        file.take(MAX_FILE).read_to_end(&mut text).map_err(|e| self.io("read", e))?;
+        file.take(MAX_FILE)
+            .read_to_end(&mut text)
+            .map_err(|e| self.io("read", e))?;
         let content: Content = serde_json::from_slice(&text).map_err(|e| {
             // serde_json's own words may quote the content; the place is enough.
             self.damaged(format!("line {}, column {}", e.line(), e.column()))
@@ -243,7 +282,10 @@ impl KeyFile {
             return Err(self.damaged("it is not a key file of version 1"));
         }
         if content.keys.len() > MAX_KEYS {
-            return Err(self.damaged(format!("it holds {} keys, at most {MAX_KEYS} are known", content.keys.len())));
+            return Err(self.damaged(format!(
+                "it holds {} keys, at most {MAX_KEYS} are known",
+                content.keys.len()
+            )));
         }
         Ok(content)
     }
@@ -256,12 +298,17 @@ impl KeyFile {
     fn new_key(&self, now: i64) -> Result<StoredKey, KeyFileError> {
         let pkcs8 = Es256Key::generate_pkcs8(self.rng.system_random())
             .map_err(|e| KeyFileError::Crypto(e.to_string()))?;
-        Ok(StoredKey { created_at: now, pkcs8: Secret(Zeroizing::new(pkcs8.to_vec())) })
+        Ok(StoredKey {
+            created_at: now,
+            pkcs8: Secret(Zeroizing::new(pkcs8.to_vec())),
+        })
     }
 
     fn random_secret(&self) -> Result<Secret, KeyFileError> {
         let mut secret = Zeroizing::new(vec![0; 32]);
-        self.rng.fill(&mut secret).map_err(|e| KeyFileError::Crypto(e.to_string()))?;
+        self.rng
+            .fill(&mut secret)
+            .map_err(|e| KeyFileError::Crypto(e.to_string()))?;
         Ok(Secret(secret))
     }
 
@@ -282,15 +329,24 @@ impl KeyFile {
 
     fn write_aside(&self, content: &Content) -> Result<PathBuf, KeyFileError> {
         let mut suffix = [0; 8];
-        self.rng.fill(&mut suffix).map_err(|e| KeyFileError::Crypto(e.to_string()))?;
-        let aside = self.path.with_extension(format!("{}.tmp", BASE64_URL_SAFE_NO_PAD.encode(suffix)));
+        self.rng
+            .fill(&mut suffix)
+            .map_err(|e| KeyFileError::Crypto(e.to_string()))?;
+        let aside = self
+            .path
+            .with_extension(format!("{}.tmp", BASE64_URL_SAFE_NO_PAD.encode(suffix)));
         let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
         serde_json::to_writer_pretty(&mut *text, content).map_err(|e| self.io("write", e.into()))?;
         text.push(b'\n');
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file| {
-            file.write_all(&text)?;
-            file.sync_all()
-        });
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&aside)
+            .and_then(|mut file| {
+                file.write_all(&text)?;
+                file.sync_all()
+            });
         match written {
             Ok(()) => Ok(aside),
             Err(e) => {
@@ -305,7 +361,9 @@ impl KeyFile {
     }
 
     fn sync_directory(&self) -> Result<(), KeyFileError> {
-        File::open(self.directory()).and_then(|dir| dir.sync_all()).map_err(|e| self.io("sync", e))
+        File::open(self.directory())
+            .and_then(|dir| dir.sync_all())
+            .map_err(|e| self.io("sync", e))
     }
 
     /// Held while the file is changed, so that two commands at once do not lose one of two keys.
@@ -316,17 +374,26 @@ impl KeyFile {
     }
 
     fn io(&self, what: &'static str, source: io::Error) -> KeyFileError {
-        KeyFileError::Io { what, path: self.path.clone(), source }
+        KeyFileError::Io {
+            what,
+            path: self.path.clone(),
+            source,
+        }
     }
 
     fn damaged(&self, what: impl Into<String>) -> KeyFileError {
-        KeyFileError::Damaged { path: self.path.clone(), what: what.into() }
+        KeyFileError::Damaged {
+            path: self.path.clone(),
+            what: what.into(),
+        }
     }
 }
 
 impl KeySource for KeyFile {
     fn load(&self) -> Result<Arc<dyn KeyRing>, KeyError> {
-        self.read().map(|keys| Arc::new(keys) as Arc<dyn KeyRing>).map_err(|e| KeyError(e.to_string()))
+        self.read()
+            .map(|keys| Arc::new(keys) as Arc<dyn KeyRing>)
+            .map_err(|e| KeyError(e.to_string()))
     }
 }
 
@@ -363,7 +430,9 @@ impl<'de> Deserialize<'de> for Secret {
         let decoded = BASE64_URL_SAFE_NO_PAD.decode(&text);
         text.zeroize();
         // The decoder's words would quote a byte of the secret.
-        decoded.map(|bytes| Self(Zeroizing::new(bytes))).map_err(|_| serde::de::Error::custom("not base64url"))
+        decoded
+            .map(|bytes| Self(Zeroizing::new(bytes)))
+            .map_err(|_| serde::de::Error::custom("not base64url"))
     }
 }
 
@@ -384,8 +453,15 @@ mod tests {
         let mode = fs::metadata(&file.path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
         let listed = file.list().unwrap();
-        assert_eq!((listed.len(), listed[0].active, listed[0].created_at), (1, true, 1_000));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            (listed.len(), listed[0].active, listed[0].created_at),
+            (1, true, 1_000)
+        );
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
     }
 
     #[test]
@@ -420,7 +496,11 @@ mod tests {
         let (_directory, file) = key_file();
         file.create(1).unwrap();
         let text = fs::read_to_string(&file.path).unwrap();
-        for damaged in [String::new(), text.replace("\"secret\": \"", "\"secret\": \"*canary*"), text.replace(FORMAT, "x")] {
+        for damaged in [
+            String::new(),
+            text.replace("\"secret\": \"", "\"secret\": \"*canary*"),
+            text.replace(FORMAT, "x"),
+        ] {
             fs::write(&file.path, &damaged).unwrap();
             let error = file.rotate(2).unwrap_err();
             assert!(matches!(error, KeyFileError::Damaged { .. }), "{error}");
@@ -439,8 +519,14 @@ mod tests {
         assert_ne!(file.stamp(), Some(stamp));
         let after = file.read().unwrap();
         assert_eq!(after.public().len(), 2);
-        assert_ne!(after.current().public_key().thumbprint(), before.current().public_key().thumbprint());
-        assert_eq!(after.oldest().public_key().thumbprint(), before.current().public_key().thumbprint());
+        assert_ne!(
+            after.current().public_key().thumbprint(),
+            before.current().public_key().thumbprint()
+        );
+        assert_eq!(
+            after.oldest().public_key().thumbprint(),
+            before.current().public_key().thumbprint()
+        );
         assert_eq!(*after.secret("codes"), *before.secret("codes"));
         assert_ne!(*after.secret("codes"), *after.secret("nonces"));
     }
@@ -463,8 +549,14 @@ mod tests {
         file.create(1).unwrap();
         file.rotate(2).unwrap();
         let listed = file.list().unwrap();
-        assert!(matches!(file.retire(&listed[0].kid), Err(KeyFileError::NotRetirable(_))));
-        assert!(matches!(file.retire("unknown"), Err(KeyFileError::NotRetirable(_))));
+        assert!(matches!(
+            file.retire(&listed[0].kid),
+            Err(KeyFileError::NotRetirable(_))
+        ));
+        assert!(matches!(
+            file.retire("unknown"),
+            Err(KeyFileError::NotRetirable(_))
+        ));
         file.retire(&listed[1].kid).unwrap();
         assert_eq!(file.list().unwrap(), listed[..1]);
     }

@@ -27,7 +27,10 @@ pub(super) enum BodyError<E> {
 
 impl<B> Timed<B> {
     pub(super) fn new(inner: B, limit: Duration) -> Self {
-        Self { inner, limit: Box::pin(sleep(limit)) }
+        Self {
+            inner,
+            limit: Box::pin(sleep(limit)),
+        }
     }
 }
 
@@ -42,7 +45,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Timed<B> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
         }
-        self.limit.as_mut().poll(cx).map(|()| Some(Err(BodyError::TooSlow)))
+        self.limit
+            .as_mut()
+            .poll(cx)
+            .map(|()| Some(Err(BodyError::TooSlow)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -47,6 +47,8 @@ pub enum Acceptance {
         /// Peers that may connect.
         trusted: Arc<[IpNet]>,
     },
+    /// Plain, from anybody who reaches the address.
+    Open,
 }
 
 /// Time limits.
@@ -102,10 +104,22 @@ pub enum Ended {
 impl Server {
     /// Serves until `shutdown` resolves, then accepts nothing more, lets running requests end and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Ended {
-        let Self { listener, acceptance, router, connections, limits, metrics } = self;
+        let Self {
+            listener,
+            acceptance,
+            router,
+            connections,
+            limits,
+            metrics,
+        } = self;
         let slots = Arc::new(Semaphore::new(connections));
         let (closing, _) = watch::channel(());
-        let shared = Arc::new(Shared { router, acceptance, limits, metrics });
+        let shared = Arc::new(Shared {
+            router,
+            acceptance,
+            limits,
+            metrics,
+        });
         let mut shutdown = pin!(shutdown);
         loop {
             let (stream, peer) = tokio::select! {
@@ -169,6 +183,10 @@ impl Shared {
                     tracing::warn!(peer = %peer.ip(), "a connection from no trusted proxy was closed");
                     return;
                 }
+                let io = Counted::new(stream, slot, Arc::clone(&self.metrics));
+                self.http1(io, peer, closing).await;
+            }
+            Acceptance::Open => {
                 let io = Counted::new(stream, slot, Arc::clone(&self.metrics));
                 self.http1(io, peer, closing).await;
             }
@@ -258,7 +276,7 @@ impl Shared {
             });
             let client = match &self.acceptance {
                 Acceptance::Plain { trusted } => peer::client_address(request.headers(), peer, trusted),
-                Acceptance::Tls(_) => peer,
+                Acceptance::Tls(_) | Acceptance::Open => peer,
             };
             request.extensions_mut().insert(ConnectInfo(client));
             self.router.clone().oneshot(request)

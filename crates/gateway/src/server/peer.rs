@@ -22,11 +22,17 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The client behind a trusted proxy: the last address in `X-Forwarded-For` that is no trusted proxy itself.
 /// What stands before it was written by the client and is not believed.
 pub(super) fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) -> SocketAddr {
-    let entries: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    let entries: Vec<&str> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .collect();
     let mut client = peer;
     for entry in entries.into_iter().rev() {
-        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        let Ok(address) = entry.trim().parse::<IpAddr>() else {
+            break;
+        };
         client = SocketAddr::new(address.to_canonical(), 0);
         if !trusted.iter().any(|net| net.contains(&client.ip())) {
             break;
@@ -46,7 +52,11 @@ pub(super) struct Counted<S> {
 impl<S> Counted<S> {
     pub(super) fn new(stream: S, slot: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
         metrics.connections(1);
-        Self { stream, metrics, _slot: slot }
+        Self {
+            stream,
+            metrics,
+            _slot: slot,
+        }
     }
 }
 
@@ -57,7 +67,11 @@ impl<S> Drop for Counted<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -98,7 +112,9 @@ mod tests {
         for value in headers {
             map.append(FORWARDED_FOR, value.parse().unwrap());
         }
-        client_address(&map, ([127, 0, 0, 1], 5000).into(), &trusted).ip().to_string()
+        client_address(&map, ([127, 0, 0, 1], 5000).into(), &trusted)
+            .ip()
+            .to_string()
     }
 
     #[test]

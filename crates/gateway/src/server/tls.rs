@@ -40,8 +40,14 @@ pub enum TlsError {
 /// # Errors
 /// [`TlsError`]; nothing that is in use changes then.
 pub fn load(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let pem = |path: &Path, source| TlsError::Pem { path: path.to_owned(), source };
-    let unusable = |source| TlsError::Unusable { cert: cert.to_owned(), source };
+    let pem = |path: &Path, source| TlsError::Pem {
+        path: path.to_owned(),
+        source,
+    };
+    let unusable = |source| TlsError::Unusable {
+        cert: cert.to_owned(),
+        source,
+    };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect)
         .map_err(|source| pem(cert, source))?;
