@@ -13,7 +13,11 @@ use zbus::zvariant::Value;
 async fn a_session_has_its_parts_and_ends_them() -> Result<()> {
     let session = Session::start().await?;
     assert!(session.display()?.starts_with(':'));
-    let output = session.command("xdotool").arg("getdisplaygeometry").output().await?;
+    let output = session
+        .command("xdotool")
+        .arg("getdisplaygeometry")
+        .output()
+        .await?;
     assert_eq!(String::from_utf8(output.stdout)?.trim(), "1366 768");
 
     let mut command = session.command("sh");
@@ -22,15 +26,21 @@ async fn a_session_has_its_parts_and_ends_them() -> Result<()> {
     let grandchild: u32 = process.line("its child", |line| line.parse().ok()).await?;
     assert!(pss_kib(grandchild)? > 0);
     drop(process);
-    countersign_tests::front::poll::until("the child to end", std::time::Duration::from_secs(5), async || {
-        Ok((!runs(grandchild)?).then_some(()))
-    })
+    countersign_tests::front::poll::until(
+        "the child to end",
+        std::time::Duration::from_secs(5),
+        async || Ok((!runs(grandchild)?).then_some(())),
+    )
     .await
 }
 
 #[tokio::test]
 async fn a_keyring_can_be_locked_unlocked_emptied_and_missing() -> Result<()> {
-    let options = SessionOptions { display: false, notifications: false, keyring: true };
+    let options = SessionOptions {
+        display: false,
+        notifications: false,
+        keyring: true,
+    };
     let mut session = Session::with(options).await?;
     let store = ["store", "--label=a secret", "purpose", "test"];
     let mut command = session.command("secret-tool");
@@ -38,7 +48,11 @@ async fn a_keyring_can_be_locked_unlocked_emptied_and_missing() -> Result<()> {
     tokio::io::AsyncWriteExt::write_all(&mut child.stdin.take().unwrap(), b"canary").await?;
     assert!(child.wait().await?.success());
     let lookup = async |session: &Session| -> Result<String> {
-        let output = session.command("secret-tool").args(["lookup", "purpose", "test"]).output().await?;
+        let output = session
+            .command("secret-tool")
+            .args(["lookup", "purpose", "test"])
+            .output()
+            .await?;
         Ok(String::from_utf8(output.stdout)?)
     };
     assert_eq!(session.keyring.items().await?, 1);
@@ -61,7 +75,11 @@ async fn a_keyring_can_be_locked_unlocked_emptied_and_missing() -> Result<()> {
 
 #[tokio::test]
 async fn a_notification_button_is_pressed_through_the_daemon() -> Result<()> {
-    let session = Session::with(SessionOptions { keyring: false, ..SessionOptions::default() }).await?;
+    let session = Session::with(SessionOptions {
+        keyring: false,
+        ..SessionOptions::default()
+    })
+    .await?;
     let mut notifications = Notifications::listen(&session.bus_address(), session.pick()).await?;
     let bus = session.bus();
     let proxy = zbus::Proxy::new(
@@ -74,12 +92,22 @@ async fn a_notification_button_is_pressed_through_the_daemon() -> Result<()> {
     let mut pressed = proxy.receive_signal("ActionInvoked").await?;
     let actions = ["a1", "Review", "a2", "Deny"].as_slice();
     let hints: HashMap<&str, Value<'_>> = HashMap::new();
-    let id: u32 = proxy.call("Notify", &("test", 0_u32, "", "A title", "A body", actions, hints, -1_i32)).await?;
-    let shown = notifications.shown("ours", |shown| shown.title == "A title").await?;
+    let id: u32 = proxy
+        .call(
+            "Notify",
+            &("test", 0_u32, "", "A title", "A body", actions, hints, -1_i32),
+        )
+        .await?;
+    let shown = notifications
+        .shown("ours", |shown| shown.title == "A title")
+        .await?;
     assert_eq!((shown.id, shown.labels()), (id, vec!["Review", "Deny"]));
 
     notifications.press("Deny").await?;
     let signal = futures_util::StreamExt::next(&mut pressed).await.unwrap();
-    assert_eq!(signal.body().deserialize::<(u32, String)>()?, (id, "a2".to_owned()));
+    assert_eq!(
+        signal.body().deserialize::<(u32, String)>()?,
+        (id, "a2".to_owned())
+    );
     Ok(())
 }

@@ -19,10 +19,16 @@ fn main() -> ExitCode {
 
 fn report() -> std::io::Result<()> {
     let mut arguments = std::env::args_os().skip(1);
-    let socket = arguments.next().ok_or_else(|| std::io::Error::other("no socket given"))?;
+    let socket = arguments
+        .next()
+        .ok_or_else(|| std::io::Error::other("no socket given"))?;
     let mut stream = UnixStream::connect(socket)?;
     let arguments: Vec<_> = arguments.collect();
-    let joined = arguments.iter().map(|a| a.as_bytes()).collect::<Vec<_>>().join(&0);
+    let joined = arguments
+        .iter()
+        .map(|a| a.as_bytes())
+        .collect::<Vec<_>>()
+        .join(&0);
     let length = u32::try_from(joined.len()).map_err(std::io::Error::other)?;
     stream.write_all(&length.to_be_bytes())?;
     stream.write_all(&joined)?;

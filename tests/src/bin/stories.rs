@@ -43,8 +43,16 @@ async fn main() -> Result<ExitCode> {
         }
     }
     let summary = format!("{} passed, {failed} failed", stories.len() - failed);
-    if arguments.json { eprintln!("{summary}") } else { println!("{summary}") }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if arguments.json {
+        eprintln!("{summary}")
+    } else {
+        println!("{summary}")
+    }
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
@@ -66,7 +74,9 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
                     parsed.only.push(name);
                 }
             }
-            other => bail!("unknown argument {other:?}; there are --json, --list, --theme light|dark, --only NAME…"),
+            other => bail!(
+                "unknown argument {other:?}; there are --json, --list, --theme light|dark, --only NAME…"
+            ),
         }
     }
     Ok(parsed)
@@ -77,7 +87,10 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Story>> {
         return Ok(STORIES.iter().collect());
     }
     let named = |name: &String| {
-        STORIES.iter().find(|story| story.name == name).with_context(|| format!("there is no story {name}"))
+        STORIES
+            .iter()
+            .find(|story| story.name == name)
+            .with_context(|| format!("there is no story {name}"))
     };
     only.iter().map(named).collect()
 }

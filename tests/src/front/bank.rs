@@ -41,10 +41,18 @@ impl Bank {
         let page = browser.open(Method::GET, &format!("{url}/log-in"), None).await?;
         let form = [("user", user), ("password", password)];
         let body = Body::Form(form.map(|(n, v)| (n.to_owned(), v.to_owned())).to_vec());
-        browser.open(Method::POST, page.url().as_str(), Some(body)).await?;
-        let mut bank = Self { url: url.to_owned(), browser };
+        browser
+            .open(Method::POST, page.url().as_str(), Some(body))
+            .await?;
+        let mut bank = Self {
+            url: url.to_owned(),
+            browser,
+        };
         let session = bank.session().await?;
-        ensure!(session["user"] == user, "the bank knows {session} after the log-in");
+        ensure!(
+            session["user"] == user,
+            "the bank knows {session} after the log-in"
+        );
         Ok(bank)
     }
 
@@ -103,7 +111,10 @@ impl Bank {
 }
 
 fn step_up(status: StatusCode, answer: &Value) -> Result<StepUp> {
-    ensure!(status == StatusCode::ACCEPTED, "the bank did not ask for a step-up but answered {status}: {answer}");
+    ensure!(
+        status == StatusCode::ACCEPTED,
+        "the bank did not ask for a step-up but answered {status}: {answer}"
+    );
     let step_up = &answer["step_up"];
     let text = |name: &str| step_up[name].as_str().map(str::to_owned);
     Ok(StepUp {
@@ -128,7 +139,10 @@ struct Browser {
 impl Browser {
     fn new() -> Result<Self> {
         crate::wire::install_ring();
-        Ok(Self { http: reqwest::Client::builder().redirect(Policy::none()).build()?, cookies: HashMap::new() })
+        Ok(Self {
+            http: reqwest::Client::builder().redirect(Policy::none()).build()?,
+            cookies: HashMap::new(),
+        })
     }
 
     async fn open(&mut self, method: Method, url: &str, body: Option<Body>) -> Result<Response> {
@@ -138,7 +152,11 @@ impl Browser {
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            let to = response.headers().get(LOCATION).context("a redirect to nowhere")?.to_str()?;
+            let to = response
+                .headers()
+                .get(LOCATION)
+                .context("a redirect to nowhere")?
+                .to_str()?;
             url = url.join(to)?;
             response = self.send(Method::GET, &url, None).await?;
         }
@@ -146,8 +164,14 @@ impl Browser {
     }
 
     async fn send(&mut self, method: Method, url: &Url, body: Option<Body>) -> Result<Response> {
-        let jar = self.cookies.entry(url.origin().ascii_serialization()).or_default();
-        let cookies: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let jar = self
+            .cookies
+            .entry(url.origin().ascii_serialization())
+            .or_default();
+        let cookies: Vec<String> = jar
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let mut request = self.http.request(method, url.clone());
         if !cookies.is_empty() {
             request = request.header(COOKIE, cookies.join("; "));
@@ -157,7 +181,11 @@ impl Browser {
             Some(Body::Json(json)) => request.json(&json),
             Some(Body::Form(fields)) => request
                 .header("content-type", "application/x-www-form-urlencoded")
-                .body(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()),
+                .body(
+                    url::form_urlencoded::Serializer::new(String::new())
+                        .extend_pairs(fields)
+                        .finish(),
+                ),
         };
         let response = request.send().await?;
         for set in response.headers().get_all(SET_COOKIE) {

@@ -23,7 +23,9 @@ pub struct WindowId(String);
 impl Desktop {
     /// The display with this name, such as `:7`.
     pub fn new(display: impl Into<String>) -> Self {
-        Self { display: display.into() }
+        Self {
+            display: display.into(),
+        }
     }
 
     /// Waits for a visible window with this title.
@@ -42,9 +44,11 @@ impl Desktop {
     /// # Errors
     /// When one stays.
     pub async fn gone(&self, title: &str) -> Result<()> {
-        poll::until(&format!("the window titled “{title}” to go"), SOON, async || {
-            Ok(self.windows(title).await?.is_empty().then_some(()))
-        })
+        poll::until(
+            &format!("the window titled “{title}” to go"),
+            SOON,
+            async || Ok(self.windows(title).await?.is_empty().then_some(())),
+        )
         .await
     }
 
@@ -54,9 +58,20 @@ impl Desktop {
     /// When `xdotool` cannot be run.
     pub async fn windows(&self, title: &str) -> Result<Vec<WindowId>> {
         // It ends with 1 when nothing is found.
-        let output = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output().await?;
-        ensure!(output.status.code().is_some_and(|c| c <= 1), "xdotool: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|id| WindowId(id.to_owned())).collect())
+        let output = self
+            .command("xdotool")
+            .args(["search", "--onlyvisible", "--name", title])
+            .output()
+            .await?;
+        ensure!(
+            output.status.code().is_some_and(|c| c <= 1),
+            "xdotool: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|id| WindowId(id.to_owned()))
+            .collect())
     }
 
     /// Gives a window the keyboard, as a click on its title bar does.
@@ -98,22 +113,37 @@ impl Desktop {
     /// # Errors
     /// When `import` fails.
     pub async fn screenshot(&self, to: &Path) -> Result<()> {
-        let output = self.command("import").args(["-window", "root"]).arg(to).output().await?;
-        ensure!(output.status.success(), "import: {}", String::from_utf8_lossy(&output.stderr));
+        let output = self
+            .command("import")
+            .args(["-window", "root"])
+            .arg(to)
+            .output()
+            .await?;
+        ensure!(
+            output.status.success(),
+            "import: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 
     async fn xdotool(&self, arguments: &[&str]) -> Result<()> {
         let output = self.command("xdotool").args(arguments).output().await?;
         if !output.status.success() {
-            bail!("xdotool {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "xdotool {arguments:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(())
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("DISPLAY", &self.display).stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .env("DISPLAY", &self.display)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         command
     }
 }
@@ -129,6 +159,10 @@ pub fn runs(pid: u32) -> Result<bool> {
         Err(e) => return Err(e.into()),
     };
     // A zombie has ended; only its parent has not looked yet.
-    let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next()).context("unreadable /proc")?;
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim().chars().next())
+        .context("unreadable /proc")?;
     Ok(state != 'Z')
 }

@@ -39,12 +39,19 @@ impl Shown {
     /// The labels of the buttons, in their order.
     pub fn labels(&self) -> Vec<&str> {
         // The key `default` is a click on the notification itself.
-        self.actions.iter().filter(|(key, _)| key != "default").map(|(_, label)| label.as_str()).collect()
+        self.actions
+            .iter()
+            .filter(|(key, _)| key != "default")
+            .map(|(_, label)| label.as_str())
+            .collect()
     }
 
     /// The key of the button with this label.
     pub fn key(&self, label: &str) -> Option<&str> {
-        self.actions.iter().find(|(_, l)| l == label).map(|(key, _)| key.as_str())
+        self.actions
+            .iter()
+            .find(|(_, l)| l == label)
+            .map(|(key, _)| key.as_str())
     }
 }
 
@@ -65,10 +72,22 @@ impl Notifications {
     pub async fn listen(address: &str, pick: PathBuf) -> Result<Self> {
         let connection = connect(address).await?;
         let monitored = MessageStream::from(&connection);
-        let calls = MatchRule::builder().msg_type(Type::MethodCall).interface(NAME)?.member("Notify")?.build();
+        let calls = MatchRule::builder()
+            .msg_type(Type::MethodCall)
+            .interface(NAME)?
+            .member("Notify")?
+            .build();
         let replies = MatchRule::builder().msg_type(Type::MethodReturn).build();
-        MonitoringProxy::new(&connection).await?.become_monitor(&[calls, replies], 0).await?;
-        Ok(Self { address: address.to_owned(), monitored, calls: Vec::new(), pick })
+        MonitoringProxy::new(&connection)
+            .await?
+            .become_monitor(&[calls, replies], 0)
+            .await?;
+        Ok(Self {
+            address: address.to_owned(),
+            monitored,
+            calls: Vec::new(),
+            pick,
+        })
     }
 
     /// Waits for the next notification that fits.
@@ -108,7 +127,11 @@ impl Notifications {
     /// When the daemon does not answer.
     pub async fn displayed(&self) -> Result<u32> {
         let output = self.command(&["count", "displayed"]).output().await?;
-        ensure!(output.status.success(), "dunstctl: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "dunstctl: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
     }
 
@@ -120,7 +143,9 @@ impl Notifications {
     pub async fn forge(&self, shown: &Shown, key: &str) -> Result<()> {
         let forger = connect(&self.address).await?;
         for destination in [None, Some(shown.sender.as_str())] {
-            forger.emit_signal(destination, PATH, NAME, "ActionInvoked", &(shown.id, key)).await?;
+            forger
+                .emit_signal(destination, PATH, NAME, "ActionInvoked", &(shown.id, key))
+                .await?;
         }
         // Answered only after the bus has routed what was sent before.
         zbus::fdo::DBusProxy::new(&forger).await?.get_id().await?;
@@ -135,7 +160,9 @@ impl Notifications {
         let forger = connect(&self.address).await?;
         let hints: std::collections::HashMap<&str, Value<'_>> = std::collections::HashMap::new();
         let arguments = ("Countersign", shown.id, "", title, "", actions, hints, -1_i32);
-        let reply = forger.call_method(Some(NAME), PATH, Some(NAME), "Notify", &arguments).await?;
+        let reply = forger
+            .call_method(Some(NAME), PATH, Some(NAME), "Notify", &arguments)
+            .await?;
         Ok(reply.body().deserialize()?)
     }
 
@@ -161,7 +188,9 @@ impl Notifications {
             header.reply_serial() == Some(call.primary_header().serial_num())
                 && header.destination().map(|d| d.as_str()) == call.header().sender().map(|s| s.as_str())
         };
-        let Some(at) = self.calls.iter().position(is_its) else { return Ok(None) };
+        let Some(at) = self.calls.iter().position(is_its) else {
+            return Ok(None);
+        };
         let call = self.calls.remove(at);
         type Arguments = (
             String,
@@ -174,9 +203,15 @@ impl Notifications {
             i32,
         );
         let (_, replaces, _, title, body, actions, _, _): Arguments = call.body().deserialize()?;
-        let actions = actions.chunks(2).filter_map(|pair| Some((pair.first()?.clone(), pair.get(1)?.clone())));
+        let actions = actions
+            .chunks(2)
+            .filter_map(|pair| Some((pair.first()?.clone(), pair.get(1)?.clone())));
         Ok(Some(Shown {
-            sender: call.header().sender().map(ToString::to_string).unwrap_or_default(),
+            sender: call
+                .header()
+                .sender()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             id: reply.body().deserialize()?,
             replaces,
             title,
@@ -187,7 +222,11 @@ impl Notifications {
 
     async fn dunstctl(&self, arguments: &[&str]) -> Result<()> {
         let output = self.command(arguments).output().await?;
-        ensure!(output.status.success(), "dunstctl: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "dunstctl: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 

@@ -13,15 +13,27 @@ const EVERY: Duration = Duration::from_millis(25);
 ///
 /// # Errors
 /// When `limit` has passed, and at once when looking itself fails.
-pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
-    #[allow(clippy::disallowed_methods, reason = "the tests' own deadline, by tokio's clock")]
+pub async fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the tests' own deadline, by tokio's clock"
+    )]
     let end = Instant::now() + limit;
     loop {
-        let seen = timeout_at(end, look()).await.with_context(|| format!("no answer while waiting for {what}"))??;
+        let seen = timeout_at(end, look())
+            .await
+            .with_context(|| format!("no answer while waiting for {what}"))??;
         if let Some(seen) = seen {
             return Ok(seen);
         }
-        #[allow(clippy::disallowed_methods, reason = "the tests' own deadline, by tokio's clock")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the tests' own deadline, by tokio's clock"
+        )]
         if Instant::now() >= end {
             bail!("waited {} s in vain for {what}", limit.as_secs());
         }

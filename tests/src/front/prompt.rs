@@ -13,8 +13,8 @@ const SOON: Duration = Duration::from_secs(10);
 const CODE: Locator<'_> = Locator::Css("main.prompt input[inputmode=numeric]");
 const TITLE: Locator<'_> = Locator::Css("main.prompt h1");
 const ENDED: Locator<'_> = Locator::Css("main.prompt .outcome__title");
-const CODE_ERROR: Locator<'_> = Locator::Css("main.prompt [role=alert]");
-const SHOW_ALL: Locator<'_> = Locator::Css("main.prompt .readon button");
+const CODE_ERROR: Locator<'_> = Locator::Css("#match-code-error");
+const READ_ON: Locator<'_> = Locator::Css("main.prompt button.readon");
 
 /// What the prompt says at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,9 @@ impl Prompt {
     pub async fn painted(page: Client) -> Result<Self> {
         let prompt = Self { page };
         prompt.seen("the prompt", TITLE).await?;
-        prompt.seen("the prompt's buttons", Locator::Css("main.prompt .decide button")).await?;
+        prompt
+            .seen("the prompt's buttons", Locator::Css("main.prompt .decide button"))
+            .await?;
         Ok(prompt)
     }
 
@@ -61,7 +63,10 @@ impl Prompt {
     /// # Errors
     /// When the page cannot be read.
     pub async fn text(&self) -> Result<String> {
-        let text = self.page.execute("return document.querySelector('main.prompt').innerText", vec![]).await?;
+        let text = self
+            .page
+            .execute("return document.querySelector('main.prompt').innerText", vec![])
+            .await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
@@ -73,6 +78,18 @@ impl Prompt {
         let script = "return [...document.querySelectorAll('main.prompt dl > div')]\
                       .map(d => [d.querySelector('dt').innerText, d.querySelector('dd').innerText])";
         Ok(serde_json::from_value(self.page.execute(script, vec![]).await?)?)
+    }
+
+    /// The indices of the statement's lines that are in the window, sorted.
+    ///
+    /// # Errors
+    /// When the page cannot be read.
+    pub async fn line_indices(&self) -> Result<Vec<usize>> {
+        let script = "return [...document.querySelectorAll('main.prompt [data-line]')].map(e => Number(e.dataset.line))";
+        let mut indices: Vec<usize> = serde_json::from_value(self.page.execute(script, vec![]).await?)?;
+        indices.sort_unstable();
+        indices.dedup();
+        Ok(indices)
     }
 
     /// Waits until a word appears anywhere in the prompt.
@@ -94,7 +111,10 @@ impl Prompt {
         let field = self.seen("the field for the code", CODE).await?;
         field.send_keys(code).await?;
         let typed = field.prop("value").await?.unwrap_or_default();
-        ensure!(typed.ends_with(code), "the field took {typed:?} instead of the code");
+        ensure!(
+            typed.ends_with(code),
+            "the field took {typed:?} instead of the code"
+        );
         Ok(())
     }
 
@@ -148,11 +168,16 @@ impl Prompt {
     /// When it is not in time.
     pub async fn ended(&self, title: &str) -> Result<Outcome> {
         poll::until(&format!("the outcome “{title}”"), SOON, async || {
-            let Some(heading) = found(self.page.find(ENDED).await)? else { return Ok(None) };
+            let Some(heading) = found(self.page.find(ENDED).await)? else {
+                return Ok(None);
+            };
             if found(heading.text().await)?.as_deref() != Some(title) {
                 return Ok(None);
             }
-            Ok(Some(Outcome { title: title.to_owned(), text: self.text().await? }))
+            Ok(Some(Outcome {
+                title: title.to_owned(),
+                text: self.text().await?,
+            }))
         })
         .await
     }
@@ -176,12 +201,17 @@ impl Prompt {
     pub async fn press(&self, label: &str) -> Result<()> {
         let locator = named(label);
         let button = poll::until(&format!("the button “{label}” to be on"), SOON, async || {
-            let Some(button) = found(self.page.find(locator.as_locator()).await)? else { return Ok(None) };
+            let Some(button) = found(self.page.find(locator.as_locator()).await)? else {
+                return Ok(None);
+            };
             let on = found_ok(is_on(&button).await)?.unwrap_or(false);
             Ok(on.then_some(button))
         })
         .await?;
-        button.click().await.with_context(|| format!("“{label}” could not be pressed"))
+        button
+            .click()
+            .await
+            .with_context(|| format!("“{label}” could not be pressed"))
     }
 
     /// The window as PNG.
@@ -192,11 +222,16 @@ impl Prompt {
         Ok(self.page.screenshot().await?)
     }
 
+    /// Scrolls on until nothing of the statement is left unseen.
     async fn read_to_the_end(&self) -> Result<()> {
-        match found(self.page.find(SHOW_ALL).await)? {
-            Some(button) => Ok(button.click().await?),
-            None => Ok(()),
-        }
+        poll::until("the end of the statement", SOON, async || {
+            let Some(button) = found(self.page.find(READ_ON).await)? else {
+                return Ok(Some(()));
+            };
+            found(button.click().await)?;
+            Ok(None)
+        })
+        .await
     }
 
     async fn seen(&self, what: &str, locator: Locator<'_>) -> Result<Element> {

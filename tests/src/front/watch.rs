@@ -2,9 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{
-    AccountView, Event, Reply, Request, RequestId, RequestState, RequestView, Role, StatusView, Window,
+    AccountView, Event, Outcome, ReceiptState, Reply, Request, RequestId, RequestState, RequestView, Role,
+    StatusView, Verdict, Window,
     client::{Client, ClientError},
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -36,7 +37,14 @@ impl Watch {
         let (client, events) = Client::connect(socket, role).await?;
         client.call(Request::Subscribe).await?;
         let (requests, accounts, opened) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { client, events, requests, accounts, status: None, opened })
+        Ok(Self {
+            client,
+            events,
+            requests,
+            accounts,
+            status: None,
+            opened,
+        })
     }
 
     /// Takes events until `seen` gives something, looking at what is known already first.
@@ -54,7 +62,11 @@ impl Watch {
                 if let Some(seen) = seen(self) {
                     return anyhow::Ok(seen);
                 }
-                let event = self.events.recv().await.context("the agent closed the connection")?;
+                let event = self
+                    .events
+                    .recv()
+                    .await
+                    .context("the agent closed the connection")?;
                 self.take(event);
             }
         })
@@ -77,7 +89,10 @@ impl Watch {
     pub async fn pending(&mut self, txn: &str) -> Result<RequestView> {
         let what = format!("a pending request for {txn}");
         self.until(&what, SOON, |w| {
-            w.requests.iter().find(|r| r.txn == txn && r.state == RequestState::Pending).cloned()
+            w.requests
+                .iter()
+                .find(|r| r.txn == txn && r.state == RequestState::Pending)
+                .cloned()
         })
         .await
     }
@@ -88,7 +103,10 @@ impl Watch {
     /// As [`Watch::until`].
     pub async fn any_pending(&mut self) -> Result<RequestView> {
         self.until("any pending request", SOON, |w| {
-            w.requests.iter().find(|r| r.state == RequestState::Pending).cloned()
+            w.requests
+                .iter()
+                .find(|r| r.state == RequestState::Pending)
+                .cloned()
         })
         .await
     }
@@ -100,7 +118,10 @@ impl Watch {
     pub async fn ended(&mut self, txn: &str) -> Result<RequestView> {
         let what = format!("the end of {txn}");
         self.until(&what, SOON, |w| {
-            w.requests.iter().find(|r| r.txn == txn && matches!(r.state, RequestState::Ended { .. })).cloned()
+            w.requests
+                .iter()
+                .find(|r| r.txn == txn && matches!(r.state, RequestState::Ended { .. }))
+                .cloned()
         })
         .await
     }
@@ -113,15 +134,58 @@ impl Watch {
         self.client.call(request).await
     }
 
+    /// Answers a request as a front end does: over the statement that it was given.
+    ///
+    /// # Errors
+    /// The agent's error, typed.
+    pub async fn decide(
+        &self,
+        view: &RequestView,
+        verdict: Verdict,
+        code: Option<&str>,
+    ) -> Result<(), ClientError> {
+        self.call(Request::Shown { id: view.id.clone() }).await?;
+        let decide = Request::Decide {
+            id: view.id.clone(),
+            verdict,
+            match_code: code.map(str::to_owned),
+            reason: None,
+            locale: "en-GB".to_owned(),
+            statement_hash: view.statement_hash.clone(),
+        };
+        self.call(decide).await.map(drop)
+    }
+
+    /// Waits until the request is over, and checks that it is over like this.
+    ///
+    /// # Errors
+    /// As [`Watch::until`], and when it ended otherwise.
+    pub async fn ended_as(&mut self, txn: &str, wanted: Outcome) -> Result<RequestView> {
+        let view = self.ended(txn).await?;
+        let RequestState::Ended { outcome, receipt, .. } = &view.state else {
+            bail!("not ended: {view:?}")
+        };
+        ensure!(
+            *outcome == wanted,
+            "{txn} ended as {outcome:?}, not as {wanted:?}"
+        );
+        ensure!(
+            *receipt == ReceiptState::Verified,
+            "the receipt of {txn} is {receipt:?}"
+        );
+        Ok(view)
+    }
+
     /// The request now, by asking for it.
     ///
     /// # Errors
     /// The agent's.
     pub async fn show(&self, id: &RequestId) -> Result<RequestView> {
-        match self.client.call(Request::ShowRequest { id: id.clone() }).await? {
-            Reply::Request(view) => Ok(view),
-            other => bail!("the agent answered {other:?} to ShowRequest"),
-        }
+        let reply = self.client.call(Request::ShowRequest { id: id.clone() }).await?;
+        let Reply::Request(view) = reply else {
+            bail!("the agent answered {reply:?} to ShowRequest")
+        };
+        Ok(view)
     }
 
     fn take(&mut self, event: Event) {

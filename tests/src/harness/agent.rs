@@ -99,7 +99,13 @@ impl Agent {
             environment.push((variable, dir.join(sub).into_os_string()));
         }
         environment.extend(options.environment);
-        let mut agent = Self { name: name.to_owned(), dir, environment, process: None, app };
+        let mut agent = Self {
+            name: name.to_owned(),
+            dir,
+            environment,
+            process: None,
+            app,
+        };
         agent.run(session).await?;
         Ok(agent)
     }
@@ -128,7 +134,12 @@ impl Agent {
     /// # Errors
     /// When it does not end in time.
     pub async fn stop(&mut self) -> Result<()> {
-        let status = self.process.take().context("the agent does not run")?.stop().await?;
+        let status = self
+            .process
+            .take()
+            .context("the agent does not run")?
+            .stop()
+            .await?;
         ensure!(status.success(), "the agent ended with {status}");
         Ok(())
     }
@@ -138,7 +149,11 @@ impl Agent {
     /// # Errors
     /// When it does not run.
     pub async fn kill(&mut self) -> Result<()> {
-        self.process.take().context("the agent does not run")?.kill().await
+        self.process
+            .take()
+            .context("the agent does not run")?
+            .kill()
+            .await
     }
 
     /// The running process.
@@ -178,11 +193,19 @@ impl Agent {
     /// The agent's.
     pub async fn enrol(&self, link: &str) -> Result<countersign_agent_api::AccountView> {
         let (client, _events) = Client::connect(&self.socket(), Role::App).await?;
-        let offer = match client.call(Request::PreviewEnrolment { link: link.to_owned() }).await? {
+        let offer = match client
+            .call(Request::PreviewEnrolment {
+                link: link.to_owned(),
+            })
+            .await?
+        {
             Reply::Offer(offer) => offer,
             other => anyhow::bail!("the agent answered {other:?} to PreviewEnrolment"),
         };
-        let accept = Request::AcceptEnrolment { offer: offer.id, device_name: self.name.clone() };
+        let accept = Request::AcceptEnrolment {
+            offer: offer.id,
+            device_name: self.name.clone(),
+        };
         match client.call(accept).await? {
             Reply::Account(account) => Ok(account),
             other => anyhow::bail!("the agent answered {other:?} to AcceptEnrolment"),
@@ -194,7 +217,12 @@ impl Agent {
     /// # Errors
     /// When it cannot be started.
     pub async fn terminal(&self, session: &Session, arguments: &[&str]) -> Result<Output> {
-        Ok(self.base(session)?.args(arguments).kill_on_drop(true).output().await?)
+        Ok(self
+            .base(session)?
+            .args(arguments)
+            .kill_on_drop(true)
+            .output()
+            .await?)
     }
 
     fn base(&self, session: &Session) -> Result<tokio::process::Command> {

@@ -48,7 +48,12 @@ impl Ca {
         let (pem, der) = (certificate.pem(), certificate.der().clone());
         let file = dir.join(format!("{}.pem", name.replace(' ', "-")));
         std::fs::write(&file, &pem)?;
-        Ok(Self { issuer: Issuer::new(params, key), certificate: der, pem, file })
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+            certificate: der,
+            pem,
+            file,
+        })
     }
 
     /// Its certificate, PEM.
@@ -80,7 +85,10 @@ impl Ca {
         change: impl FnOnce(&mut CertificateParams),
     ) -> Result<ServerCert> {
         let mut params = CertificateParams::new(names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>())?;
-        params.distinguished_name.push(DnType::CommonName, *names.first().context("a certificate needs a name")?);
+        params.distinguished_name.push(
+            DnType::CommonName,
+            *names.first().context("a certificate needs a name")?,
+        );
         change(&mut params);
         let pair = KeyPair::generate()?;
         let certificate = params.signed_by(&pair, &self.issuer)?;
@@ -93,7 +101,11 @@ impl Ca {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], private)?;
-        Ok(ServerCert { cert, key, server: Arc::new(server) })
+        Ok(ServerCert {
+            cert,
+            key,
+            server: Arc::new(server),
+        })
     }
 
     /// What trusts this authority and nothing else.

@@ -60,7 +60,9 @@ impl Demo {
             Delivery::Poll => None,
             Delivery::Ping => Some(format!("https://127.0.0.1:{}/ciba", free_port()?)),
         };
-        let secret = gateway.add_provider(session, "op", "Alder sign-in", &callback).await?;
+        let secret = gateway
+            .add_provider(session, "op", "Alder sign-in", &callback)
+            .await?;
         let config = json!({
             "provider": { "url": provider, "callbackUrl": callback, "cookieSecret": "for tests" },
             "bank": {
@@ -82,7 +84,12 @@ impl Demo {
         std::fs::write(&file, config.to_string())?;
         let provider_process = start(session, &file, "provider").await?;
         let bank_process = start(session, &file, "bank").await?;
-        Ok(Self { bank, provider, bank_process, provider_process })
+        Ok(Self {
+            bank,
+            provider,
+            bank_process,
+            provider_process,
+        })
     }
 
     /// A browser that is logged in at the bank.
@@ -97,9 +104,15 @@ impl Demo {
 async fn start(session: &Session, config: &Path, name: &str) -> Result<Process> {
     let script: PathBuf = session.paths.demo().join(format!("{name}.mjs"));
     let mut command = session.command("node");
-    command.arg(&script).env("COUNTERSIGN_DEMO_CONFIG", config).env("NODE_EXTRA_CA_CERTS", session.ca.file());
+    command
+        .arg(&script)
+        .env("COUNTERSIGN_DEMO_CONFIG", config)
+        .env("NODE_EXTRA_CA_CERTS", session.ca.file());
     let mut process = Process::start(name, command, session.logs().dir())?;
     let ready = |line: &str| line.starts_with("{\"ready\":").then_some(());
-    process.line("it was ready", ready).await.context("`npm ci` in demo/ may be missing")?;
+    process
+        .line("it was ready", ready)
+        .await
+        .context("`npm ci` in demo/ may be missing")?;
     Ok(process)
 }

@@ -55,16 +55,28 @@ impl Gateway {
         let port = free_port()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let dir = session.dir().join(format!("gateway-{port}"));
-        let host = options.public_host.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
+        let host = options
+            .public_host
+            .clone()
+            .unwrap_or_else(|| "127.0.0.1".to_owned());
         let url = match options.public_port.unwrap_or(port) {
             443 => format!("https://{host}"),
             port => format!("https://{host}:{port}"),
         };
-        let tls = session.ca.issue(&dir.join("tls"), &["127.0.0.1", "localhost", &host])?;
+        let tls = session
+            .ca
+            .issue(&dir.join("tls"), &["127.0.0.1", "localhost", &host])?;
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let config = dir.join("gateway.toml");
-        let mut gateway =
-            Self { url, address, metrics: format!("http://{metrics}/metrics"), dir, config, options, process: None };
+        let mut gateway = Self {
+            url,
+            address,
+            metrics: format!("http://{metrics}/metrics"),
+            dir,
+            config,
+            options,
+            process: None,
+        };
         let data = gateway.data_dir();
         let arguments = [
             "init",
@@ -108,7 +120,12 @@ impl Gateway {
     /// # Errors
     /// When it does not end in time, or not well.
     pub async fn stop(&mut self) -> Result<()> {
-        let status = self.process.take().context("the gateway does not run")?.stop().await?;
+        let status = self
+            .process
+            .take()
+            .context("the gateway does not run")?
+            .stop()
+            .await?;
         ensure!(status.success(), "the gateway ended with {status}");
         Ok(())
     }
@@ -118,7 +135,11 @@ impl Gateway {
     /// # Errors
     /// When it does not run.
     pub async fn kill(&mut self) -> Result<()> {
-        self.process.take().context("the gateway does not run")?.kill().await
+        self.process
+            .take()
+            .context("the gateway does not run")?
+            .kill()
+            .await
     }
 
     /// The running server.
@@ -145,7 +166,12 @@ impl Gateway {
     /// When it fails; what it said is in the error.
     pub async fn command(&self, session: &Session, arguments: &[&str]) -> Result<String> {
         let mut command = session.command(session.paths.program(Program::Gateway)?);
-        let output = command.arg("--config").arg(&self.config).args(arguments).output().await?;
+        let output = command
+            .arg("--config")
+            .arg(&self.config)
+            .args(arguments)
+            .output()
+            .await?;
         ensure!(
             output.status.success(),
             "countersign-gateway {}: {}",
@@ -169,15 +195,31 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::command`].
     pub async fn add_application(&self, session: &Session, id: &str, name: &str) -> Result<String> {
-        self.add_client(session, &["client", "add", id, "--name", name]).await
+        self.add_client(session, &["client", "add", id, "--name", name])
+            .await
     }
 
     /// Registers an identity provider and gives its secret.
     ///
     /// # Errors
     /// As [`Gateway::command`].
-    pub async fn add_provider(&self, session: &Session, id: &str, name: &str, callback: &str) -> Result<String> {
-        let arguments = ["client", "add", id, "--name", name, "--identity-provider", "--callback-url", callback];
+    pub async fn add_provider(
+        &self,
+        session: &Session,
+        id: &str,
+        name: &str,
+        callback: &str,
+    ) -> Result<String> {
+        let arguments = [
+            "client",
+            "add",
+            id,
+            "--name",
+            name,
+            "--identity-provider",
+            "--callback-url",
+            callback,
+        ];
         self.add_client(session, &arguments).await
     }
 
@@ -186,13 +228,21 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::command`].
     pub async fn enrolment_link(&self, session: &Session, user: &str) -> Result<String> {
-        let made = self.json(session, &["enrolment", "create", "--user", user]).await?;
-        Ok(made["link"].as_str().context("the answer has no link")?.to_owned())
+        let made = self
+            .json(session, &["enrolment", "create", "--user", user])
+            .await?;
+        Ok(made["link"]
+            .as_str()
+            .context("the answer has no link")?
+            .to_owned())
     }
 
     async fn add_client(&self, session: &Session, arguments: &[&str]) -> Result<String> {
         let made = self.json(session, arguments).await?;
-        Ok(made["secret"].as_str().context("the answer has no secret")?.to_owned())
+        Ok(made["secret"]
+            .as_str()
+            .context("the answer has no secret")?
+            .to_owned())
     }
 
     /// What `init` does not ask for.
@@ -200,8 +250,12 @@ impl Gateway {
         let mut text = std::fs::read_to_string(&self.config)?;
         let mut set = |key: &str, value: &str| {
             let commented = format!("\n#{key} = ");
-            let at = text.find(&commented).with_context(|| format!("the example has no {key}"))?;
-            let end = text[at + 1..].find('\n').map_or(text.len(), |length| at + 1 + length);
+            let at = text
+                .find(&commented)
+                .with_context(|| format!("the example has no {key}"))?;
+            let end = text[at + 1..]
+                .find('\n')
+                .map_or(text.len(), |length| at + 1 + length);
             text.replace_range(at + 1..end, &format!("{key} = {value}"));
             anyhow::Ok(())
         };

@@ -33,7 +33,13 @@ impl Keyring {
         logs: Logs,
         connection: Connection,
     ) -> Self {
-        Self { process: None, files: dir.join("data/keyrings"), environment, logs, connection }
+        Self {
+            process: None,
+            files: dir.join("data/keyrings"),
+            environment,
+            logs,
+            connection,
+        }
     }
 
     /// Starts it, unlocked, with what it held before.
@@ -42,7 +48,9 @@ impl Keyring {
     /// When it does not come up.
     pub async fn start(&mut self) -> Result<()> {
         let mut command = command("gnome-keyring-daemon", &self.environment);
-        command.args(["--foreground", "--unlock", "--components=secrets"]).stdin(Stdio::piped());
+        command
+            .args(["--foreground", "--unlock", "--components=secrets"])
+            .stdin(Stdio::piped());
         let mut process = Process::start("keyring", command, self.logs.dir())?;
         let mut stdin = process.stdin().context("the keyring has no standard input")?;
         stdin.write_all(PASSWORD).await?;
@@ -58,7 +66,10 @@ impl Keyring {
     /// When it does not lock.
     pub async fn lock(&self) -> Result<()> {
         let collection = self.default_collection().await?;
-        let message = self.connection.call_method(Some(NAME), PATH, Some(SERVICE), "Lock", &vec![&collection]).await?;
+        let message = self
+            .connection
+            .call_method(Some(NAME), PATH, Some(SERVICE), "Lock", &vec![&collection])
+            .await?;
         let (locked, _): (Vec<OwnedObjectPath>, OwnedObjectPath) = message.body().deserialize()?;
         ensure!(locked.contains(&collection), "the keyring did not lock");
         Ok(())
@@ -99,7 +110,10 @@ impl Keyring {
     /// # Errors
     /// When the system refuses.
     pub fn hang(&self) -> Result<()> {
-        self.process.as_ref().context("the keyring does not run")?.signal(rustix::process::Signal::STOP)
+        self.process
+            .as_ref()
+            .context("the keyring does not run")?
+            .signal(rustix::process::Signal::STOP)
     }
 
     /// How many secrets it holds.
@@ -115,7 +129,10 @@ impl Keyring {
     }
 
     async fn default_collection(&self) -> Result<OwnedObjectPath> {
-        let message = self.connection.call_method(Some(NAME), PATH, Some(SERVICE), "ReadAlias", &"default").await?;
+        let message = self
+            .connection
+            .call_method(Some(NAME), PATH, Some(SERVICE), "ReadAlias", &"default")
+            .await?;
         let path: OwnedObjectPath = message.body().deserialize()?;
         ensure!(path.as_str() != "/", "the keyring has no default collection");
         Ok(path)

@@ -31,7 +31,10 @@ impl Logs {
             let path = entry?.path();
             let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             for (name, secret) in secrets {
-                if bytes.windows(secret.len()).any(|window| window == secret.as_bytes()) {
+                if bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes())
+                {
                     found.push(format!("{}: {name}", path.display()));
                 }
             }

@@ -8,7 +8,10 @@ use anyhow::{Context, Result};
 /// When it has ended, or `/proc` is not as expected.
 pub fn pss_kib(pid: u32) -> Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("smaps_rollup has no Pss")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .context("smaps_rollup has no Pss")?;
     let number = line.trim().strip_suffix("kB").context("Pss is not in kB")?;
     Ok(number.trim().parse()?)
 }
@@ -29,7 +32,11 @@ pub fn family(pid: u32) -> Result<Vec<u32>> {
         };
         for task in tasks {
             let children = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
-            family.extend(children.split_ascii_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+            family.extend(
+                children
+                    .split_ascii_whitespace()
+                    .filter_map(|id| id.parse::<u32>().ok()),
+            );
         }
     }
     Ok(family)

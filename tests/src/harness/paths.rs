@@ -56,8 +56,13 @@ impl Paths {
                 dir.to_owned()
             }
         };
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have no workspace")?;
-        Ok(Self { programs, root: root.to_owned() })
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the tests have no workspace")?;
+        Ok(Self {
+            programs,
+            root: root.to_owned(),
+        })
     }
 
     /// A program.
@@ -66,7 +71,11 @@ impl Paths {
     /// When it has not been built.
     pub fn program(&self, program: Program) -> Result<PathBuf> {
         let path = self.programs.join(program.name());
-        ensure!(path.is_file(), "{} is not built; `cargo xtask demo` and `cargo xtask test` build it", path.display());
+        ensure!(
+            path.is_file(),
+            "{} is not built; `cargo xtask demo` and `cargo xtask test` build it",
+            path.display()
+        );
         Ok(path)
     }
 

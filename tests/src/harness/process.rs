@@ -48,20 +48,38 @@ impl Process {
     pub fn start(name: &str, mut command: Command, logs: &Path) -> Result<Self> {
         let log = logs.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log)?;
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
         let program = command.as_std().get_program().to_owned();
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let id = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         let group = id.with_context(|| format!("{name} has no process id"))?;
-        let output =
-            Arc::new(Output { lines: Mutex::default(), file: Mutex::new(file), count: watch::Sender::new(0) });
+        let output = Arc::new(Output {
+            lines: Mutex::default(),
+            file: Mutex::new(file),
+            count: watch::Sender::new(0),
+        });
         if let Some(stream) = child.stdout.take() {
             tokio::spawn(keep(stream, Arc::clone(&output)));
         }
         if let Some(stream) = child.stderr.take() {
             tokio::spawn(keep(stream, Arc::clone(&output)));
         }
-        Ok(Self { name: name.to_owned(), child, group, output, log })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            group,
+            output,
+            log,
+        })
     }
 
     /// Its process id.
@@ -90,7 +108,9 @@ impl Process {
         let found = async {
             loop {
                 let known = *count.borrow_and_update();
-                let found = lock(&output.lines)[seen..known].iter().find_map(|line| wanted(line));
+                let found = lock(&output.lines)[seen..known]
+                    .iter()
+                    .find_map(|line| wanted(line));
                 if found.is_some() {
                     return found;
                 }
@@ -107,8 +127,16 @@ impl Process {
             },
             status = self.child.wait() => Some(status?),
         };
-        let how = ended.map_or_else(|| "gave no sign in time".to_owned(), |status| format!("ended with {status}"));
-        bail!("{} {how} before {what}; {}:\n{}", self.name, self.log.display(), self.tail())
+        let how = ended.map_or_else(
+            || "gave no sign in time".to_owned(),
+            |status| format!("ended with {status}"),
+        );
+        bail!(
+            "{} {how} before {what}; {}:\n{}",
+            self.name,
+            self.log.display(),
+            self.tail()
+        )
     }
 
     /// Whether it is still running.

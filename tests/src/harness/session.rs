@@ -39,7 +39,11 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { display: true, notifications: true, keyring: true }
+        Self {
+            display: true,
+            notifications: true,
+            keyring: true,
+        }
     }
 }
 
@@ -94,30 +98,64 @@ impl Session {
         let bus_address = format!("unix:path={}", at("run").join("bus").display());
         let mut environment = environment(dir.path(), &bus_address);
 
-        let (bus, server) = tokio::try_join!(start_bus(dir.path(), &bus_address, &environment, &logs), async {
-            if options.display { start_display(&environment, &logs).await.map(Some) } else { Ok(None) }
-        })?;
+        let (bus, server) =
+            tokio::try_join!(start_bus(dir.path(), &bus_address, &environment, &logs), async {
+                if options.display {
+                    start_display(&environment, &logs).await.map(Some)
+                } else {
+                    Ok(None)
+                }
+            })?;
         if let Some((name, _)) = &server {
             environment.insert("DISPLAY".to_owned(), name.into());
         }
-        let connection = connection::Builder::address(bus_address.as_str())?.build().await?;
+        let connection = connection::Builder::address(bus_address.as_str())?
+            .build()
+            .await?;
         let mut keyring = Keyring::new(dir.path(), environment.clone(), logs.clone(), connection.clone());
         let (window_manager, notifier, ()) = tokio::try_join!(
-            async { if options.display { start_window_manager(&environment, &logs).await.map(Some) } else { Ok(None) } },
             async {
-                if options.notifications {
-                    start_notifier(dir.path(), &environment, &logs, &connection).await.map(Some)
+                if options.display {
+                    start_window_manager(&environment, &logs).await.map(Some)
                 } else {
                     Ok(None)
                 }
             },
-            async { if options.keyring { keyring.start().await } else { Ok(()) } },
+            async {
+                if options.notifications {
+                    start_notifier(dir.path(), &environment, &logs, &connection)
+                        .await
+                        .map(Some)
+                } else {
+                    Ok(None)
+                }
+            },
+            async {
+                if options.keyring {
+                    keyring.start().await
+                } else {
+                    Ok(())
+                }
+            },
         )?;
-        let display = server
-            .zip(window_manager)
-            .map(|((name, server), wm)| Display { name, _window_manager: wm, _server: server });
+        let display = server.zip(window_manager).map(|((name, server), wm)| Display {
+            name,
+            _window_manager: wm,
+            _server: server,
+        });
         let ca = Ca::new(dir.path(), "Alder test authority")?;
-        Ok(Self { notifier, keyring, display, bus, connection, environment, ca, paths, logs, dir })
+        Ok(Self {
+            notifier,
+            keyring,
+            display,
+            bus,
+            connection,
+            environment,
+            ca,
+            paths,
+            logs,
+            dir,
+        })
     }
 
     /// The session's directory.
@@ -193,7 +231,9 @@ impl Session {
     /// When there is no display.
     pub async fn screenshot(&self, name: &str) -> Result<PathBuf> {
         let to = self.paths.screenshots()?.join(format!("{name}.png"));
-        crate::front::Desktop::new(self.display()?).screenshot(&to).await?;
+        crate::front::Desktop::new(self.display()?)
+            .screenshot(&to)
+            .await?;
         Ok(to)
     }
 }
@@ -209,8 +249,10 @@ pub(super) fn command(
 }
 
 fn environment(dir: &Path, bus_address: &str) -> BTreeMap<String, OsString> {
-    let mut environment: BTreeMap<String, OsString> =
-        KEPT.iter().filter_map(|&name| Some((name.to_owned(), std::env::var_os(name)?))).collect();
+    let mut environment: BTreeMap<String, OsString> = KEPT
+        .iter()
+        .filter_map(|&name| Some((name.to_owned(), std::env::var_os(name)?)))
+        .collect();
     for (name, sub) in [
         ("HOME", "home"),
         ("XDG_CONFIG_HOME", "config"),
@@ -261,17 +303,34 @@ async fn start_bus(
         ),
     )?;
     let mut command = command("dbus-daemon", environment);
-    command.arg("--config-file").arg(&config).args(["--nofork", "--nopidfile", "--print-address=1"]);
+    command
+        .arg("--config-file")
+        .arg(&config)
+        .args(["--nofork", "--nopidfile", "--print-address=1"]);
     let mut bus = Process::start("bus", command, logs.dir())?;
-    bus.line("it printed its address", |line| line.starts_with("unix:").then_some(())).await?;
+    bus.line("it printed its address", |line| {
+        line.starts_with("unix:").then_some(())
+    })
+    .await?;
     Ok(bus)
 }
 
 async fn start_display(environment: &BTreeMap<String, OsString>, logs: &Logs) -> Result<(String, Process)> {
     let mut command = command("Xvfb", environment);
-    command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]);
+    command.args([
+        "-displayfd",
+        "1",
+        "-screen",
+        "0",
+        SCREEN,
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]);
     let mut server = Process::start("display", command, logs.dir())?;
-    let number = server.line("it named its display", |line| line.parse::<u16>().ok()).await?;
+    let number = server
+        .line("it named its display", |line| line.parse::<u16>().ok())
+        .await?;
     Ok((format!(":{number}"), server))
 }
 
@@ -279,7 +338,11 @@ async fn start_window_manager(environment: &BTreeMap<String, OsString>, logs: &L
     let mut command = command("openbox", environment);
     command.args(["--sm-disable", "--startup", "echo windows are managed"]);
     let mut manager = Process::start("window-manager", command, logs.dir())?;
-    manager.line("it managed windows", |line| (line == "windows are managed").then_some(())).await?;
+    manager
+        .line("it managed windows", |line| {
+            (line == "windows are managed").then_some(())
+        })
+        .await?;
     Ok(manager)
 }
 
@@ -291,7 +354,10 @@ async fn start_notifier(
 ) -> Result<Process> {
     let (pick, menu, config) = (dir.join("pick"), dir.join("menu"), dir.join("dunstrc"));
     // A person's choice in the daemon's menu: the entry with the label that the test wrote down.
-    let script = format!("#!/bin/sh\nexec grep --fixed-strings --max-count=1 -- \"#$(cat '{}') \"\n", pick.display());
+    let script = format!(
+        "#!/bin/sh\nexec grep --fixed-strings --max-count=1 -- \"#$(cat '{}') \"\n",
+        pick.display()
+    );
     let mut file = fs::File::create(&menu)?;
     file.write_all(script.as_bytes())?;
     file.set_permissions(fs::Permissions::from_mode(0o700))?;
@@ -328,5 +394,7 @@ pub(super) async fn wait_for_name(connection: &Connection, name: &'static str) -
         }
         anyhow::bail!("the bus is gone")
     };
-    timeout(SOON, owned).await.with_context(|| format!("nobody took the name {name} on the bus"))?
+    timeout(SOON, owned)
+        .await
+        .with_context(|| format!("nobody took the name {name} on the bus"))?
 }

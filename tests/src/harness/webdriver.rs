@@ -46,13 +46,19 @@ pub struct Launch {
 impl Launch {
     /// A start that no agent asked for: the person's own.
     pub fn by_hand(arguments: &[&str]) -> Self {
-        Self { arguments: arguments.iter().map(|&a| a.to_owned()).collect(), shim: None }
+        Self {
+            arguments: arguments.iter().map(|&a| a.to_owned()).collect(),
+            shim: None,
+        }
     }
 }
 
 impl AppStarts {
     pub(super) fn listen(socket: &Path) -> Result<Self> {
-        Ok(Self { listener: UnixListener::bind(socket)?, socket: socket.to_owned() })
+        Ok(Self {
+            listener: UnixListener::bind(socket)?,
+            socket: socket.to_owned(),
+        })
     }
 
     pub(super) fn socket(&self) -> &Path {
@@ -64,7 +70,9 @@ impl AppStarts {
     /// # Errors
     /// When it does not.
     pub async fn next(&self) -> Result<Launch> {
-        timeout(SOON, self.accept()).await.context("the agent did not start the app")?
+        timeout(SOON, self.accept())
+            .await
+            .context("the agent did not start the app")?
     }
 
     /// A start that has come already, if any.
@@ -90,7 +98,10 @@ impl AppStarts {
             .map(|argument| std::ffi::OsString::from_vec(argument.to_vec()).into_string())
             .collect::<Result<_, _>>();
         let arguments = arguments.ok().context("an argument is not UTF-8")?;
-        Ok(Launch { arguments, shim: Some(stream) })
+        Ok(Launch {
+            arguments,
+            shim: Some(stream),
+        })
     }
 }
 
@@ -127,11 +138,19 @@ impl WebDriver {
             .env("TAURI_WEBVIEW_AUTOMATION", "true");
         let mut process = Process::start("webdriver", command, session.logs().dir())?;
         poll::until("WebDriver", SOON, async || {
-            ensure!(process.runs()?, "WebKitWebDriver ended; {}", process.log().display());
+            ensure!(
+                process.runs()?,
+                "WebKitWebDriver ended; {}",
+                process.log().display()
+            );
             Ok(TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop))
         })
         .await?;
-        Ok(Self { url: format!("http://127.0.0.1:{port}"), app, process })
+        Ok(Self {
+            url: format!("http://127.0.0.1:{port}"),
+            app,
+            process,
+        })
     }
 
     /// Starts the app as the agent wanted it, and connects to its window.
@@ -146,12 +165,22 @@ impl WebDriver {
         };
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
-        let page = timeout(SOON, builder.connect(&self.url)).await.context("the app has no window")??;
-        Ok(App { page, pid: self.app_pid()?, _shim: launch.shim })
+        let page = timeout(SOON, builder.connect(&self.url))
+            .await
+            .context("the app has no window")??;
+        Ok(App {
+            page,
+            pid: self.app_pid()?,
+            _shim: launch.shim,
+        })
     }
 
     fn app_pid(&self) -> Result<u32> {
-        let name = self.app.file_name().context("the app has no name")?.to_string_lossy();
+        let name = self
+            .app
+            .file_name()
+            .context("the app has no name")?
+            .to_string_lossy();
         for pid in family(self.process.pid())? {
             let command = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             if command.trim() == name {

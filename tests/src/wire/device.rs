@@ -10,9 +10,9 @@ use std::sync::{
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_protocol::{
-    Amr, ApprovalDecision, ApprovalEnrol, ApprovalProof, ApprovalRequest, DecidedOn, DeviceDescription, DeviceId,
-    EnrolmentLink, ErrorBody, ErrorCode, Es256Key, Evidenced, Expect, Issuer, Jti, KeyProtection, KeySet, MatchCode,
-    ProtectionLevel, STATEMENT_VERSION, Statement, Verdict, jws, request_hash,
+    Amr, ApprovalDecision, ApprovalEnrol, ApprovalProof, ApprovalRequest, DecidedOn, DeviceDescription,
+    DeviceId, EnrolmentLink, ErrorBody, ErrorCode, Es256Key, Evidenced, Expect, Issuer, Jti, KeyProtection,
+    KeySet, MatchCode, ProtectionLevel, STATEMENT_VERSION, Statement, Verdict, jws, request_hash,
     wire::{
         Configuration, DecisionRequest, DecisionResponse, EnrolmentRequest, EnrolmentResponse, NONCE_HEADER,
         PROOF_HEADER, PollResponse, PreviewOffer, PreviewRequest, SUBPROTOCOL, ServerFrame,
@@ -61,10 +61,17 @@ impl Device {
     /// [`Refused`] inside, when the gateway says no.
     pub async fn enrol(http: &reqwest::Client, link: &str, name: &str) -> Result<Self> {
         let link: EnrolmentLink = EnrolmentLink::parse(link)?;
-        let configuration: Configuration =
-            http.get(link.issuer.configuration_url()).send().await?.error_for_status()?.json().await?;
+        let configuration: Configuration = http
+            .get(link.issuer.configuration_url())
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
         configuration.check(&link.issuer)?;
-        let preview = PreviewRequest { code: link.code.clone() };
+        let preview = PreviewRequest {
+            code: link.code.clone(),
+        };
         let _: PreviewOffer = post(http, &configuration.enrolment_preview_endpoint, &preview).await?;
 
         let rng = edge::rng();
@@ -84,9 +91,14 @@ impl Device {
             key_protection: PROTECTION,
             attestation: None,
         };
-        let request = EnrolmentRequest { enrolment: jws::sign(&enrol, &key)? };
+        let request = EnrolmentRequest {
+            enrolment: jws::sign(&enrol, &key)?,
+        };
         let enrolled: EnrolmentResponse = post(http, &configuration.enrolment_endpoint, &request).await?;
-        ensure!(enrolled.keys == configuration.keys, "the keys at enrolment are not those of the configuration");
+        ensure!(
+            enrolled.keys == configuration.keys,
+            "the keys at enrolment are not those of the configuration"
+        );
         Ok(Self {
             id: enrolled.device_id,
             issuer_keys: enrolled.keys,
@@ -157,8 +169,11 @@ impl Device {
     /// # Errors
     /// When it does not verify.
     pub fn verified(&self, request: &str) -> Result<ApprovalRequest> {
-        let expect =
-            Expect { issuer: Some(self.issuer().as_str()), audience: self.id.as_str(), now: edge::now() };
+        let expect = Expect {
+            issuer: Some(self.issuer().as_str()),
+            audience: self.id.as_str(),
+            now: edge::now(),
+        };
         Ok(jws::verify(request, &self.issuer_keys, &expect)?)
     }
 
@@ -172,8 +187,12 @@ impl Device {
         self.poll(0, None).await?;
         let mut request = endpoint.as_str().into_client_request()?;
         let proof = self.proof(&Method::GET, endpoint)?;
-        request.headers_mut().insert(PROOF_HEADER, HeaderValue::from_str(&proof)?);
-        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        request
+            .headers_mut()
+            .insert(PROOF_HEADER, HeaderValue::from_str(&proof)?);
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
         let connector = Some(Connector::Rustls(tls));
         let (stream, _) = connect_async_tls_with_config(request, None, true, connector).await?;
         Ok(Frames(stream))
@@ -193,7 +212,13 @@ impl Device {
     /// As [`Device::sign`].
     pub fn decision(&self, request: &str, verdict: Verdict, code: Option<&str>) -> Result<ApprovalDecision> {
         let claims = self.verified(request)?;
-        decision_for(request, &claims, verdict, code, self.counter.fetch_add(1, Ordering::Relaxed) + 1)
+        decision_for(
+            request,
+            &claims,
+            verdict,
+            code,
+            self.counter.fetch_add(1, Ordering::Relaxed) + 1,
+        )
     }
 
     /// Sends any text as a decision.
@@ -201,7 +226,9 @@ impl Device {
     /// # Errors
     /// [`Refused`] inside, when the gateway says no.
     pub async fn send(&self, decision: &str) -> Result<DecisionResponse> {
-        let body = DecisionRequest { decision: decision.to_owned() };
+        let body = DecisionRequest {
+            decision: decision.to_owned(),
+        };
         post(&self.http, &self.configuration.decision_endpoint, &body).await
     }
 
@@ -209,7 +236,12 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::sign`] and [`Device::send`].
-    pub async fn decide(&self, request: &str, verdict: Verdict, code: Option<&str>) -> Result<DecisionResponse> {
+    pub async fn decide(
+        &self,
+        request: &str,
+        verdict: Verdict,
+        code: Option<&str>,
+    ) -> Result<DecisionResponse> {
         self.send(&self.sign(request, verdict, code)?).await
     }
 
@@ -237,7 +269,10 @@ impl Device {
     }
 }
 
-const PROTECTION: KeyProtection = KeyProtection { level: ProtectionLevel::Sw, evidence: Evidenced::Claimed };
+const PROTECTION: KeyProtection = KeyProtection {
+    level: ProtectionLevel::Sw,
+    evidence: Evidenced::Claimed,
+};
 
 /// The claims of a decision on this request.
 ///
@@ -285,13 +320,20 @@ impl Frames {
     /// When the connection breaks without a close frame.
     pub async fn next(&mut self) -> Result<Result<ServerFrame, u16>> {
         loop {
-            match self.0.next().await.context("the connection ended without a close frame")? {
+            match self
+                .0
+                .next()
+                .await
+                .context("the connection ended without a close frame")?
+            {
                 Ok(Message::Text(text)) => return Ok(Ok(ServerFrame::parse(text.as_bytes())?)),
                 Ok(Message::Close(frame)) => {
                     return Ok(Err(frame.map_or(1005, |CloseFrame { code, .. }| code.into())));
                 }
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                Ok(Message::Binary(_) | Message::Frame(_)) => bail!("the gateway sent something else than text"),
+                Ok(Message::Binary(_) | Message::Frame(_)) => {
+                    bail!("the gateway sent something else than text")
+                }
                 Err(e) => return Err(tungstenite_error(e)),
             }
         }
@@ -316,7 +358,9 @@ fn tungstenite_error(error: tungstenite::Error) -> anyhow::Error {
 
 /// Whether an error is the gateway's refusal with this code.
 pub(super) fn is(error: &anyhow::Error, code: ErrorCode) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(|refused| refused.body.error == code)
+    error
+        .downcast_ref::<Refused>()
+        .is_some_and(|refused| refused.body.error == code)
 }
 
 async fn post<T: DeserializeOwned>(http: &reqwest::Client, url: &str, body: &impl Serialize) -> Result<T> {
@@ -329,6 +373,7 @@ async fn answer<T: DeserializeOwned>(response: reqwest::Response) -> Result<T> {
     if status.is_success() {
         return serde_json::from_str(&body).with_context(|| format!("not understood: {body}"));
     }
-    let body = serde_json::from_str(&body).with_context(|| format!("{status} without an error body: {body:?}"))?;
+    let body =
+        serde_json::from_str(&body).with_context(|| format!("{status} without an error body: {body:?}"))?;
     Err(Refused { status, body }.into())
 }

@@ -69,7 +69,11 @@ impl NoWebSockets {
                 connections.spawn(async move { pass(near, &way).await.ok() });
             }
         });
-        Ok(Self { address, refused, task })
+        Ok(Self {
+            address,
+            refused,
+            task,
+        })
     }
 
     /// How many upgrades were refused so far.
@@ -87,16 +91,22 @@ impl Drop for NoWebSockets {
 async fn pass(near: TcpStream, way: &Way) -> Result<()> {
     let mut near = way.acceptor.accept(near).await?;
     let (head, rest) = head(&mut near).await?;
-    if head.lines().any(|line| line.to_ascii_lowercase().starts_with("upgrade:")) {
+    if head
+        .lines()
+        .any(|line| line.to_ascii_lowercase().starts_with("upgrade:"))
+    {
         way.refused.fetch_add(1, Ordering::Relaxed);
-        near.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
+        near.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .await?;
         near.shutdown().await?;
         return Ok(());
     }
     let far = TcpStream::connect(way.target).await?;
     let mut far = way.connector.connect(way.name.clone(), far).await?;
     let (request_line, headers) = head.split_once("\r\n").context("a request without headers")?;
-    let kept = headers.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+    let kept = headers
+        .lines()
+        .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
     let mut out = format!("{request_line}\r\nConnection: close\r\n");
     for line in kept.filter(|line| !line.is_empty()) {
         out.push_str(line);

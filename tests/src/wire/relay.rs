@@ -42,7 +42,11 @@ impl Relay {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let (fault, state) = watch::channel(Fault::None);
-        Ok(Self { address, fault, task: tokio::spawn(accept(listener, target, state)) })
+        Ok(Self {
+            address,
+            fault,
+            task: tokio::spawn(accept(listener, target, state)),
+        })
     }
 
     /// From now on the network is like this, for open connections too.
@@ -75,7 +79,9 @@ async fn connection(near: TcpStream, target: SocketAddr, mut state: watch::Recei
     if *state.borrow_and_update() == Fault::Down {
         return;
     }
-    let Ok(far) = TcpStream::connect(target).await else { return };
+    let Ok(far) = TcpStream::connect(target).await else {
+        return;
+    };
     let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
     let passing = Arc::new(state.clone());
     let one_way = pump(near_read, far_write, Arc::clone(&passing));

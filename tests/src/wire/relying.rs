@@ -29,7 +29,9 @@ impl Asked {
     /// # Errors
     /// When it has none.
     pub fn code(&self) -> Result<&str> {
-        self.match_code.as_deref().context("the approval came without a match code")
+        self.match_code
+            .as_deref()
+            .context("the approval came without a match code")
     }
 
     /// Another code of the same length.
@@ -46,7 +48,11 @@ impl Asked {
 impl RelyingSide {
     /// A relying side with this secret at the gateway with this URL.
     pub fn new(http: reqwest::Client, gateway: &str, secret: &str) -> Self {
-        Self { http, base: gateway.to_owned(), secret: secret.to_owned() }
+        Self {
+            http,
+            base: gateway.to_owned(),
+            secret: secret.to_owned(),
+        }
     }
 
     /// Asks, and expects to be accepted.
@@ -55,12 +61,18 @@ impl RelyingSide {
     /// When the gateway refuses; its answer is in the error.
     pub async fn ask(&self, body: &Value) -> Result<Asked> {
         let (status, answer) = self.call(Method::POST, "/v1/approvals", Some(body)).await?;
-        ensure!(status == StatusCode::CREATED, "asking was answered with {status}: {answer}");
+        ensure!(
+            status == StatusCode::CREATED,
+            "asking was answered with {status}: {answer}"
+        );
         let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(Asked {
             txn: text("txn").context("the answer has no txn")?,
             match_code: text("match_code"),
-            expires_at: answer.get("expires_at").and_then(Value::as_i64).context("the answer has no expires_at")?,
+            expires_at: answer
+                .get("expires_at")
+                .and_then(Value::as_i64)
+                .context("the answer has no expires_at")?,
         })
     }
 
@@ -69,9 +81,17 @@ impl RelyingSide {
     /// # Errors
     /// When it did not end.
     pub async fn ended(&self, txn: &str) -> Result<Value> {
-        let (status, answer) = self.call(Method::GET, &format!("/v1/approvals/{txn}?wait=60"), None).await?;
-        ensure!(status == StatusCode::OK, "reading {txn} was answered with {status}: {answer}");
-        ensure!(answer["state"] != "pending", "{txn} is still pending after a minute");
+        let (status, answer) = self
+            .call(Method::GET, &format!("/v1/approvals/{txn}?wait=60"), None)
+            .await?;
+        ensure!(
+            status == StatusCode::OK,
+            "reading {txn} was answered with {status}: {answer}"
+        );
+        ensure!(
+            answer["state"] != "pending",
+            "{txn} is still pending after a minute"
+        );
         Ok(answer)
     }
 
@@ -80,9 +100,17 @@ impl RelyingSide {
     /// # Errors
     /// When the gateway refuses.
     pub async fn state(&self, txn: &str) -> Result<String> {
-        let (status, answer) = self.call(Method::GET, &format!("/v1/approvals/{txn}"), None).await?;
-        ensure!(status == StatusCode::OK, "reading {txn} was answered with {status}: {answer}");
-        Ok(answer["state"].as_str().context("the answer has no state")?.to_owned())
+        let (status, answer) = self
+            .call(Method::GET, &format!("/v1/approvals/{txn}"), None)
+            .await?;
+        ensure!(
+            status == StatusCode::OK,
+            "reading {txn} was answered with {status}: {answer}"
+        );
+        Ok(answer["state"]
+            .as_str()
+            .context("the answer has no state")?
+            .to_owned())
     }
 
     /// Cancels, and gives the state after it.
@@ -90,24 +118,41 @@ impl RelyingSide {
     /// # Errors
     /// When the gateway refuses.
     pub async fn cancel(&self, txn: &str) -> Result<String> {
-        let (status, answer) = self.call(Method::DELETE, &format!("/v1/approvals/{txn}"), None).await?;
-        ensure!(status == StatusCode::OK, "cancelling {txn} was answered with {status}: {answer}");
-        Ok(answer["state"].as_str().context("the answer has no state")?.to_owned())
+        let (status, answer) = self
+            .call(Method::DELETE, &format!("/v1/approvals/{txn}"), None)
+            .await?;
+        ensure!(
+            status == StatusCode::OK,
+            "cancelling {txn} was answered with {status}: {answer}"
+        );
+        Ok(answer["state"]
+            .as_str()
+            .context("the answer has no state")?
+            .to_owned())
     }
 
     /// Any call, with the answer as it comes.
     ///
     /// # Errors
     /// When there is no answer, or one that is not JSON.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value)> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.secret);
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value)> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.secret);
         if let Some(body) = body {
             request = request.json(body);
         }
         let response = request.send().await?;
         let status = response.status();
         let text = response.text().await?;
-        let answer = serde_json::from_str(&text).with_context(|| format!("{status} without JSON: {text:?}"))?;
+        let answer =
+            serde_json::from_str(&text).with_context(|| format!("{status} without JSON: {text:?}"))?;
         Ok((status, answer))
     }
 

@@ -1,0 +1,203 @@
+//! A computer comes and goes: enrolment in the main window, and revocation.
+
+use anyhow::{Context, Result, ensure};
+use countersign_agent_api::{Connection, ErrorCode, Outcome, Reply, Request, Verdict, client::ClientError};
+use fantoccini::Locator;
+use reqwest::{Method, StatusCode};
+
+use super::{Setup, Stage, connected};
+use crate::{
+    front::{SOON, poll},
+    harness::{Launch, USER},
+    wire::RelyingSide,
+};
+
+pub(super) fn not_enrolled() -> Setup {
+    Setup {
+        not_enrolled: true,
+        ..Setup::default()
+    }
+}
+
+pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
+    // An offer that will expire while the person looks at it.
+    let create = ["enrolment", "create", "--user", USER, "--expires-in", "30"];
+    let made = stage.gateway.json(&stage.session, &create).await?;
+    let short = made["link"].as_str().context("no link")?.to_owned();
+    let Reply::Offer(offer) = stage
+        .watch
+        .call(Request::PreviewEnrolment { link: short })
+        .await?
+    else {
+        anyhow::bail!("no offer for a fresh link")
+    };
+
+    let link = stage.gateway.enrolment_link(&stage.session, USER).await?;
+    // A click on the link starts the app with it; nothing happens before the person agrees.
+    let app = stage.driver().await?.open(Launch::by_hand(&[&link])).await?;
+    let page = &app.page;
+    press(page, "Continue").await?;
+    poll::until("the offer", SOON, async || {
+        let title = page.find(Locator::Css("#step-title")).await?.text().await?;
+        Ok((title == "Is this the right account?").then_some(()))
+    })
+    .await?;
+    let text = page.find(Locator::Css("main")).await?.text().await?;
+    let host = stage.gateway.url.trim_start_matches("https://");
+    for part in [
+        "Alder Group",
+        host,
+        USER,
+        "Any program running as you can read it.",
+    ] {
+        ensure!(text.contains(part), "the offer does not show {part}:\n{text}");
+    }
+    let fingerprint = page.find(Locator::Css(".fingerprint")).await?.text().await?;
+    ensure!(
+        hex(&fingerprint).len() == 32,
+        "the fingerprint is {fingerprint:?}"
+    );
+    app.screenshot(&stage.session, "enrolment-offer-light").await?;
+    ensure!(
+        stage.watch.accounts.is_empty(),
+        "an account exists before the person agreed"
+    );
+    ensure!(
+        stage.session.keyring.items().await? == 0,
+        "a key exists before the person agreed"
+    );
+    press(page, "It matches. Add account").await?;
+    let account = stage
+        .watch
+        .until("the account", SOON, |w| w.accounts.first().cloned())
+        .await?;
+    ensure!(
+        hex(&account.fingerprint) == hex(&fingerprint),
+        "another fingerprint was shown than is pinned"
+    );
+    connected(&mut stage.watch).await?;
+    app.screenshot(&stage.session, "enrolment-done-light").await?;
+    app.close().await?;
+
+    // The link is used up; and what is not acceptable is refused before anything is sent.
+    let plain = link.replace("https", "http");
+    for (link, wanted) in [(&link, ErrorCode::OfferRefused), (&plain, ErrorCode::InvalidLink)] {
+        let again = stage
+            .watch
+            .call(Request::PreviewEnrolment { link: link.clone() })
+            .await;
+        ensure!(
+            is(&again, wanted),
+            "a link that must be refused as {wanted:?} gave {again:?}"
+        );
+    }
+
+    let left = u64::try_from(offer.expires_at - crate::edge::now()).unwrap_or(0);
+    // Expiry itself is the story here: only time brings it about.
+    tokio::time::sleep(std::time::Duration::from_secs(left + 1)).await;
+    let accept = Request::AcceptEnrolment {
+        offer: offer.id,
+        device_name: "late".to_owned(),
+    };
+    let late = stage.watch.call(accept).await;
+    ensure!(
+        is(&late, ErrorCode::OfferRefused) || is(&late, ErrorCode::NotFound),
+        "an expired offer gave {late:?}"
+    );
+    ensure!(
+        stage.watch.call(Request::Accounts).await? == Reply::Accounts(stage.watch.accounts.clone()),
+        "an account more"
+    );
+    let events: Vec<_> = stage.audit().await?.iter().map(|r| r["event"].clone()).collect();
+    let enrolled = events.iter().filter(|e| **e == "device.enrolled").count();
+    ensure!(enrolled == 1, "{enrolled} devices were enrolled: {events:?}");
+    ensure!(
+        events.iter().any(|e| e == "enrolment.refused"),
+        "no refusal in the audit log: {events:?}"
+    );
+    Ok(())
+}
+
+pub(super) async fn device_revoked(stage: &mut Stage) -> Result<()> {
+    let (asked, view) = stage.payment().await?;
+    let devices = stage.gateway.json(&stage.session, &["device", "list"]).await?;
+    let id = device_id(&devices).with_context(|| format!("no device in {devices}"))?;
+    stage
+        .gateway
+        .command(&stage.session, &["device", "revoke", &id])
+        .await?;
+    stage
+        .watch
+        .until("the revocation", SOON, |w| {
+            w.accounts
+                .iter()
+                .any(|a| a.connection == Connection::Revoked)
+                .then_some(())
+        })
+        .await?;
+    let late = stage
+        .watch
+        .decide(&view, Verdict::Approve, Some(asked.code()?))
+        .await;
+    let state = stage.relying.state(&asked.txn).await?;
+    ensure!(late.is_err() || state != "approved", "a revoked device approved");
+    let body = RelyingSide::payment(USER);
+    let (status, answer) = stage
+        .relying
+        .call(Method::POST, "/v1/approvals", Some(&body))
+        .await?;
+    let refused = status == StatusCode::UNPROCESSABLE_ENTITY && answer["error"] == "no_device";
+    ensure!(refused, "a user without a device was asked: {status} {answer}");
+    ensure!(
+        !stage.watch.accounts.is_empty(),
+        "the account vanished instead of saying what happened"
+    );
+    let events: Vec<_> = stage.audit().await?.iter().map(|r| r["event"].clone()).collect();
+    ensure!(
+        events.iter().any(|e| e == "device.revoked"),
+        "no revocation in the audit log: {events:?}"
+    );
+
+    // The person enrols anew.
+    super::enrol(&stage.session, &stage.gateway, &stage.agent).await?;
+    stage
+        .watch
+        .until("the new account to connect", SOON, |w| {
+            let connected = |c: &Connection| matches!(c, Connection::Connected { .. });
+            w.accounts.iter().any(|a| connected(&a.connection)).then_some(())
+        })
+        .await?;
+    let (asked, view) = stage.payment().await?;
+    stage
+        .watch
+        .decide(&view, Verdict::Approve, Some(asked.code()?))
+        .await?;
+    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    Ok(())
+}
+
+async fn press(page: &fantoccini::Client, label: &str) -> Result<()> {
+    let locator = format!("//button[normalize-space()='{label}' and not(@aria-disabled='true')]");
+    let what = format!("the button “{label}”");
+    let button = poll::until(&what, SOON, async || {
+        match page.find(Locator::XPath(&locator)).await {
+            Ok(button) => Ok(Some(button)),
+            Err(e) if e.is_no_such_element() => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    });
+    Ok(button.await?.click().await?)
+}
+
+fn hex(text: &str) -> String {
+    text.chars().filter(char::is_ascii_hexdigit).collect()
+}
+
+fn device_id(devices: &serde_json::Value) -> Option<String> {
+    let list = devices.as_array().or_else(|| devices["devices"].as_array())?;
+    Some(list.first()?["id"].as_str()?.to_owned())
+}
+
+fn is(result: &Result<Reply, ClientError>, code: ErrorCode) -> bool {
+    matches!(result, Err(ClientError::Api(error)) if error.code == code)
+}

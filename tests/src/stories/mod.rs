@@ -1,0 +1,71 @@
+//! The stories: each one a thing that somebody does or suffers, played with real parts from beginning to end.
+//!
+//! Invariants: every story has a session of its own; it waits for events, never for time to pass (except where time itself
+//! is the story: expiry); nothing is tried again.
+
+mod decisions;
+mod enrolment;
+mod evidence;
+mod keyrings;
+mod network;
+mod notifications;
+mod oidc;
+mod runner;
+mod stage;
+
+pub use runner::{Report, run};
+pub use stage::{Between, OpenPrompt, Setup, Stage, Theme, connected, connected_within, enrol};
+
+use std::pin::Pin;
+
+use anyhow::Result;
+
+/// What a story does on its stage.
+type Play = for<'a> fn(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// One story.
+#[derive(Debug, Clone, Copy)]
+pub struct Story {
+    /// Its name.
+    pub name: &'static str,
+    /// What it needs.
+    pub setup: fn() -> Setup,
+    play: Play,
+}
+
+macro_rules! stories {
+    ($($module:ident :: $name:ident $(, $setup:expr)?;)*) => {
+        /// All of them, in the order in which they are told.
+        pub const STORIES: &[Story] = &[$(Story {
+            name: stringify!($name),
+            setup: || stories!(@setup $($setup)?),
+            play: |stage| Box::pin($module::$name(stage)),
+        },)*];
+    };
+    (@setup) => { Setup::default() };
+    (@setup $setup:expr) => { $setup };
+}
+
+stories! {
+    oidc::oidc_step_up_approved, oidc::with_bank();
+    oidc::ping_mode, oidc::with_bank_notified();
+    oidc::denied, Setup { theme: Theme::Dark, ..oidc::with_bank() };
+    oidc::reported, oidc::with_bank();
+    oidc::expired, oidc::with_short_patience();
+    decisions::cancelled_by_relying_side;
+    decisions::wrong_code_then_right;
+    decisions::too_many_wrong_codes, decisions::with_three_tries();
+    notifications::approved_from_notification, notifications::on_review();
+    notifications::high_risk_not_approvable_from_notification, notifications::with_own_app();
+    decisions::approved_in_terminal;
+    decisions::two_devices_race;
+    network::agent_offline_then_back, network::with_relay();
+    network::gateway_restarted_mid_request;
+    network::long_poll_only, network::with_proxy();
+    enrolment::enrol_by_link, enrolment::not_enrolled();
+    enrolment::device_revoked;
+    evidence::receipt_verified_offline;
+    keyrings::keyring_locked;
+    keyrings::keyring_missing;
+    keyrings::keyring_empty_while_enrolled;
+}

@@ -1,0 +1,150 @@
+//! Answering from a desktop notification, and what other programs of the same user try there.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use countersign_agent_api::{Outcome, RequestState};
+
+use super::{Setup, Stage};
+use crate::{
+    front::runs,
+    harness::{AgentOptions, OpenPrompt, USER},
+    wire::RelyingSide,
+};
+
+/// The title of the prompt's window begins with what is asked.
+const WINDOW: &str = "Meridian Supplies GmbH";
+
+/// Buttons react only so long after the last key press: a rule about time, so time has to pass.
+const ARMED: Duration = Duration::from_millis(1000);
+
+/// The notification is all there is until the person asks for more.
+pub(super) fn on_review() -> Setup {
+    Setup {
+        agent: AgentOptions {
+            open_prompt: OpenPrompt::OnReview,
+            ..AgentOptions::default()
+        },
+        ..Setup::default()
+    }
+}
+
+/// The same, and the agent starts the real app by itself.
+pub(super) fn with_own_app() -> Setup {
+    let agent = AgentOptions {
+        open_prompt: OpenPrompt::OnReview,
+        starts_app_itself: true,
+        ..AgentOptions::default()
+    };
+    Setup {
+        agent,
+        ..Setup::default()
+    }
+}
+
+pub(super) async fn approved_from_notification(stage: &mut Stage) -> Result<()> {
+    let mut notifications = stage.notifications().await?;
+    let sign_in = RelyingSide::sign_in(USER);
+
+    // Another program knows everything that went over the bus, and says that Approve was pressed.
+    let asked = stage.relying.ask(&sign_in).await?;
+    let shown = notifications
+        .shown("the request's", |n| n.title.contains("asks for approval"))
+        .await?;
+    ensure!(
+        shown.labels() == ["Review", "Deny", "Approve"],
+        "the buttons are {:?}",
+        shown.labels()
+    );
+    let approve = shown.key("Approve").context("no key for Approve")?;
+    notifications.forge(&shown, approve).await?;
+    notifications.forge(&shown, "approve").await?;
+    // The agent hears signals in their order: what a person does afterwards comes after the forgery had its chance.
+    notifications.press("Deny").await?;
+    stage.watch.ended_as(&asked.txn, Outcome::Denied).await?;
+    let ended = stage.relying.ended(&asked.txn).await?;
+    ensure!(ended["state"] == "denied", "a forged signal counted: {ended}");
+
+    let asked = stage.relying.ask(&sign_in).await?;
+    notifications
+        .shown("the second request's", |n| n.title.contains("asks for approval"))
+        .await?;
+    notifications.press("Approve").await?;
+    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    let ended = stage.relying.ended(&asked.txn).await?;
+    ensure!(ended["state"] == "approved", "the gateway says {ended}");
+    ensure!(stage.agent.app.now().await?.is_none(), "a window was opened");
+    Ok(())
+}
+
+pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage) -> Result<()> {
+    let mut notifications = stage.notifications().await?;
+    let desktop = stage.desktop()?;
+    let (asked, _) = stage.payment().await?;
+    let shown = notifications
+        .shown("the request's", |n| n.title.contains("asks for approval"))
+        .await?;
+    ensure!(
+        shown.labels() == ["Review", "Deny"],
+        "the buttons are {:?}",
+        shown.labels()
+    );
+    for secret in [asked.code()?, "DE89370400440532013000", "203.0.113.24"] {
+        ensure!(
+            !format!("{shown:?}").contains(secret),
+            "the notification holds {secret}"
+        );
+    }
+    // Neither a made-up button nor the key of another one approves.
+    for key in shown
+        .actions
+        .iter()
+        .map(|(key, _)| key.as_str())
+        .chain(["approve", "Approve"])
+    {
+        notifications.forge(&shown, key).await?;
+    }
+    notifications.press("Review").await?;
+
+    // The agent starts the app, which takes the keyboard because the person asked for it.
+    let window = desktop.window(WINDOW).await?;
+    crate::front::poll::until(
+        "the prompt to have the keyboard",
+        crate::front::SOON,
+        async || Ok((desktop.focused().await?.as_ref() == Some(&window)).then_some(())),
+    )
+    .await?;
+    let view = stage.watch.pending(&asked.txn).await?;
+    ensure!(
+        view.state == RequestState::Pending,
+        "a forged signal counted: {:?}",
+        view.state
+    );
+    let app = crate::harness::family(stage.agent.process()?.pid())?;
+    desktop.type_text(asked.code()?).await?;
+    // Enter in the complete field moves on to Approve; on the button it approves, once the prompt is armed again.
+    desktop.keys(&["Return"]).await?;
+    stage.session.screenshot("desktop-prompt").await?;
+    tokio::time::sleep(ARMED).await;
+    desktop.keys(&["Return"]).await?;
+    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    let ended = stage.relying.ended(&asked.txn).await?;
+    ensure!(ended["state"] == "approved", "the gateway says {ended}");
+
+    // It closes by itself, and nothing of it stays behind.
+    desktop.gone(WINDOW).await?;
+    let agent = stage.agent.process()?.pid();
+    crate::front::poll::until(
+        "the app and its web engine to end",
+        crate::front::SOON,
+        async || {
+            let left = app
+                .iter()
+                .filter(|&&pid| pid != agent)
+                .map(|&pid| runs(pid))
+                .collect::<Result<Vec<_>>>()?;
+            Ok((!left.contains(&true)).then_some(()))
+        },
+    )
+    .await
+}
