@@ -7,11 +7,15 @@
 //! Invariant: records hold what happened and to whom, never a secret, a code or the text of a request.
 
 mod chain;
+mod entries;
 
 use countersign_protocol::{DeviceId, Timestamp, Txn};
 use serde_json::{Map, Value};
 
-pub use self::chain::{ChainError, ExportedRecord, GENESIS, Verified, seal, verify};
+pub use self::{
+    chain::{ChainError, ExportedRecord, GENESIS, Verified, seal, verify},
+    entries::{decided, ended, enrolled, requested, user_locked, wrong_code},
+};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Why something was not done.
 
-use countersign_protocol::wire::{ErrorBody, ErrorCode};
+use countersign_protocol::ErrorCode;
 
 use crate::{edge::RandomError, keys::KeyError, store::StoreError};
 

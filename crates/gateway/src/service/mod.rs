@@ -3,31 +3,71 @@
 //! Invariants: only a verified, fresh, first decision with the right code ends an approval as approved; whatever is
 //! answered was durable before; every refusal that names an enrolled device or a client is in the audit log.
 
+mod asking;
+mod deciding;
+mod delivering;
+mod endings;
+mod enrolling;
 mod error;
+mod issuing;
 mod observer;
+mod proof;
+mod rate;
+mod results;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod timers;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use countersign_protocol::{Context, Requires, Timestamp, Txn};
+use countersign_protocol::{DeviceId, ErrorCode, Issuer, KeySet, Timestamp};
+use ring::digest::{SHA256, digest};
 use tokio::sync::Notify;
 
 pub use self::{
+    asking::{Ask, Asked, ShownClient},
+    delivering::{Cursor, Delivery},
+    enrolling::MAX_OFFER,
     error::{Refusal, ServiceError, ServiceResult, StartError},
     observer::{Happening, Observer, Unobserved},
+    results::Outcome,
+};
+use self::{
+    endings::Endings,
+    issuing::Issuing,
+    proof::{Nonces, SeenProofs},
+    rate::Limiter,
 };
 use crate::{
+    audit::{Actor, Entry},
     config::Limits,
     edge::{Clock, Rng},
     hub::Hub,
-    keys::KeySource,
-    store::{Client, Store},
+    keys::{KeyError, KeySource},
+    store::{Client, Device, Hash, Store},
 };
+
+/// Devices whose key is kept in memory.
+const CACHED_DEVICES: usize = 50_000;
+/// Refusals of strangers that are written to the audit log in a minute; all of them are counted.
+const AUDITED_STRANGERS: u32 = 60;
+/// The same for each device and each client.
+const AUDITED_REFUSALS: u32 = 120;
 
 /// What the gateway says about itself, and its limits.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The issuer URL, as devices compare it.
-    pub issuer: String,
+    /// The issuer.
+    pub issuer: Issuer,
     /// The issuer's name for people.
     pub name: String,
     /// Limits on what others can make the gateway do.
@@ -51,59 +91,27 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-/// A relying side's wish to have somebody asked.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// Who is asked, as the relying side names them.
-    pub user: String,
-    /// The client that the person sees, if it is not the one that asks: only identity providers may say.
-    pub shown_client: Option<ShownClient>,
-    /// The level asked for.
-    pub acr: Option<String>,
-    /// A text for the person.
-    pub binding_message: Option<String>,
-    /// RFC 9396 details, as JSON.
-    pub authorization_details: Option<countersign_protocol::AuthorizationDetails>,
-    /// The circumstances.
-    pub context: Option<Context>,
-    /// What the person has to do. A six digit code in the window unless said otherwise.
-    pub requires: Option<Requires>,
-    /// Seconds, within the configured limit; the configured default unless said.
-    pub expires_in: Option<i64>,
-    /// Where the result is sent; has to be registered for the client.
-    pub callback_url: Option<String>,
-    /// The caller's own reference, given back in the callback.
-    pub auth_ref: Option<String>,
-    /// So that asking again is not asking twice.
-    pub idempotency: Option<crate::store::IdempotencyKey>,
-}
-
-/// A client as the person sees it.
-#[derive(Debug, Clone)]
-pub struct ShownClient {
-    /// Its id, 1–128 characters.
-    pub id: String,
-    /// Its name, 1–64 characters.
-    pub name: String,
-}
-
-/// An accepted wish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The transaction.
-    pub txn: Txn,
-    /// The code to be shown where the action started, if one is required.
-    pub match_code: Option<String>,
-    /// When it expires.
-    pub expires_at: Timestamp,
-}
-
 /// The gateway.
 #[derive(Debug)]
 pub struct Gateway {
     parts: Parts,
     hub: Hub,
+    issuing: RwLock<Arc<Issuing>>,
+    nonces: Nonces,
+    seen_proofs: SeenProofs,
+    requests: Limiter,
+    audited: Limiter,
+    audited_strangers: Limiter,
+    endings: Endings,
+    /// Clients by the hash of their secret, and devices by id: copies of what the store says.
+    clients: RwLock<HashMap<Hash, Arc<Client>>>,
+    devices: RwLock<HashMap<DeviceId, Arc<Device>>>,
+    /// When the next approval expires; `Timestamp::MAX` if none is pending.
+    next_expiry: AtomicI64,
+    earlier_expiry: Notify,
     callbacks: Notify,
+    /// Up to where the changes that others make were seen.
+    seen_changes: Mutex<u64>,
 }
 
 impl Gateway {
@@ -112,37 +120,93 @@ impl Gateway {
     /// # Errors
     /// When the keys or the store cannot be read.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        todo!()
+        let ring = parts.keys.load()?;
+        let nonces = Nonces::new(&ring.secret("proof nonce"));
+        let seen = parts.store.changes(u64::MAX).await?.seq;
+        let next_expiry = parts.store.next_expiry().await?.unwrap_or(Timestamp::MAX);
+        let issuing = Issuing::new(parts.settings.issuer.clone(), ring, Arc::clone(&parts.rng));
+        Ok(Arc::new(Self {
+            hub: Hub::default(),
+            issuing: RwLock::new(Arc::new(issuing)),
+            nonces,
+            seen_proofs: SeenProofs::default(),
+            requests: Limiter::per_minute(parts.settings.limits.requests_per_minute),
+            audited: Limiter::per_minute(AUDITED_REFUSALS),
+            audited_strangers: Limiter::per_minute(AUDITED_STRANGERS),
+            endings: Endings::default(),
+            clients: RwLock::default(),
+            devices: RwLock::default(),
+            next_expiry: AtomicI64::new(next_expiry),
+            earlier_expiry: Notify::new(),
+            callbacks: Notify::new(),
+            seen_changes: Mutex::new(seen),
+            parts,
+        }))
     }
 
     /// What it says about itself.
+    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.parts.settings
     }
 
+    /// The issuer that it is.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.parts.settings.issuer
+    }
+
     /// Its memory.
+    #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.parts.store
     }
 
     /// Its clock.
+    #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.clock
     }
 
+    /// Issuer time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Its public keys, the one that signs first.
+    #[must_use]
+    pub fn keys(&self) -> KeySet {
+        self.issuing().keys().clone()
+    }
+
     /// The devices that are connected.
+    #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// Runs what goes by time: expiry, the changes that others make, housekeeping. Ends with `until`.
-    pub async fn run_timers(self: Arc<Self>, until: impl Future<Output = ()> + Send) {
-        todo!()
+    /// Is notified when there may be new callbacks to make.
+    #[must_use]
+    pub fn callbacks(&self) -> &Notify {
+        &self.callbacks
     }
 
     /// Closes all device connections with code 1012, so that clients come back to another process.
     pub fn shut_down(&self) {
-        todo!()
+        self.hub.shut_down();
+    }
+
+    /// Reads the keys again, and tells the devices that are connected.
+    ///
+    /// # Errors
+    /// When they cannot be read. The keys in use stay in use then.
+    pub fn reload_keys(&self) -> Result<(), KeyError> {
+        let ring = self.parts.keys.load()?;
+        let issuing = Issuing::new(self.issuer().clone(), ring, Arc::clone(&self.parts.rng));
+        *self.issuing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(issuing);
+        self.introduce_keys();
+        Ok(())
     }
 
     /// The relying side with this bearer secret.
@@ -150,27 +214,102 @@ impl Gateway {
     /// # Errors
     /// `unauthorized` if there is none.
     pub async fn client(&self, secret: &str) -> ServiceResult<Arc<Client>> {
-        todo!()
+        let hash = sha256(secret.as_bytes());
+        let cached = self.clients.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        if let Some(client) = cached {
+            return Ok(client);
+        }
+        let Some(client) = self.parts.store.client_by_secret(hash).await? else {
+            self.refused("client", ErrorCode::Unauthorized);
+            return Err(Refusal::new(ErrorCode::Unauthorized, "the client secret is not known here").into());
+        };
+        let client = Arc::new(client);
+        self.clients.write().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::clone(&client));
+        Ok(client)
     }
 
-    /// Asks a person.
-    ///
-    /// # Errors
-    /// As section 9 of the protocol says.
-    pub async fn ask(&self, client: &Client, ask: Ask) -> ServiceResult<Asked> {
-        todo!()
+    /// A device that is enrolled and not revoked.
+    async fn enrolled(&self, id: &DeviceId) -> ServiceResult<Arc<Device>> {
+        let cached = self.devices.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some(device) = cached {
+            return Ok(device);
+        }
+        let Some(device) = self.parts.store.device(id).await? else {
+            return Err(Refusal::new(ErrorCode::Unauthorized, "this device is not enrolled here").into());
+        };
+        if device.revoked_at.is_some() {
+            return Err(Refusal::new(ErrorCode::DeviceRevoked, "this device was revoked; enrol it again").into());
+        }
+        let device = Arc::new(device);
+        let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
+        if devices.len() >= CACHED_DEVICES {
+            devices.clear();
+        }
+        devices.insert(id.clone(), Arc::clone(&device));
+        Ok(device)
     }
 
-    /// The body of a callback: `{txn, outcome, result, auth_ref?}`. `None` while the approval is pending.
-    ///
-    /// # Errors
-    /// When the store or the keys fail.
-    pub async fn callback_body(&self, txn: &Txn) -> ServiceResult<Option<String>> {
-        todo!()
+    /// Notes a new stream.
+    pub(crate) fn observe_connected(&self) {
+        self.observe(&Happening::Connected);
     }
 
-    /// Is notified when there may be new callbacks to make.
-    pub fn callbacks(&self) -> &Notify {
-        &self.callbacks
+    /// Notes that a stream ended.
+    pub(crate) fn observe_disconnected(&self, after: Duration) {
+        self.observe(&Happening::Disconnected { after });
     }
+
+    fn forget_device(&self, id: &DeviceId) {
+        self.devices.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    fn forget_clients(&self) {
+        self.clients.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn issuing(&self) -> Arc<Issuing> {
+        Arc::clone(&self.issuing.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn observe(&self, happening: &Happening<'_>) {
+        self.parts.observer.observe(happening);
+    }
+
+    /// Counts a refusal.
+    fn refused(&self, what: &'static str, code: ErrorCode) {
+        self.observe(&Happening::Refused { what, code });
+    }
+
+    /// Writes a refusal to the audit log, unless there were very many of the same party just now.
+    async fn audit_refusal(&self, entry: Entry, refusal: &Refusal) {
+        let now = self.parts.clock.now_ms();
+        let room = match &entry.actor {
+            Actor::Unknown => self.audited_strangers.take("", now),
+            Actor::Admin(_) | Actor::Client(_) | Actor::Device(_) | Actor::Gateway => {
+                self.audited.take(&entry.actor.to_text(), now)
+            }
+        };
+        let entry = entry.detail("code", refusal.code.as_str()).detail("message", refusal.message.as_str());
+        if room.is_err() {
+            tracing::warn!(event = entry.event.as_str(), code = %refusal.code, "too many refusals to audit each");
+            return;
+        }
+        // The refusal stands whether it can be written or not.
+        if let Err(error) = self.parts.store.audit(entry).await {
+            tracing::error!(error = %error, "a refusal could not be written to the audit log");
+        }
+    }
+
+    /// Sees to it that the timer wakes for this expiry.
+    fn expires(&self, at: Timestamp) {
+        if self.next_expiry.fetch_min(at, Ordering::Relaxed) > at {
+            self.earlier_expiry.notify_one();
+        }
+    }
+}
+
+/// The SHA-256 hash, as the store keeps it in place of secrets.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> Hash {
+    digest(&SHA256, bytes).as_ref().first_chunk().copied().unwrap_or_default()
 }

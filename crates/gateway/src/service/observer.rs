@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, time::Duration};
 
-use countersign_protocol::{Outcome, wire::ErrorCode};
+use countersign_protocol::{ErrorCode, Outcome};
 
 use crate::store::Device;
 

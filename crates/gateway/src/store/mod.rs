@@ -17,7 +17,7 @@ pub mod sqlite;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use countersign_protocol::{DeviceId, Timestamp, Txn};
+use countersign_protocol::{DeviceId, Jti, Timestamp, Txn};
 
 pub use self::rows::*;
 use crate::audit::{Entry, ExportedRecord};
@@ -64,6 +64,8 @@ pub trait Store: Debug + Send + Sync {
     async fn users(&self) -> StoreResult<Vec<User>>;
     /// One user.
     async fn user(&self, id: &str) -> StoreResult<Option<User>>;
+    /// A user and the devices that can answer for them.
+    async fn user_with_devices(&self, id: &str) -> StoreResult<Option<(User, Vec<Device>)>>;
     /// Forgets wrong codes and lifts the lock. `false` if there is no such user.
     async fn unlock_user(&self, id: &str, entry: Entry) -> StoreResult<bool>;
 
@@ -95,9 +97,9 @@ pub trait Store: Debug + Send + Sync {
     async fn accept(&self, approval: NewApproval) -> StoreResult<Accepted>;
     /// One approval.
     async fn approval(&self, txn: &Txn) -> StoreResult<Option<Approval>>;
-    /// Everything a decision is checked against: the device, an earlier decision with the same `jti`, the approval,
-    /// and what was sent to the device.
-    async fn before_decision(&self, device: &DeviceId, jti: &str, txn: &Txn) -> StoreResult<BeforeDecision>;
+    /// Everything a decision is checked against: an earlier decision of the device with the same `jti`, the approval,
+    /// and what was sent to whom.
+    async fn before_decision(&self, device: &DeviceId, jti: &Jti, txn: &Txn) -> StoreResult<BeforeDecision>;
     /// Takes a checked decision: replay, device state, counter, lock, approval state, expiry and code are judged here
     /// and the change is made, all at once.
     async fn decide(&self, attempt: DecisionAttempt) -> StoreResult<Decision>;
@@ -131,8 +133,9 @@ pub trait Store: Debug + Send + Sync {
     async fn audit_records(&self, after: u64, limit: usize) -> StoreResult<Vec<ExportedRecord>>;
     /// What others (the administrator's commands, another gateway) changed after `after`.
     async fn changes(&self, after: u64) -> StoreResult<Changes>;
-    /// Removes what ended before `ended_before`, with its requests and decisions. The audit log stays.
-    async fn prune(&self, ended_before: Timestamp) -> StoreResult<u64>;
+    /// Removes some of what was accepted before `before` and has ended, with its requests and decisions. The audit log
+    /// stays. How many; zero when there is nothing left to remove.
+    async fn prune(&self, before: Timestamp) -> StoreResult<usize>;
     /// Whether it can be written now.
     async fn ready(&self) -> StoreResult<()>;
 }

@@ -1,8 +1,9 @@
 //! The values that go into the store and come out of it. Plain data: no I/O, no secrets.
 
 use countersign_protocol::{
-    DeviceId, Jwk, KeyProtection, Nonce, Outcome, Reason, Requires, DecidedOn, Timestamp, Txn, Verdict,
+    Amr, DecidedOn, DeviceId, Jti, Jwk, KeyProtection, Nonce, Outcome, Reason, Requires, Timestamp, Txn, Verdict,
 };
+use serde::{Deserialize, Serialize};
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -212,7 +213,8 @@ pub enum Accepted {
 }
 
 /// How a decided approval was decided.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decided {
     /// The device.
     pub device: DeviceId,
@@ -227,13 +229,13 @@ pub struct Decided {
     /// The hash of the statement that was shown.
     pub statement_hash: String,
     /// How the person was authenticated.
-    pub amr: Vec<String>,
+    pub amr: Vec<Amr>,
     /// What protects the device's key.
     pub key_protection: KeyProtection,
 }
 
 /// How an approval ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
     /// The outcome.
     pub outcome: Outcome,
@@ -246,7 +248,7 @@ pub struct Ending {
 }
 
 /// Where an approval stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApprovalState {
     /// Nobody has answered.
     Pending,
@@ -255,7 +257,7 @@ pub enum ApprovalState {
 }
 
 /// An approval.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
     /// Its id.
     pub txn: Txn,
@@ -282,7 +284,7 @@ pub struct Approval {
 }
 
 /// A device that was sent an approval, and what it was sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The device.
     pub device: DeviceId,
@@ -295,7 +297,7 @@ pub struct Recipient {
 }
 
 /// An earlier message of the device with the same `jti`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prior {
     /// The hash of the exact message.
     pub decision_hash: String,
@@ -327,8 +329,8 @@ pub struct BeforeDecision {
     pub prior: Option<Prior>,
     /// The approval, whoever's it is.
     pub approval: Option<Approval>,
-    /// What the device was sent, if it was sent this approval.
-    pub recipient: Option<Recipient>,
+    /// The devices that were sent the approval, and what.
+    pub recipients: Vec<Recipient>,
 }
 
 /// What the match code of a decision was found to be.
@@ -350,7 +352,7 @@ pub struct DecisionAttempt {
     /// The approval.
     pub txn: Txn,
     /// Its `jti`.
-    pub jti: String,
+    pub jti: Jti,
     /// Its counter.
     pub counter: u64,
     /// The reason that the person gave.

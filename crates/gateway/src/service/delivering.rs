@@ -1,0 +1,169 @@
+//! What devices are told: requests, endings, keys.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use countersign_protocol::{
+    DeviceId, ErrorCode,
+    wire::{PollResponse, ServerFrame},
+};
+
+use super::{Gateway, Happening, Refusal, ServiceResult};
+use crate::{
+    hub::{Connection, Polling},
+    store::{Approval, ApprovalState, Device, Inbox, Recipient, Since},
+};
+
+/// Up to where a device knows what happened. For devices it is opaque.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(pub(super) u64);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| Refusal::new(ErrorCode::InvalidRequest, "`cursor` is not one of this issuer"))
+    }
+}
+
+/// A device's new connection and what it is told first.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Where everything that follows comes from.
+    pub connection: Connection,
+    /// What comes before it.
+    pub frames: Vec<ServerFrame>,
+}
+
+impl Gateway {
+    /// Connects a device: it gets everything pending, what ended since `cursor`, and from then on what happens.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn connect(&self, device: &Arc<Device>, cursor: Option<Cursor>, heartbeat: u32) -> ServiceResult<Delivery> {
+        // Connected first, read second: what happens in between comes twice rather than never.
+        let connection = self.hub.connect(&device.id);
+        let inbox = self.parts.store.inbox(&device.id, Since::Connect(cursor.map(|cursor| cursor.0))).await?;
+        let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 2);
+        frames.push(ServerFrame::Welcome { time: self.now(), cursor: Cursor(inbox.seq).to_string(), heartbeat });
+        self.push_inbox(&mut frames, &device.id, inbox)?;
+        Ok(Delivery { connection, frames })
+    }
+
+    /// What a polling device has to know, at once or as soon as there is something, at the latest after `wait`.
+    ///
+    /// # Errors
+    /// `device_revoked`, or when the store fails.
+    pub async fn poll(
+        &self,
+        device: &Arc<Device>,
+        cursor: Option<Cursor>,
+        wait: Duration,
+    ) -> ServiceResult<PollResponse> {
+        let poller = self.hub.poller(&device.id);
+        let deadline = tokio::time::sleep(wait);
+        tokio::pin!(deadline);
+        let since = cursor.map_or(Since::Connect(None), |cursor| Since::Poll(cursor.0));
+        let mut last = wait.is_zero() || cursor.is_none() || poller.polling() == Polling::Restart;
+        loop {
+            let woken = poller.woken();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            let inbox = self.parts.store.inbox(&device.id, since).await?;
+            if last || !inbox.pending.is_empty() || !inbox.ended.is_empty() {
+                let cursor = Cursor(inbox.seq).to_string();
+                let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 1);
+                self.push_inbox(&mut frames, &device.id, inbox)?;
+                return Ok(PollResponse { time: self.now(), cursor, frames });
+            }
+            tokio::select! {
+                () = &mut woken => match poller.polling() {
+                    Polling::Open => {}
+                    Polling::Restart => last = true,
+                    Polling::Revoked => {
+                        return Err(Refusal::new(ErrorCode::DeviceRevoked, "this device was revoked").into());
+                    }
+                },
+                () = &mut deadline => last = true,
+            }
+        }
+    }
+
+    /// An approval ended: whoever waits for it and the other devices are told.
+    pub(super) fn ended<'a>(&self, approval: Approval, others: impl Iterator<Item = &'a Recipient>) {
+        let ApprovalState::Ended(ending) = &approval.state else { return };
+        self.observe(&Happening::Ended { outcome: ending.outcome, after: ending.at - approval.created_at });
+        for other in others {
+            if !self.hub.is_listening(&other.device) {
+                continue;
+            }
+            match self.issuing().receipt(&approval, ending, other) {
+                Ok(receipt) => {
+                    let frame = ServerFrame::Closed { receipt, cursor: Cursor(ending.seq).to_string() };
+                    self.hub.send(&other.device, &frame);
+                }
+                // It is told again when it connects.
+                Err(error) => tracing::error!(txn = %approval.txn, error = %error, "a device could not be told"),
+            }
+        }
+        if approval.callback_url.is_some() {
+            self.callbacks.notify_one();
+        }
+        self.endings.tell(&Arc::new(approval));
+    }
+
+    /// As [`Gateway::ended`], for approvals whose recipients have to be looked up.
+    pub(super) async fn ended_elsewhere(&self, approval: Approval, but: Option<&DeviceId>) {
+        let recipients = match self.parts.store.recipients(&approval.txn).await {
+            Ok(recipients) => recipients,
+            Err(error) => {
+                // They are told again when they connect.
+                tracing::error!(txn = %approval.txn, error = %error, "devices could not be told");
+                Vec::new()
+            }
+        };
+        self.ended(approval, recipients.iter().filter(|recipient| Some(&recipient.device) != but));
+    }
+
+    /// Tells every connected device the issuer's keys.
+    pub(super) fn introduce_keys(&self) {
+        for device in self.hub.connected() {
+            match self.issuing().introduction(&device, self.now()) {
+                Ok(Some(keys)) => {
+                    self.hub.send(&device, &ServerFrame::Keys { keys });
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(error = %error, "a device could not be told the new keys");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn push_inbox(&self, frames: &mut Vec<ServerFrame>, device: &DeviceId, inbox: Inbox) -> ServiceResult<()> {
+        let issuing = self.issuing();
+        // Before the requests, which may be signed with a key that the device does not know yet.
+        if let Some(keys) = issuing.introduction(device, self.now())? {
+            frames.push(ServerFrame::Keys { keys });
+        }
+        frames.extend(inbox.pending.into_iter().map(|request| ServerFrame::Request {
+            request: request.jws,
+            cursor: Cursor(request.seq).to_string(),
+        }));
+        for (approval, recipient) in &inbox.ended {
+            if let ApprovalState::Ended(ending) = &approval.state {
+                let receipt = issuing.receipt(approval, ending, recipient)?;
+                frames.push(ServerFrame::Closed { receipt, cursor: Cursor(ending.seq).to_string() });
+            }
+        }
+        Ok(())
+    }
+}

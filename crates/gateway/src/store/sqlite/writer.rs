@@ -1,0 +1,123 @@
+//! The one thread that writes, and group commit.
+//!
+//! Operations that wait are taken together, at most [`BATCH`], each in its own savepoint, and committed by one sync.
+//! Nobody is answered before the commit. There is no artificial delay: a lone operation is committed at once.
+
+use std::thread;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{closed, fail};
+use crate::store::{StoreError, StoreResult};
+
+/// Most operations in one commit.
+const BATCH: usize = 64;
+/// Most operations that wait. Whoever comes then waits for a place.
+const QUEUE: usize = 1024;
+
+/// The way to the thread that writes.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+/// The thread ends when the last [`Writer`] is dropped and everything accepted is committed.
+pub(super) fn start(connection: Connection) -> StoreResult<Writer> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || run(connection, receiver))
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    Ok(Writer(sender))
+}
+
+impl Writer {
+    /// Runs `operation` in a transaction; answers when it is durable. If it fails, nothing of it happened.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let (reply, answer) = oneshot::channel();
+        let job = Operation { operation: Some(operation), result: None, reply: Some(reply) };
+        self.0.send(Box::new(job)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+trait Job: Send {
+    /// Runs it; `false` if what it did has to be undone.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Tells the one who waits. A failed commit beats whatever the operation said.
+    fn answer(&mut self, committed: Result<(), &str>);
+}
+
+struct Operation<T, F> {
+    operation: Option<F>,
+    result: Option<StoreResult<T>>,
+    reply: Option<oneshot::Sender<StoreResult<T>>>,
+}
+
+impl<T, F> Job for Operation<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> StoreResult<T> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(operation) = self.operation.take() else { return false };
+        let result = operation(connection);
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(&mut self, committed: Result<(), &str>) {
+        let result = match (committed, self.result.take()) {
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(closed()),
+            // What the operation itself complained about says more than the failed commit.
+            (Err(_), Some(Err(error))) => Err(error),
+            (Err(why), _) => Err(StoreError::Unavailable(why.to_owned())),
+        };
+        if let Some(reply) = self.reply.take() {
+            // Whoever asked may have gone; what was done stays done.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = jobs.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            let Ok(job) = jobs.try_recv() else { break };
+            batch.push(job);
+        }
+        let committed = commit(&mut connection, &mut batch).map_err(|error| error.to_string());
+        if let Err(why) = &committed {
+            tracing::error!(operations = batch.len(), error = %why, "the store could not commit");
+        }
+        for mut job in batch.drain(..) {
+            job.answer(committed.as_ref().map(|()| ()).map_err(String::as_str));
+        }
+    }
+}
+
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> StoreResult<()> {
+    let mut tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    if let [only] = batch {
+        if only.run(&tx) { tx.commit().map_err(fail) } else { tx.rollback().map_err(fail) }
+    } else {
+        for job in batch {
+            let savepoint = tx.savepoint().map_err(fail)?;
+            if job.run(&savepoint) {
+                savepoint.commit().map_err(fail)?;
+            } else if savepoint.is_autocommit() {
+                // SQLite undid the whole transaction (disk full, for one): nothing of this batch happened.
+                return Err(StoreError::Unavailable("the transaction was undone".to_owned()));
+            } else {
+                savepoint.finish().map_err(fail)?;
+            }
+        }
+        tx.commit().map_err(fail)
+    }
+}
