@@ -1,1 +1,113 @@
-fn main() {}
+//! `cargo xtask …`: everything a person or CI does with this repository, set-up included.
+//!
+//! Invariants: what is meant for programs goes to standard output, everything else to standard error; a step that fails
+//! says in a sentence what to do; a second run does only what is needed.
+
+mod packages;
+mod policy;
+mod setup;
+mod step;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{step::Steps, test::Part, workspace::Workspace};
+
+/// Set-up, demo, test, bench and screenshots.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: a bank, an OpenID provider, the gateway and this desktop
+    Demo {
+        /// Play the end-to-end stories in a private session instead, without using this desktop
+        #[arg(long)]
+        headless: bool,
+        /// One JSON object a story on standard output
+        #[arg(long, requires = "headless")]
+        json: bool,
+        /// Only these stories
+        #[arg(long, requires = "headless", value_name = "STORY", num_args = 1..)]
+        only: Vec<String>,
+    },
+    /// Everything that CI runs
+    Test {
+        /// Only these parts
+        #[arg(long, value_name = "PART", num_args = 1..)]
+        only: Vec<Part>,
+    },
+    /// Measure speed and memory, each figure beside its floor or peer
+    Bench {
+        /// One JSON object a figure on standard output
+        #[arg(long)]
+        json: bool,
+        /// Only these figures
+        #[arg(long, value_name = "FIGURE", num_args = 1..)]
+        only: Vec<String>,
+    },
+    /// Take pictures of every state of the prompt, light and dark, into target/screenshots
+    Screenshots,
+    /// Only the set-up that the others begin with
+    Setup,
+}
+
+fn main() -> ExitCode {
+    let steps = Steps::start();
+    match run(Cli::parse().command, &steps) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup => {
+            setup::sources(&workspace, steps)?;
+            setup::programs(&workspace, steps)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Test { only } => {
+            setup::sources(&workspace, steps)?;
+            test::run(&workspace, steps, &only)
+        }
+        Command::Demo { headless: true, json, only } => {
+            setup::sources(&workspace, steps)?;
+            setup::programs(&workspace, steps)?;
+            workspace.play_stories(json, &only)
+        }
+        Command::Demo { headless: false, .. } => {
+            setup::desktop()?;
+            setup::sources(&workspace, steps)?;
+            setup::programs(&workspace, steps)?;
+            workspace.program("countersign-demo", workspace::Profile::Dev, &[])
+        }
+        Command::Bench { json, only } => {
+            setup::sources(&workspace, steps)?;
+            setup::release_programs(&workspace, steps)?;
+            let mut arguments: Vec<&str> = if json { vec!["--json"] } else { Vec::new() };
+            if !only.is_empty() {
+                arguments.push("--only");
+                arguments.extend(only.iter().map(String::as_str));
+            }
+            workspace.program("countersign-bench", workspace::Profile::Release, &arguments)
+        }
+        Command::Screenshots => {
+            setup::sources(&workspace, steps)?;
+            setup::programs(&workspace, steps)?;
+            workspace.program("countersign-screenshots", workspace::Profile::Dev, &[])
+        }
+    }
+}

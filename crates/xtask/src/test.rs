@@ -1,0 +1,95 @@
+//! `cargo xtask test`: every check, one after the other, going on after a failure.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::{
+    policy, setup,
+    step::{Steps, timed},
+    workspace::Workspace,
+};
+
+/// A part of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Rust formatting
+    Format,
+    /// Rust lints, warnings are errors
+    Clippy,
+    /// Unit, property, contract and documentation tests; generated TypeScript bindings and permissions are current
+    Rust,
+    /// The Rust documentation builds without warnings
+    Docs,
+    /// The user interface: types, accessibility, contrast, formatting, component tests
+    Ui,
+    /// The demo's adapter, provider and bank
+    Demo,
+    /// The protocol's vectors, by two other implementations
+    Vectors,
+    /// The gateway's interface, fuzzed from its own OpenAPI document
+    Api,
+    /// Licences, banned crates and sources of everything we depend on
+    Policy,
+    /// The end-to-end stories with real parts
+    Stories,
+}
+
+/// Runs these parts, or all. The exit code is that of a test run.
+///
+/// # Errors
+/// Never for a part that fails: that is in the summary.
+pub(crate) fn run(workspace: &Workspace, steps: &Steps, only: &[Part]) -> Result<ExitCode> {
+    let parts: Vec<Part> = Part::value_variants().iter().copied().filter(|p| only.is_empty() || only.contains(p)).collect();
+    let mut failures = Vec::new();
+    for &part in &parts {
+        let name = name(part);
+        steps.say(&format!("── {name}"));
+        let (result, took) = timed(|| check(part, workspace, steps));
+        let took = took.as_secs_f64();
+        match result {
+            Ok(()) => println!("PASS  {name:<10} {took:7.1} s"),
+            Err(error) => {
+                println!("FAIL  {name:<10} {took:7.1} s  {error:#}");
+                failures.push((name, error));
+            }
+        }
+    }
+    println!();
+    for (name, error) in &failures {
+        println!("{name}: {error:#}");
+    }
+    println!("{} passed, {} failed", parts.len() - failures.len(), failures.len());
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn name(part: Part) -> String {
+    part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
+    match part {
+        Part::Format => steps.run(workspace.plain_cargo("fmt").args(["--all", "--check"])),
+        Part::Clippy => steps.run(workspace.cargo("clippy", &["--all-targets"]).args(["--", "-D", "warnings"])),
+        Part::Rust => steps.run(&mut workspace.cargo("test", &["--no-fail-fast"])),
+        Part::Docs => steps.run(workspace.cargo("doc", &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+        Part::Ui => {
+            let ui = workspace.dir("ui");
+            steps.run(&mut setup::npm(&ui, &["run", "check"]))?;
+            steps.run(&mut setup::npm(&ui, &["test"]))
+        }
+        Part::Demo => steps.run(&mut setup::npm(&workspace.dir("demo"), &["test"])),
+        Part::Vectors => bail!("not yet"),
+        Part::Api => bail!("not yet"),
+        Part::Policy => policy::check(workspace, steps),
+        Part::Stories => {
+            setup::programs(workspace, steps)?;
+            let code = workspace.play_stories(false, &[])?;
+            if code != ExitCode::SUCCESS {
+                bail!("a story does not hold; what is left of it is in target/stories");
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Where things are, and how the workspace's own programs are built and run.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::command;
+
+/// Features with which everything is built here, so that one set of artifacts serves lints, tests and stories: the app's
+/// windows may be driven by WebDriver.
+const FEATURES: &str = "countersign-app/automation";
+
+/// Which build of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// The repository and its target directory.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) root: PathBuf,
+    target: PathBuf,
+    cargo: OsString,
+}
+
+impl Workspace {
+    /// # Errors
+    /// When this program was moved away from where cargo built it.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask is not in a workspace")?;
+        let own = std::env::current_exe()?;
+        let target = own.ancestors().nth(2).context("xtask is not in a target directory")?;
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        Ok(Self { root: root.to_owned(), target: target.to_owned(), cargo })
+    }
+
+    /// A directory of the repository.
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A file of our own in the target directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub(crate) fn own_file(&self, name: &str) -> Result<PathBuf> {
+        let directory = self.target.join("xtask");
+        std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        Ok(directory.join(name))
+    }
+
+    /// `cargo <subcommand> --locked --workspace`, with our features and the target directory of this program.
+    pub(crate) fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Command {
+        let mut command = self.plain_cargo(subcommand);
+        command.args(["--locked", "--workspace", "--features", FEATURES]).args(arguments);
+        command
+    }
+
+    /// `cargo <subcommand>` and nothing else.
+    pub(crate) fn plain_cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.current_dir(&self.root).arg(subcommand).env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+
+    /// Where a built program is.
+    pub(crate) fn program_path(&self, name: &str, profile: Profile) -> PathBuf {
+        self.target.join(profile.directory()).join(name)
+    }
+
+    /// Runs one of the workspace's programs, with our standard output.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn program(&self, name: &str, profile: Profile, arguments: &[&str]) -> Result<ExitCode> {
+        let path = self.program_path(name, profile);
+        if !path.is_file() {
+            bail!("{} was not built", path.display());
+        }
+        let status = command(&path.to_string_lossy(), &self.root, arguments)
+            .status()
+            .with_context(|| format!("{} cannot be started", path.display()))?;
+        Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Plays the stories.
+    ///
+    /// # Errors
+    /// When their runner is not there.
+    pub(crate) fn play_stories(&self, json: bool, only: &[String]) -> Result<ExitCode> {
+        let mut arguments: Vec<&str> = if json { vec!["--json"] } else { Vec::new() };
+        if !only.is_empty() {
+            arguments.push("--only");
+            arguments.extend(only.iter().map(String::as_str));
+        }
+        self.program("countersign-stories", Profile::Dev, &arguments)
+    }
+}
