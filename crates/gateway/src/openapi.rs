@@ -1,17 +1,127 @@
-//! The schema of the HTTP interfaces, at `/openapi.json`.
+//! The schema of the HTTP interfaces, at `/openapi.json`. Operations and types are described where they are; here they are
+//! put together.
 
-use axum::{Json, Router, routing::get};
-use utoipa::OpenApi;
+use std::sync::Arc;
 
-/// The document. Operations and types are described where they are.
+use axum::{Router, response::IntoResponse, routing::get};
+use countersign_protocol::Issuer;
+use http::header;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Server,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use crate::http::{health, relying};
+
+/// The interface of relying sides.
 #[derive(Debug, OpenApi)]
-#[openapi(info(
-    title = "Countersign gateway",
-    description = "Ask people on their own computers to approve what matters, and get a signed answer."
-))]
-pub struct Document;
+#[openapi(
+    info(
+        title = "Countersign gateway",
+        description = "Ask people on their own computers to approve what matters, and get a signed answer. \
+            What devices call is in docs/protocol.md.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
+        contact(name = "Countersign", url = "https://github.com/countersign/countersign"),
+    ),
+    paths(
+        relying::create,
+        relying::read,
+        relying::cancel,
+        relying::ciba,
+        health::live,
+        health::ready,
+    ),
+    tags(
+        (name = "approvals", description = "Ask somebody, wait for the answer, take the question back"),
+        (name = "ciba", description = "For OpenID providers with client-initiated backchannel authentication"),
+        (name = "health", description = "For load balancers and supervisors"),
+    ),
+    modifiers(&ClientSecret),
+)]
+struct Document;
 
-/// Serves the document.
-pub fn router() -> Router {
-    Router::new().route("/openapi.json", get(async || Json(Document::openapi())))
+struct ClientSecret;
+
+impl Modify for ClientSecret {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The secret that `countersign-gateway client add` printed: `cs_…`"));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("client_secret", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// Serves the document, without authentication: it holds nothing that is not public.
+pub fn router(issuer: &Issuer) -> Router {
+    let document: Arc<str> = document(issuer).into();
+    let answer = async move || ([(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response();
+    Router::new().route("/openapi.json", get(answer))
+}
+
+fn document(issuer: &Issuer) -> String {
+    let mut document = Document::openapi();
+    document.servers = Some(vec![Server::new(issuer.as_str())]);
+    // Strings and maps always have a JSON form.
+    document.to_json().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_has_a_summary_and_those_of_clients_a_secret() {
+        let issuer = Issuer::parse("https://approve.example.com").unwrap();
+        let document: Value = serde_json::from_str(&document(&issuer)).unwrap();
+        assert_eq!(document["servers"][0]["url"], "https://approve.example.com");
+        let mut seen = Vec::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                assert!(operation["summary"].is_string(), "{method} {path}");
+                assert_eq!(operation["security"].is_array(), path.starts_with("/v1/"), "{method} {path}");
+                seen.push(format!("{method} {path}"));
+            }
+        }
+        seen.sort();
+        let expected = [
+            "delete /v1/approvals/{txn}",
+            "get /healthz",
+            "get /readyz",
+            "get /v1/approvals/{txn}",
+            "post /v1/approvals",
+            "post /v1/ciba/authentications",
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(document["components"]["securitySchemes"]["client_secret"]["scheme"], "bearer");
+    }
+
+    /// A reference to a type that is not there makes the document useless to generators.
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let issuer = Issuer::parse("https://approve.example.com").unwrap();
+        let document: Value = serde_json::from_str(&document(&issuer)).unwrap();
+        let mut references = Vec::new();
+        collect(&document, &mut references);
+        assert!(!references.is_empty());
+        for reference in references {
+            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
+    }
+
+    fn collect(value: &Value, references: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| match value {
+                Value::String(text) if name == "$ref" => references.push(text.clone()),
+                other => collect(other, references),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
 }

@@ -26,7 +26,6 @@ use crate::{
 
 /// A new gateway.
 #[derive(Debug, Args)]
-#[group(id = "transport", required = true, multiple = true, args = ["tls_cert", "behind_proxy"])]
 pub struct Init {
     /// The URL by which devices will know the gateway: https, without a slash at the end
     #[arg(long, value_name = "URL")]
@@ -49,6 +48,7 @@ pub struct Init {
     #[arg(
         long,
         value_name = "FILE",
+        required_unless_present = "behind_proxy",
         requires = "tls_key",
         conflicts_with = "behind_proxy"
     )]

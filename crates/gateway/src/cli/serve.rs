@@ -91,7 +91,7 @@ async fn serve(config: Config) -> CliResult {
         rng,
     };
     let router = http::router(Arc::clone(&gateway))
-        .merge(openapi::router())
+        .merge(openapi::router(&config.issuer))
         .layer(middleware::from_fn_with_state(log, logging::request_log));
     log_listening("listening", &listener);
     let connections = config.limits.connections;
