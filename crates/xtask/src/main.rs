@@ -83,7 +83,11 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
             setup::sources(&workspace, steps)?;
             test::run(&workspace, steps, &only)
         }
-        Command::Demo { headless: true, json, only } => {
+        Command::Demo {
+            headless: true,
+            json,
+            only,
+        } => {
             setup::sources(&workspace, steps)?;
             setup::programs(&workspace, steps)?;
             workspace.play_stories(json, &only)
@@ -92,7 +96,7 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
             setup::desktop()?;
             setup::sources(&workspace, steps)?;
             setup::programs(&workspace, steps)?;
-            workspace.program("countersign-demo", workspace::Profile::Dev, &[])
+            workspace.become_program("countersign-demo", workspace::Profile::Dev)
         }
         Command::Bench { json, only } => {
             setup::sources(&workspace, steps)?;

@@ -22,14 +22,20 @@ enum Sign {
 }
 
 const fn program(name: &'static str, program: &'static str) -> Package {
-    Package { name, sign: Sign::Program(program) }
+    Package {
+        name,
+        sign: Sign::Program(program),
+    }
 }
 
 const PACKAGES: &[Package] = &[
     // To build.
     program("build-essential", "cc"),
     program("pkg-config", "pkg-config"),
-    Package { name: "libwebkit2gtk-4.1-dev", sign: Sign::Library("webkit2gtk-4.1") },
+    Package {
+        name: "libwebkit2gtk-4.1-dev",
+        sign: Sign::Library("webkit2gtk-4.1"),
+    },
     // A private desktop session: bus, display, windows, keyring, notifications.
     program("dbus-daemon", "dbus-daemon"),
     program("xvfb", "Xvfb"),
@@ -41,9 +47,15 @@ const PACKAGES: &[Package] = &[
     program("webkit2gtk-driver", "WebKitWebDriver"),
     program("xdotool", "xdotool"),
     program("imagemagick", "import"),
-    Package { name: "fonts-dejavu-core", sign: Sign::Nothing },
+    Package {
+        name: "fonts-dejavu-core",
+        sign: Sign::Nothing,
+    },
     // Cross-checks by other implementations.
-    Package { name: "python3-venv", sign: Sign::Nothing },
+    Package {
+        name: "python3-venv",
+        sign: Sign::Nothing,
+    },
 ];
 
 /// Installs what is missing, where `apt-get` is; elsewhere says what is needed.
@@ -51,8 +63,13 @@ const PACKAGES: &[Package] = &[
 /// # Errors
 /// When something is missing and cannot be installed.
 pub(crate) fn ensure(steps: &Steps) -> Result<()> {
-    let debian = output("dpkg-query", &["--version"]).is_some() && output("apt-get", &["--version"]).is_some();
-    let missing = if debian { missing_by_dpkg() } else { missing_by_sign() };
+    let debian =
+        output("dpkg-query", &["--version"]).is_some() && output("apt-get", &["--version"]).is_some();
+    let missing = if debian {
+        missing_by_dpkg()
+    } else {
+        missing_by_sign()
+    };
     if missing.is_empty() {
         return Ok(());
     }
@@ -62,17 +79,25 @@ pub(crate) fn ensure(steps: &Steps) -> Result<()> {
             missing.join(" ")
         );
     }
-    let line = format!("apt-get install --yes --no-install-recommends {}", missing.join(" "));
+    let line = format!(
+        "apt-get install --yes --no-install-recommends {}",
+        missing.join(" ")
+    );
     let Some(become_root) = become_root() else {
         bail!("system packages are missing, and neither root nor sudo is at hand. Run as root:\n    {line}");
     };
     let apt = |arguments: &[&str]| {
         let mut words = become_root.iter().copied().chain(["apt-get"]);
         let mut command = Command::new(words.next().unwrap_or("apt-get"));
-        command.args(words).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(words)
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
-    steps.run(&mut apt(&["update", "--quiet"])).context("the list of packages cannot be renewed")?;
+    steps
+        .run(&mut apt(&["update", "--quiet"]))
+        .context("the list of packages cannot be renewed")?;
     let arguments = ["install", "--yes", "--quiet", "--no-install-recommends"];
     steps
         .run(apt(&arguments).args(&missing))
@@ -81,10 +106,17 @@ pub(crate) fn ensure(steps: &Steps) -> Result<()> {
 
 fn missing_by_dpkg() -> Vec<&'static str> {
     let installed = |name: &str| {
-        output("dpkg-query", &["--show", "--showformat=${db:Status-Status}", name])
-            .is_some_and(|status| status == "installed")
+        output(
+            "dpkg-query",
+            &["--show", "--showformat=${db:Status-Status}", name],
+        )
+        .is_some_and(|status| status == "installed")
     };
-    PACKAGES.iter().map(|package| package.name).filter(|name| !installed(name)).collect()
+    PACKAGES
+        .iter()
+        .map(|package| package.name)
+        .filter(|name| !installed(name))
+        .collect()
 }
 
 fn missing_by_sign() -> Vec<&'static str> {
@@ -93,7 +125,11 @@ fn missing_by_sign() -> Vec<&'static str> {
         Sign::Library(library) => output("pkg-config", &["--exists", library]).is_some(),
         Sign::Nothing => true,
     };
-    PACKAGES.iter().filter(|package| !here(package)).map(|package| package.name).collect()
+    PACKAGES
+        .iter()
+        .filter(|package| !here(package))
+        .map(|package| package.name)
+        .collect()
 }
 
 /// What comes before a command that needs root: nothing, `sudo`, or no way.

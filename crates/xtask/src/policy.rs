@@ -107,8 +107,15 @@ fn by_cargo_deny(workspace: &Workspace, steps: &Steps) -> Result<()> {
 fn metadata(workspace: &Workspace, target: &str) -> Result<Metadata> {
     let manifest = workspace.dir("Cargo.toml");
     let manifest = manifest.to_string_lossy();
-    let arguments =
-        ["metadata", "--locked", "--format-version=1", "--filter-platform", target, "--manifest-path", &manifest];
+    let arguments = [
+        "metadata",
+        "--locked",
+        "--format-version=1",
+        "--filter-platform",
+        target,
+        "--manifest-path",
+        &manifest,
+    ];
     let text = output("cargo", &arguments).context("`cargo metadata` did not succeed")?;
     serde_json::from_str(&text).context("`cargo metadata` is not understood")
 }
@@ -116,18 +123,34 @@ fn metadata(workspace: &Workspace, target: &str) -> Result<Metadata> {
 fn violations(policy: &Policy, metadata: &Metadata) -> Vec<String> {
     let mut problems = Vec::new();
     // What has no source is our own.
-    for package in metadata.packages.iter().filter(|package| package.source.is_some()) {
-        let Package { name, version, license, source } = package;
+    for package in metadata
+        .packages
+        .iter()
+        .filter(|package| package.source.is_some())
+    {
+        let Package {
+            name,
+            version,
+            license,
+            source,
+        } = package;
         if let Some(banned) = policy.bans.deny.iter().find(|banned| banned.name == *name) {
             problems.push(format!("{name} {version} is banned: {}", banned.reason));
         }
-        let registry = source.as_deref().and_then(|source| source.strip_prefix("registry+"));
+        let registry = source
+            .as_deref()
+            .and_then(|source| source.strip_prefix("registry+"));
         if !registry.is_some_and(|registry| policy.sources.allow_registry.contains(registry)) {
-            problems.push(format!("{name} {version} comes from {}", source.as_deref().unwrap_or_default()));
+            problems.push(format!(
+                "{name} {version} comes from {}",
+                source.as_deref().unwrap_or_default()
+            ));
         }
         let licence = license.as_deref().unwrap_or_default();
         if !licence::allowed(licence, &|id| policy.licenses.allow.contains(id)) {
-            problems.push(format!("{name} {version} has a licence that is not allowed: {licence:?}"));
+            problems.push(format!(
+                "{name} {version} has a licence that is not allowed: {licence:?}"
+            ));
         }
     }
     problems
@@ -163,7 +186,12 @@ mod tests {
     }
 
     fn problems(package: Package) -> Vec<String> {
-        violations(&policy(), &Metadata { packages: vec![package] })
+        violations(
+            &policy(),
+            &Metadata {
+                packages: vec![package],
+            },
+        )
     }
 
     const REGISTRY: Option<&str> = Some("registry+https://registry.example/index");

@@ -72,9 +72,17 @@ fn tools() -> Result<()> {
     let Some(version) = output("node", &["--version"]) else {
         bail!("Node.js is missing. Install version {NODE} or newer, with npm: https://nodejs.org");
     };
-    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|m| m.parse::<u32>().ok());
+    let major = version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|m| m.parse::<u32>().ok());
     if major.is_none_or(|major| major < NODE) {
-        bail!("Node.js {} is too old. Install version {NODE} or newer: https://nodejs.org", version.trim());
+        bail!(
+            "Node.js {} is too old. Install version {NODE} or newer: https://nodejs.org",
+            version.trim()
+        );
     }
     if !packages::in_path("npm") {
         bail!("npm is missing. Install it with Node.js {NODE} or newer");
@@ -105,7 +113,8 @@ fn user_interface(workspace: &Workspace, steps: &Steps) -> Result<()> {
     let ui = workspace.dir("ui");
     let sources = format!("{:016x}", fingerprint(&ui)?);
     let stamp = workspace.own_file("ui.stamp")?;
-    let built = ui.join("dist/prompt.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|old| old == sources);
+    let built =
+        ui.join("dist/prompt.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|old| old == sources);
     if built {
         return Ok(());
     }
@@ -127,7 +136,9 @@ fn fingerprint(ui: &Path) -> Result<u64> {
     let mut hasher = DefaultHasher::new();
     for file in files {
         file.hash(&mut hasher);
-        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
+        fs::read(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?
+            .hash(&mut hasher);
     }
     Ok(hasher.finish())
 }

@@ -33,7 +33,9 @@ impl Steps {
         self.say(&shown);
         // Standard output is for what programs read.
         command.stdout(std::io::stderr()).stdin(Stdio::null());
-        let status = command.status().with_context(|| format!("{shown} cannot be started"))?;
+        let status = command
+            .status()
+            .with_context(|| format!("{shown} cannot be started"))?;
         if !status.success() {
             bail!("`{shown}` did not succeed ({status}); what it said is above");
         }
@@ -57,8 +59,15 @@ pub(crate) fn command(program: &str, directory: &Path, arguments: &[&str]) -> Co
 
 /// What a command prints, if it succeeds.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn shown(command: &Command) -> String {
@@ -69,7 +78,10 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the edge: how long a step takes is all that it is used for")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the edge: how long a step takes is all that it is used for"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -41,7 +41,11 @@ pub(crate) enum Part {
 /// # Errors
 /// Never for a part that fails: that is in the summary.
 pub(crate) fn run(workspace: &Workspace, steps: &Steps, only: &[Part]) -> Result<ExitCode> {
-    let parts: Vec<Part> = Part::value_variants().iter().copied().filter(|p| only.is_empty() || only.contains(p)).collect();
+    let parts: Vec<Part> = Part::value_variants()
+        .iter()
+        .copied()
+        .filter(|p| only.is_empty() || only.contains(p))
+        .collect();
     let mut failures = Vec::new();
     for &part in &parts {
         let name = name(part);
@@ -60,20 +64,37 @@ pub(crate) fn run(workspace: &Workspace, steps: &Steps, only: &[Part]) -> Result
     for (name, error) in &failures {
         println!("{name}: {error:#}");
     }
-    println!("{} passed, {} failed", parts.len() - failures.len(), failures.len());
-    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!(
+        "{} passed, {} failed",
+        parts.len() - failures.len(),
+        failures.len()
+    );
+    Ok(if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn name(part: Part) -> String {
-    part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    part.to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
     match part {
         Part::Format => steps.run(workspace.plain_cargo("fmt").args(["--all", "--check"])),
-        Part::Clippy => steps.run(workspace.cargo("clippy", &["--all-targets"]).args(["--", "-D", "warnings"])),
+        Part::Clippy => steps.run(
+            workspace
+                .cargo("clippy", &["--all-targets"])
+                .args(["--", "-D", "warnings"]),
+        ),
         Part::Rust => steps.run(&mut workspace.cargo("test", &["--no-fail-fast"])),
-        Part::Docs => steps.run(workspace.cargo("doc", &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+        Part::Docs => steps.run(
+            workspace
+                .cargo("doc", &["--no-deps"])
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        ),
         Part::Ui => {
             let ui = workspace.dir("ui");
             steps.run(&mut setup::npm(&ui, &["run", "check"]))?;

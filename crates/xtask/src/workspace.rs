@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -42,11 +43,21 @@ impl Workspace {
     /// # Errors
     /// When this program was moved away from where cargo built it.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask is not in a workspace")?;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .nth(2)
+            .context("xtask is not in a workspace")?;
         let own = std::env::current_exe()?;
-        let target = own.ancestors().nth(2).context("xtask is not in a target directory")?;
+        let target = own
+            .ancestors()
+            .nth(2)
+            .context("xtask is not in a target directory")?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        Ok(Self { root: root.to_owned(), target: target.to_owned(), cargo })
+        Ok(Self {
+            root: root.to_owned(),
+            target: target.to_owned(),
+            cargo,
+        })
     }
 
     /// A directory of the repository.
@@ -60,21 +71,27 @@ impl Workspace {
     /// When the directory cannot be made.
     pub(crate) fn own_file(&self, name: &str) -> Result<PathBuf> {
         let directory = self.target.join("xtask");
-        std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
         Ok(directory.join(name))
     }
 
     /// `cargo <subcommand> --locked --workspace`, with our features and the target directory of this program.
     pub(crate) fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Command {
         let mut command = self.plain_cargo(subcommand);
-        command.args(["--locked", "--workspace", "--features", FEATURES]).args(arguments);
+        command
+            .args(["--locked", "--workspace", "--features", FEATURES])
+            .args(arguments);
         command
     }
 
     /// `cargo <subcommand>` and nothing else.
     pub(crate) fn plain_cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.cargo);
-        command.current_dir(&self.root).arg(subcommand).env("CARGO_TARGET_DIR", &self.target);
+        command
+            .current_dir(&self.root)
+            .arg(subcommand)
+            .env("CARGO_TARGET_DIR", &self.target);
         command
     }
 
@@ -95,7 +112,21 @@ impl Workspace {
         let status = command(&path.to_string_lossy(), &self.root, arguments)
             .status()
             .with_context(|| format!("{} cannot be started", path.display()))?;
-        Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if status.success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    /// Becomes one of the workspace's programs, so that a signal from the terminal reaches it alone.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn become_program(&self, name: &str, profile: Profile) -> Result<ExitCode> {
+        let path = self.program_path(name, profile);
+        let error = command(&path.to_string_lossy(), &self.root, &[]).exec();
+        Err(error).with_context(|| format!("{} cannot be started", path.display()))
     }
 
     /// Plays the stories.

@@ -10,13 +10,15 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
     sync::watch,
     time::timeout,
 };
+
+use super::family;
 
 /// How long a process may take until it is ready, and until it has ended after a polite request.
 const SOON: Duration = Duration::from_secs(20);
@@ -194,9 +196,20 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The whole group: what it started must not outlive the test. An id of a process that was waited for may be in
-        // use again, but its group's only while a member lives.
+        // What it started must not outlive the test, also what has made itself a group of its own. Once it was waited for,
+        // its id may be somebody else's; that of its group is not while a member lives.
+        let family = if self.child.id().is_some() {
+            family(self.pid()).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let _ = kill_process_group(self.group, Signal::KILL);
+        for pid in family
+            .into_iter()
+            .filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
+        {
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A private desktop session.
+//! A private desktop session; or, for the interactive demo, the person's own.
 
 use std::{
     collections::BTreeMap,
@@ -54,7 +54,7 @@ pub struct Session {
     /// The keyring service.
     pub keyring: Keyring,
     display: Option<Display>,
-    bus: Process,
+    bus: Option<Process>,
     connection: Connection,
     environment: BTreeMap<String, OsString>,
     /// A private authority, whose certificate every part is told to trust.
@@ -148,11 +148,38 @@ impl Session {
             notifier,
             keyring,
             display,
-            bus,
+            bus: Some(bus),
             connection,
             environment,
             ca,
             paths,
+            logs,
+            dir,
+        })
+    }
+
+    /// The session of the person at this computer: their display, bus, keyring and notifications. Nothing is started, and
+    /// only the directory with our own files goes in the end.
+    ///
+    /// # Errors
+    /// When there is no session bus.
+    pub async fn of_this_desktop() -> Result<Self> {
+        crate::wire::install_ring();
+        let dir = tempfile::Builder::new().prefix("countersign-demo-").tempdir()?;
+        let logs = Logs::new(dir.path().join("logs"));
+        fs::create_dir(logs.dir())?;
+        let connection = Connection::session().await.context("there is no session bus")?;
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        let environment: BTreeMap<String, OsString> = std::env::vars_os().filter_map(named).collect();
+        Ok(Self {
+            notifier: None,
+            keyring: Keyring::new(dir.path(), environment.clone(), logs.clone(), connection.clone()),
+            display: None,
+            bus: None,
+            connection,
+            environment,
+            ca: Ca::new(dir.path(), "Countersign demo authority")?,
+            paths: Paths::find()?,
             logs,
             dir,
         })
@@ -201,7 +228,8 @@ impl Session {
     /// # Errors
     /// When the system refuses.
     pub fn kill_bus(&self) -> Result<()> {
-        self.bus.signal(rustix::process::Signal::KILL)
+        let bus = self.bus.as_ref().context("this session's bus is not ours")?;
+        bus.signal(rustix::process::Signal::KILL)
     }
 
     /// Ends the notification daemon.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -159,9 +159,8 @@ impl WebDriver {
     /// When it has no window in time.
     pub async fn open(&self, launch: Launch) -> Result<App> {
         let options = json!({ "binary": self.app, "args": launch.arguments });
-        let capabilities = match json!({ "webkitgtk:browserOptions": options }) {
-            Value::Object(capabilities) => capabilities,
-            other => anyhow::bail!("not capabilities: {other}"),
+        let Value::Object(capabilities) = json!({ "webkitgtk:browserOptions": options }) else {
+            bail!("these are not capabilities");
         };
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
@@ -187,7 +186,7 @@ impl WebDriver {
                 return Ok(pid);
             }
         }
-        anyhow::bail!("the driver has no app")
+        bail!("the driver has no app")
     }
 }
 

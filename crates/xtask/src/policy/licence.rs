@@ -3,7 +3,10 @@
 /// Whether somebody may use what has this licence, if `may` says which licences they accept. What is not understood is not
 /// allowed.
 pub(super) fn allowed(expression: &str, may: &dyn Fn(&str) -> bool) -> bool {
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ");
     let mut words = spaced.split_whitespace().peekable();
     let result = either(&mut words, may);
     result.unwrap_or(false) && words.next().is_none()
@@ -47,7 +50,13 @@ mod tests {
     use super::allowed;
 
     fn may(licence: &str) -> bool {
-        ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"].contains(&licence)
+        [
+            "MIT",
+            "Apache-2.0",
+            "Unicode-3.0",
+            "Apache-2.0 WITH LLVM-exception",
+        ]
+        .contains(&licence)
     }
 
     #[test]
