@@ -19,6 +19,10 @@ pub struct GatewayOptions {
     pub public_host: Option<String>,
     /// Settings of the section `[limits]`.
     pub limits: Vec<(&'static str, u32)>,
+    /// Plain HTTP, as behind a proxy that ends TLS.
+    pub plain: bool,
+    /// Logs as they are by default, where the logging itself would be measured.
+    pub quiet: bool,
     /// A part of the environment of the server: `("RLIMIT", …)` and the like.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -104,8 +108,24 @@ impl Gateway {
     /// # Errors
     /// When it does not start.
     pub async fn serve(&mut self, session: &Session) -> Result<()> {
+        self.serve_under(session, &[]).await
+    }
+
+    /// Starts the server by way of another program that executes it: `prlimit --fsize=…`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn serve_under(&mut self, session: &Session, wrapper: &[&str]) -> Result<()> {
         ensure!(self.process.is_none(), "the gateway runs already");
-        let mut command = session.command(session.paths.program(Program::Gateway)?);
+        let program = session.paths.program(Program::Gateway)?;
+        let mut command = match wrapper.split_first() {
+            None => session.command(program),
+            Some((first, rest)) => {
+                let mut command = session.command(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.arg("--config").arg(&self.config).arg("serve");
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start("gateway", command, session.logs().dir())?;
@@ -153,6 +173,11 @@ impl Gateway {
     /// Where keys and database are.
     pub fn data_dir(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    /// Its database.
+    pub fn database(&self) -> PathBuf {
+        self.data_dir().join("gateway.db")
     }
 
     /// Its configuration file.
@@ -260,9 +285,16 @@ impl Gateway {
             anyhow::Ok(())
         };
         set("listen", &format!("\"{metrics}\""))?;
-        set("level", "\"debug\"")?;
+        if !self.options.quiet {
+            set("level", "\"debug\"")?;
+        }
         for (key, value) in &self.options.limits {
             set(key, &value.to_string())?;
+        }
+        if self.options.plain {
+            let tls = text.find("\n[tls]").context("the example has no [tls]")?;
+            let limits = text.find("\n[limits]").context("the example has no [limits]")?;
+            text.replace_range(tls..limits, "\nbehind_proxy = true\n");
         }
         std::fs::write(&self.config, text)?;
         Ok(())

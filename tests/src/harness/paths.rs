@@ -84,6 +84,11 @@ impl Paths {
         self.root.join("demo")
     }
 
+    /// The programs that benchmarks are measured beside.
+    pub fn peers(&self) -> PathBuf {
+        self.root.join("tests/peers")
+    }
+
     /// Where screenshots go; made if need be.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! [`Device::send`] sends any text as a decision.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -18,7 +18,7 @@ use countersign_protocol::{
         PROOF_HEADER, PollResponse, PreviewOffer, PreviewRequest, SUBPROTOCOL, ServerFrame,
     },
 };
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
@@ -38,8 +38,10 @@ pub struct Device {
     pub issuer_keys: KeySet,
     /// What the issuer said about itself.
     pub configuration: Configuration,
-    key: Es256Key,
+    key: Arc<Es256Key>,
     http: reqwest::Client,
+    /// Where the issuer's origin is really reached.
+    base: String,
     nonce: Mutex<String>,
     counter: AtomicU64,
 }
@@ -60,9 +62,19 @@ impl Device {
     /// # Errors
     /// [`Refused`] inside, when the gateway says no.
     pub async fn enrol(http: &reqwest::Client, link: &str, name: &str) -> Result<Self> {
+        let issuer = EnrolmentLink::parse(link)?.issuer;
+        Self::enrol_at(http, link, name, issuer.as_str()).await
+    }
+
+    /// The same for an issuer that is reached elsewhere than its URL says: behind the proxy that ends TLS.
+    ///
+    /// # Errors
+    /// As [`Device::enrol`].
+    pub async fn enrol_at(http: &reqwest::Client, link: &str, name: &str, base: &str) -> Result<Self> {
         let link: EnrolmentLink = EnrolmentLink::parse(link)?;
+        let reach = |url: &str| reach(url, link.issuer.as_str(), base);
         let configuration: Configuration = http
-            .get(link.issuer.configuration_url())
+            .get(reach(&link.issuer.configuration_url()))
             .send()
             .await?
             .error_for_status()?
@@ -72,13 +84,13 @@ impl Device {
         let preview = PreviewRequest {
             code: link.code.clone(),
         };
-        let _: PreviewOffer = post(http, &configuration.enrolment_preview_endpoint, &preview).await?;
+        let _: PreviewOffer = post(http, &reach(&configuration.enrolment_preview_endpoint), &preview).await?;
 
         let rng = edge::rng();
-        let key = Es256Key::from_pkcs8(&Es256Key::generate_pkcs8(&rng)?, &rng)?;
+        let key = Arc::new(Es256Key::from_pkcs8(&Es256Key::generate_pkcs8(&rng)?, &rng)?);
         let now = edge::now();
         let enrol = ApprovalEnrol {
-            aud: link.issuer,
+            aud: link.issuer.clone(),
             iat: now,
             exp: now + 60,
             jti: Jti::from_random(edge::random()),
@@ -92,9 +104,10 @@ impl Device {
             attestation: None,
         };
         let request = EnrolmentRequest {
-            enrolment: jws::sign(&enrol, &key)?,
+            enrolment: jws::sign(&enrol, key.as_ref())?,
         };
-        let enrolled: EnrolmentResponse = post(http, &configuration.enrolment_endpoint, &request).await?;
+        let enrolled: EnrolmentResponse =
+            post(http, &reach(&configuration.enrolment_endpoint), &request).await?;
         ensure!(
             enrolled.keys == configuration.keys,
             "the keys at enrolment are not those of the configuration"
@@ -105,7 +118,26 @@ impl Device {
             configuration,
             key,
             http: http.clone(),
+            base: base.to_owned(),
             nonce: Mutex::new("none-yet".to_owned()),
+            counter: AtomicU64::new(0),
+        })
+    }
+
+    /// Another device that the issuer knows by this id, with the same key.
+    ///
+    /// # Errors
+    /// When it is not a device id.
+    pub fn twin(&self, id: &str) -> Result<Self> {
+        let nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Self {
+            id: DeviceId::parse(id)?,
+            issuer_keys: self.issuer_keys.clone(),
+            configuration: self.configuration.clone(),
+            key: Arc::clone(&self.key),
+            http: self.http.clone(),
+            base: self.base.clone(),
+            nonce: Mutex::new(nonce),
             counter: AtomicU64::new(0),
         })
     }
@@ -131,7 +163,7 @@ impl Device {
         loop {
             let response = self
                 .http
-                .get(format!("{endpoint}?wait={wait}{cursor}"))
+                .get(format!("{}?wait={wait}{cursor}", self.reach(endpoint)))
                 .header(PROOF_HEADER, self.proof(&Method::GET, endpoint)?)
                 .send()
                 .await?;
@@ -181,11 +213,11 @@ impl Device {
     ///
     /// # Errors
     /// When the gateway does not open one.
-    pub async fn stream(&self, tls: std::sync::Arc<rustls::ClientConfig>) -> Result<Frames> {
+    pub async fn stream(&self, tls: Arc<rustls::ClientConfig>) -> Result<Frames> {
         let endpoint = &self.configuration.stream_endpoint;
         // A proof needs a current nonce; a poll gives one.
         self.poll(0, None).await?;
-        let mut request = endpoint.as_str().into_client_request()?;
+        let mut request = self.reach(endpoint).into_client_request()?;
         let proof = self.proof(&Method::GET, endpoint)?;
         request
             .headers_mut()
@@ -203,7 +235,10 @@ impl Device {
     /// # Errors
     /// When the request has no statement, or the code no digits.
     pub fn sign(&self, request: &str, verdict: Verdict, code: Option<&str>) -> Result<String> {
-        Ok(jws::sign(&self.decision(request, verdict, code)?, &self.key)?)
+        Ok(jws::sign(
+            &self.decision(request, verdict, code)?,
+            self.key.as_ref(),
+        )?)
     }
 
     /// The claims of such a decision.
@@ -229,7 +264,12 @@ impl Device {
         let body = DecisionRequest {
             decision: decision.to_owned(),
         };
-        post(&self.http, &self.configuration.decision_endpoint, &body).await
+        post(
+            &self.http,
+            &self.reach(&self.configuration.decision_endpoint),
+            &body,
+        )
+        .await
     }
 
     /// Signs and sends.
@@ -259,13 +299,29 @@ impl Device {
             jti: Jti::from_random(edge::random()),
             nonce: self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
-        Ok(jws::sign(&proof, &self.key)?)
+        Ok(jws::sign(&proof, self.key.as_ref())?)
+    }
+
+    fn reach(&self, url: &str) -> String {
+        reach(url, self.issuer().as_str(), &self.base)
     }
 
     fn keep_nonce(&self, headers: &reqwest::header::HeaderMap) {
         if let Some(nonce) = headers.get(NONCE_HEADER).and_then(|n| n.to_str().ok()) {
             nonce.clone_into(&mut self.nonce.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+}
+
+/// An issuer's URL, or its WebSocket's, with the origin replaced by where it is really reached.
+fn reach(url: &str, issuer: &str, base: &str) -> String {
+    if let Some(path) = url.strip_prefix(issuer) {
+        return format!("{base}{path}");
+    }
+    let socket = |origin: &str| origin.replacen("http", "ws", 1);
+    match url.strip_prefix(&socket(issuer)) {
+        Some(path) => format!("{}{path}", socket(base)),
+        None => url.to_owned(),
     }
 }
 
@@ -337,6 +393,14 @@ impl Frames {
                 Err(e) => return Err(tungstenite_error(e)),
             }
         }
+    }
+
+    /// Sends any text as a frame.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn send_text(&mut self, text: String) -> Result<()> {
+        self.0.send(Message::text(text)).await.map_err(tungstenite_error)
     }
 
     /// The close code that ends the connection; frames before it are read.

@@ -1,0 +1,11 @@
+//! Measurements of the whole, each beside a floor or a peer in the same run (docs/benchmarks.md).
+//!
+//! Invariant: nothing here asserts a time. A figure that falls short is printed like any other.
+
+mod cpu;
+mod figure;
+pub mod floor;
+pub mod idle;
+pub mod load;
+
+pub use figure::Figure;

@@ -1,0 +1,206 @@
+//! Row 28: secrets in logs, core dumps, the agent's socket, notifications, web view and state directories: none.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use countersign_agent_api::{Outcome, Reply, Request, Verdict};
+use countersign_protocol::EnrolmentLink;
+use countersign_tests::{
+    harness::{DemoOptions, PASSWORD, USER},
+    stories::{Setup, Stage},
+};
+
+#[tokio::test]
+async fn secrets_stay_where_they_belong() -> Result<()> {
+    let setup = Setup {
+        demo: Some(DemoOptions::default()),
+        ..Setup::default()
+    };
+    let mut stage = Stage::start(setup).await?;
+    let mut notifications = stage.notifications().await?;
+    let link = stage.gateway.enrolment_link(&stage.session, USER).await?;
+    let offer = EnrolmentLink::parse(&link)?.code.as_str().to_owned();
+    let Reply::Offer(_) = stage.watch.call(Request::PreviewEnrolment { link }).await? else {
+        anyhow::bail!("no offer")
+    };
+    let secret = stage
+        .gateway
+        .add_application(&stage.session, "canary", "Canary")
+        .await?;
+    let thief = countersign_tests::wire::RelyingSide::new(stage.http.clone(), &stage.gateway.url, &secret);
+    let _ = thief.state("txn_AAAAAAAAAAAAAAAAAAAAAA").await;
+    let device_key = device_key(&stage).await?;
+    let gateway_keys = private_keys(&stage.gateway.data_dir().join("keys.json"))?;
+
+    // Everything is used once: a wrong code, a right one, a bank payment.
+    let (asked, view) = stage.payment().await?;
+    let shown = notifications.shown("the request's", |_| true).await?;
+    let open = stage.prompt().await?;
+    let page = open.page().source().await?;
+    let code = asked.code()?.to_owned();
+    stage
+        .watch
+        .decide(&view, Verdict::Approve, Some(&asked.wrong_code()?))
+        .await?;
+    open.code_error().await?;
+    stage.watch.decide(&view, Verdict::Approve, Some(&code)).await?;
+    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    let mut bank = stage.bank().await?;
+    let step_up = bank.pay_with_step_up("4250.00").await?;
+    let second = stage.watch.any_pending().await?;
+    stage
+        .watch
+        .decide(&second, Verdict::Approve, step_up.match_code.as_deref())
+        .await?;
+    bank.ended(&step_up).await?;
+
+    let mut secrets: Vec<(&str, &str)> = vec![
+        ("the enrolment code", &offer),
+        ("a client's secret", &secret),
+        ("the device's private key", &device_key),
+        ("the person's password", PASSWORD),
+    ];
+    secrets.extend(
+        gateway_keys
+            .iter()
+            .map(|key| ("a private key of the gateway", key.as_str())),
+    );
+    // Six digits are found by chance; a code is looked for as the value of a field.
+    let codes: Vec<String> = [
+        format!("\"{code}\""),
+        format!("={code}"),
+        format!(": {code}"),
+        format!("Some({code}"),
+    ]
+    .into();
+    secrets.extend(codes.iter().map(|code| ("the match code", code.as_str())));
+
+    let found = stage.session.logs().holding(&secrets)?;
+    ensure!(found.is_empty(), "secrets in logs: {found:?}");
+    let history = stage
+        .watch
+        .call(Request::History {
+            limit: 500,
+            before: None,
+        })
+        .await?;
+    let evidence = stage
+        .watch
+        .call(Request::Evidence { id: view.id.clone() })
+        .await?;
+    let socket =
+        serde_json::to_string(&[&history, &evidence])? + &serde_json::to_string(&stage.watch.requests)?;
+    let places = [
+        ("the notification", format!("{shown:?}")),
+        ("the page", page),
+        ("the agent's socket", socket),
+        ("the agent's files", files(stage.agent.dir())?),
+    ];
+    for (place, text) in &places {
+        // The evidence holds the decision with the code that the person typed: it is theirs to show.
+        let searched = secrets
+            .iter()
+            .filter(|(what, _)| *what != "the match code" || *place == "the page");
+        for (what, secret) in searched {
+            ensure!(!text.contains(secret), "{what} is in {place}");
+        }
+    }
+    ensure!(
+        !format!("{shown:?}").contains(&code),
+        "the match code is in the notification"
+    );
+    ensure!(
+        !serde_json::to_string(&view)?.contains(&code),
+        "the match code came to the device"
+    );
+
+    // Nobody gets a core dump with keys in it.
+    for (name, pid) in [
+        ("agent", stage.agent.process()?.pid()),
+        ("gateway", stage.gateway.process()?.pid()),
+    ] {
+        ensure!(!dumpable(pid)?, "the {name} can be dumped");
+    }
+    Ok(())
+}
+
+/// The device's private key as the keyring has it.
+async fn device_key(stage: &Stage) -> Result<String> {
+    let listed = stage
+        .session
+        .command("secret-tool")
+        .args(["search", "--all", "service", "countersign"])
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let key = text
+        .lines()
+        .find_map(|line| line.strip_prefix("secret = "))
+        .with_context(|| {
+            format!(
+                "no key in the keyring: {text}{}",
+                String::from_utf8_lossy(&listed.stderr)
+            )
+        })?;
+    Ok(key.to_owned())
+}
+
+/// Long values of the key file whose names do not say that they are public.
+fn private_keys(file: &Path) -> Result<Vec<String>> {
+    fn walk(value: &serde_json::Value, private: &mut Vec<String>) {
+        if let serde_json::Value::Array(items) = value {
+            items.iter().for_each(|item| walk(item, private));
+        }
+        let serde_json::Value::Object(members) = value else {
+            return;
+        };
+        for (name, member) in members {
+            match member {
+                serde_json::Value::String(text)
+                    if text.len() >= 40 && !["kid", "x", "y"].contains(&name.as_str()) =>
+                {
+                    private.push(text.clone());
+                }
+                other => walk(other, private),
+            }
+        }
+    }
+    let mut private = Vec::new();
+    walk(
+        &serde_json::from_str(&std::fs::read_to_string(file)?)?,
+        &mut private,
+    );
+    ensure!(!private.is_empty(), "no private key in {}", file.display());
+    Ok(private)
+}
+
+/// The content of every file below a directory.
+fn files(dir: &Path) -> Result<String> {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            all.push_str(&files(&entry.path())?);
+        } else if kind.is_file() {
+            all.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path())?));
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the system would write this process's memory to a core file: `/proc` of one that is not dumpable belongs to root
+/// or cannot be looked into, and its limit is no help to see that as root, so both the limit and the flag are looked at.
+fn dumpable(pid: u32) -> Result<bool> {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits"))?;
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .context("no limit for core files")?;
+    let zero = core
+        .split_ascii_whitespace()
+        .skip(4)
+        .take(2)
+        .all(|limit| limit == "0");
+    Ok(!zero)
+}

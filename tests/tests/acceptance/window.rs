@@ -1,0 +1,203 @@
+//! Row 4: keys pressed while the prompt appears. Rows 3 and 25: what signed text, a script or a foreign page can do in the
+//! real windows.
+
+use anyhow::{Result, ensure};
+use countersign_agent_api::{RequestState, RequestView};
+use countersign_tests::{
+    harness::USER,
+    stories::{Setup, Stage},
+    wire::RelyingSide,
+};
+use serde_json::json;
+
+const ENTER: char = '\u{e007}';
+const SPACE: char = ' ';
+
+/// Row 4.
+#[tokio::test]
+async fn keys_pressed_while_the_prompt_appears_do_nothing() -> Result<()> {
+    let mut stage = Stage::start(Setup::default()).await?;
+    // The easiest one to approve: no code, so Approve could be on at once.
+    let mut body = RelyingSide::sign_in(USER);
+    body["requires"]["surface"] = "window".into();
+    let asked = stage.relying.ask(&body).await?;
+    let open = stage.prompt().await?;
+    // Somebody goes on typing: on whatever has the focus, and on each button in turn.
+    for _ in 0..6 {
+        for key in [ENTER, SPACE, '\t'] {
+            open.key(key).await?;
+        }
+    }
+    let id = stage.watch.pending(&asked.txn).await?.id;
+    let view = stage.watch.show(&id).await?;
+    ensure!(
+        view.state == RequestState::Pending,
+        "keys that were not meant for it decided: {:?}",
+        view.state
+    );
+    // A click in the first moments after another key counts as little.
+    let approve = open
+        .page()
+        .find(fantoccini::Locator::XPath(
+            "//button[normalize-space()='Approve']",
+        ))
+        .await?;
+    open.key('x').await?;
+    approve.click().await?;
+    let view = stage.watch.show(&view.id).await?;
+    ensure!(
+        view.state == RequestState::Pending,
+        "a click right after a key decided: {:?}",
+        view.state
+    );
+    // And when it is quiet, it can be approved.
+    open.approve().await?;
+    open.ended("Approved").await?;
+    Ok(())
+}
+
+/// Rows 3 and 25: text.
+#[tokio::test]
+async fn hostile_text_is_only_text() -> Result<()> {
+    let mut stage = Stage::start(Setup::default()).await?;
+    let hostile = |n: u32| {
+        format!(
+            "<script>window.hit{n}=1</script><img src=x onerror=\"window.hit{n}=1\"><b>&amp;{{{{hit{n}}}}}</b> https://a.example/{n}"
+        )
+    };
+    let body = json!({
+        "user": USER,
+        "acr": "<script>window.hit1=1</script>",
+        "binding_message": hostile(2),
+        "authorization_details": [
+            {
+                "type": "payment_initiation",
+                "creditorName": hostile(3),
+                "remittanceInformationUnstructured": hostile(4),
+                "<img src=x onerror=window.hit5=1>": hostile(6),
+            },
+            { "type": hostile(7), "a": { "b": [hostile(8), hostile(9)] } },
+        ],
+        "context": {
+            "place": "<svg onload=window.hit10=1>",
+            "agent": "<iframe srcdoc='<script>parent.hit11=1</script>'>",
+            "hints": ["<i>x</i>"],
+        },
+    });
+    let asked = stage.relying.ask(&body).await?;
+    let view: RequestView = stage.watch.pending(&asked.txn).await?;
+    let open = stage.prompt().await?;
+    let shown = open.line_indices().await?;
+    ensure!(
+        shown.len() == view.lines.len(),
+        "{} of {} lines are shown",
+        shown.len(),
+        view.lines.len()
+    );
+    let text = open.text().await?;
+    for part in [
+        "<script>window.hit3=1</script>",
+        "<img src=x onerror=window.hit5=1>",
+        "{{hit8}}",
+        "<svg onload=",
+    ] {
+        ensure!(text.contains(part), "{part} is not shown as it is:\n{text}");
+    }
+    let found = open
+        .page()
+        .execute(
+            "return { hits: Object.keys(window).filter(k => k.startsWith('hit')),
+                      inside: document.querySelectorAll('main img, main script, main iframe, main b, main i.x, main a').length }",
+            vec![],
+        )
+        .await?;
+    ensure!(
+        found == json!({ "hits": [], "inside": 0 }),
+        "text became markup: {found}"
+    );
+    stage.picture(&open, "prompt-hostile-text").await
+}
+
+/// Row 25: code that runs in the window all the same.
+#[tokio::test]
+async fn a_script_in_the_prompt_has_only_the_prompts_commands() -> Result<()> {
+    let mut stage = Stage::start(Setup::default()).await?;
+    let (asked, view) = stage.payment().await?;
+    let open = stage.prompt().await?;
+    let script = "const [command, args, done] = arguments;
+                  window.__TAURI_INTERNALS__.invoke(command, args).then(r => done({ ok: r ?? null }), e => done({ error: String(e?.message ?? e) }))";
+    let invoke = async |command: &str, args: serde_json::Value| {
+        open.page()
+            .execute_async(script, vec![command.into(), args])
+            .await
+    };
+    let forbidden = [
+        (
+            "preview_enrolment",
+            json!({ "link": "countersign://enroll?issuer=x" }),
+        ),
+        ("accept_enrolment", json!({ "offer": "x", "deviceName": "x" })),
+        ("main_view", json!({})),
+        ("deny", json!({ "id": view.id })),
+        ("shutdown", json!({})),
+        ("plugin:shell|execute", json!({ "program": "sh" })),
+        ("plugin:fs|read_file", json!({ "path": "/etc/passwd" })),
+        (
+            "plugin:webview|create_webview_window",
+            json!({ "options": { "label": "other", "url": "https://a.example" } }),
+        ),
+        ("plugin:window|close", json!({})),
+    ];
+    for (command, args) in forbidden {
+        let answer = invoke(command, args).await?;
+        ensure!(
+            answer.get("error").is_some(),
+            "the prompt may call {command}: {answer}"
+        );
+    }
+    // What it may call is there, so the refusals above are no accident.
+    let own = invoke("prompt_view", json!({})).await?;
+    ensure!(
+        own.get("ok").is_some_and(|view| view["requests"].is_array()),
+        "the prompt has no view: {own}"
+    );
+
+    // Nothing is fetched from elsewhere, and no script that was written into the page runs.
+    let outside = "const done = arguments[0];
+        const s = document.createElement('script'); s.textContent = 'window.inline = 1'; document.head.append(s);
+        fetch('https://127.0.0.1:1/').then(() => done('fetched'), e => done(window.inline ? 'inline' : 'refused'))";
+    let answer = open.page().execute_async(outside, vec![]).await?;
+    ensure!(
+        answer == "refused",
+        "the content security policy let it through: {answer}"
+    );
+
+    // A foreign page in the window has no commands at all.
+    let before = open.page().current_url().await?;
+    let _ = open.page().goto("data:text/html,<title>foreign</title>").await;
+    let foreign = open
+        .page()
+        .execute(
+            "return location.href.startsWith('data:') && typeof window.__TAURI_INTERNALS__?.invoke === 'function'",
+            vec![],
+        )
+        .await?;
+    if foreign == true {
+        let answer = invoke("prompt_view", json!({})).await?;
+        ensure!(
+            answer.get("error").is_some(),
+            "a foreign page may call commands: {answer}"
+        );
+    } else {
+        let now = open.page().current_url().await?;
+        ensure!(
+            now == before || now.scheme() == "data",
+            "the window went to {now}"
+        );
+    }
+    ensure!(
+        stage.relying.state(&asked.txn).await? == "pending",
+        "a script decided"
+    );
+    Ok(())
+}
