@@ -332,3 +332,13 @@ fn no_service(error: zbus::Error) -> NotifyError {
         _ => failed(error),
     }
 }
+
+#[cfg(test)]
+impl DesktopNotifier {
+    /// What an eavesdropper on the bus would know of a notification.
+    pub(super) async fn on_bus(&self, id: &NotificationId) -> Option<(u32, Vec<String>)> {
+        let state = self.shared.state.lock().await;
+        let number = state.live.number_of(id)?;
+        Some((number, state.live.keys_of(number)))
+    }
+}

@@ -134,6 +134,13 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
+impl Live {
+    pub(super) fn keys_of(&self, number: u32) -> Vec<String> {
+        self.0.get(&number).map(|shown| shown.keys.0.iter().map(|(key, _)| key.clone()).collect()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -15,6 +15,8 @@ mod tests;
 mod verify;
 
 pub use task::Timing;
+#[cfg(test)]
+pub(crate) use tests::proof_for_tests;
 
 use std::sync::Arc;
 
