@@ -187,6 +187,7 @@ impl std::fmt::Debug for Request {
 }
 
 /// The answers of the agent.
+#[allow(clippy::large_enum_variant, reason = "short-lived, and boxed in a Message")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
 pub enum Reply {

@@ -149,8 +149,10 @@ impl Config {
     /// # Errors
     /// Every [`ConfigError`]; an absent file is [`ConfigError::Read`].
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, path)
     }
 
@@ -159,7 +161,9 @@ impl Config {
     /// # Errors
     /// As [`Config::load`], but an absent file is none.
     pub fn load_default() -> Result<Self, ConfigError> {
-        let Some(path) = default_path() else { return Ok(Self::default()) };
+        let Some(path) = default_path() else {
+            return Ok(Self::default());
+        };
         match Self::load(&path) {
             Err(ConfigError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::default())
@@ -169,18 +173,30 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        let config: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |key, problem: &str| Err(ConfigError::Value { key, problem: problem.to_owned() });
+        let refuse = |key, problem: &str| {
+            Err(ConfigError::Value {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
         if self.network.ca_files.iter().any(|p| !p.is_absolute()) {
             return refuse("network.ca_files", "give absolute paths");
         }
-        if self.app.command.as_ref().is_some_and(|c| c.first().is_none_or(String::is_empty)) {
+        if self
+            .app
+            .command
+            .as_ref()
+            .is_some_and(|c| c.first().is_none_or(String::is_empty))
+        {
             return refuse("app.command", "give the program first, then its arguments");
         }
         if !(1..=300).contains(&self.keyring.timeout_seconds) {
@@ -195,7 +211,11 @@ impl Config {
 
 /// `$XDG_CONFIG_HOME/countersign/agent.toml`, if there is a home to have it in.
 pub fn default_path() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     let config = set("XDG_CONFIG_HOME")
         .filter(|p| p.is_absolute())
         .or_else(|| set("HOME").map(|home| home.join(".config")))?;
@@ -223,8 +243,14 @@ mod tests {
     fn the_example_in_the_documentation_is_valid_and_shows_every_key() {
         let text = include_str!("../../../docs/examples/agent.toml");
         let config = parse(text).unwrap();
-        assert_eq!(config.network.proxy.as_deref(), Some("http://proxy.example.com:3128"));
-        assert_eq!(config.network.ca_files, [PathBuf::from("/etc/ssl/certs/example-corp.pem")]);
+        assert_eq!(
+            config.network.proxy.as_deref(),
+            Some("http://proxy.example.com:3128")
+        );
+        assert_eq!(
+            config.network.ca_files,
+            [PathBuf::from("/etc/ssl/certs/example-corp.pem")]
+        );
         assert_eq!(config.app.command.unwrap(), ["/opt/countersign/bin/countersign"]);
         assert_eq!(config.app.open_prompt, OpenPrompt::OnReview);
         assert_eq!(config.notifications.privacy, Privacy::Detailed);
@@ -234,7 +260,12 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused() {
-        for text in ["locale = \"en\"", "[network]\nca_file = []", "[notification]\nprivacy = \"private\"", "[app]\nx=1"] {
+        for text in [
+            "locale = \"en\"",
+            "[network]\nca_file = []",
+            "[notification]\nprivacy = \"private\"",
+            "[app]\nx=1",
+        ] {
             assert!(matches!(parse(text), Err(ConfigError::Parse { .. })), "{text}");
         }
     }

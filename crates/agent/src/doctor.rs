@@ -19,7 +19,12 @@ const CLOCK_WARNING: i64 = 60;
 /// Runs every check. Asks nobody for anything: no dialog appears.
 pub async fn diagnose(parts: &Parts, state: &Path, accounts: Vec<AccountFacts>) -> Vec<Check> {
     let mut checks = vec![
-        check("state", "Accounts and history", CheckState::Passed, format!("Kept in {}.", state.display())),
+        check(
+            "state",
+            "Accounts and history",
+            CheckState::Passed,
+            format!("Kept in {}.", state.display()),
+        ),
         keyring(parts.keys.probe(Interaction::Forbidden).await),
     ];
     if accounts.is_empty() {
@@ -39,7 +44,12 @@ pub async fn diagnose(parts: &Parts, state: &Path, accounts: Vec<AccountFacts>) 
 fn keyring(probed: Result<(), KeyStoreError>) -> Check {
     let title = "Keyring";
     match probed {
-        Ok(()) => check("keyring", title, CheckState::Passed, "The keyring answers and is unlocked."),
+        Ok(()) => check(
+            "keyring",
+            title,
+            CheckState::Passed,
+            "The keyring answers and is unlocked.",
+        ),
         Err(error) => check("keyring", title, CheckState::Failed, sentence(&error)),
     }
 }
@@ -52,7 +62,12 @@ async fn key(parts: &Parts, account: &AccountFacts) -> Check {
         Ok(public) if public == account.binding.key.public => {
             check(&name, &title, CheckState::Passed, "The key can be used.")
         }
-        Ok(_) => check(&name, &title, CheckState::Failed, sentence(&KeyStoreError::Damaged)),
+        Ok(_) => check(
+            &name,
+            &title,
+            CheckState::Failed,
+            sentence(&KeyStoreError::Damaged),
+        ),
         Err(error) => check(&name, &title, CheckState::Failed, sentence(&error)),
     }
 }
@@ -61,10 +76,20 @@ async fn reach(parts: &Parts, account: &AccountFacts) -> Check {
     let name = format!("issuer.{}.tls", account.view.id);
     let title = format!("Way to {}", account.view.issuer_host);
     let Ok(url) = url::Url::parse(account.binding.issuer.as_str()) else {
-        return check(&name, &title, CheckState::Failed, "The issuer's address is not valid.");
+        return check(
+            &name,
+            &title,
+            CheckState::Failed,
+            "The issuer's address is not valid.",
+        );
     };
     match NetConnection::open(&parts.net, &url).await {
-        Ok(_) => check(&name, &title, CheckState::Passed, "The host answers and its certificate is trusted."),
+        Ok(_) => check(
+            &name,
+            &title,
+            CheckState::Passed,
+            "The host answers and its certificate is trusted.",
+        ),
         Err(error) => check(&name, &title, CheckState::Failed, sentence(&error)),
     }
 }
@@ -73,24 +98,34 @@ fn connection(account: &AccountFacts) -> Check {
     let name = format!("issuer.{}.connection", account.view.id);
     let title = format!("Connection to {}", account.view.issuer_name);
     let (state, detail) = match &account.view.connection {
-        Connection::Connected { transport: Transport::Websocket, .. } => {
-            (CheckState::Passed, "Connected. Requests arrive at once.".to_owned())
-        }
-        Connection::Connected { transport: Transport::LongPoll, .. } => (
+        Connection::Connected {
+            transport: Transport::Websocket,
+            ..
+        } => (
+            CheckState::Passed,
+            "Connected. Requests arrive at once.".to_owned(),
+        ),
+        Connection::Connected {
+            transport: Transport::LongPoll,
+            ..
+        } => (
             CheckState::Warning,
-            "Connected by long poll: something on the way blocks WebSockets. Requests still arrive at once.".to_owned(),
+            "Connected by long poll: something on the way blocks WebSockets. Requests still arrive at once."
+                .to_owned(),
         ),
         Connection::Connecting => (CheckState::Warning, "Connecting.".to_owned()),
-        Connection::Retrying { problem, .. } => {
-            (CheckState::Failed, format!("{problem} It is tried again by itself."))
-        }
+        Connection::Retrying { problem, .. } => (
+            CheckState::Failed,
+            format!("{problem} It is tried again by itself."),
+        ),
         Connection::Revoked => {
             let detail = "The issuer has removed this computer. Remove the account and enrol again.";
             (CheckState::Failed, detail.to_owned())
         }
-        Connection::NoKey => {
-            (CheckState::Skipped, "Not tried: the key cannot be used, see above.".to_owned())
-        }
+        Connection::NoKey => (
+            CheckState::Skipped,
+            "Not tried: the key cannot be used, see above.".to_owned(),
+        ),
     };
     check(&name, &title, state, detail)
 }
@@ -100,10 +135,18 @@ fn clock(account: &AccountFacts) -> Check {
     let title = format!("Clock against {}", account.view.issuer_name);
     let offset = account.binding.offset;
     if offset.abs() < CLOCK_WARNING {
-        return check(&name, &title, CheckState::Passed, format!("{} s apart.", offset.abs()));
+        return check(
+            &name,
+            &title,
+            CheckState::Passed,
+            format!("{} s apart.", offset.abs()),
+        );
     }
     let way = if offset > 0 { "behind" } else { "ahead" };
-    let detail = format!("This clock is {} s {way}. Approvals are not affected.", offset.abs());
+    let detail = format!(
+        "This clock is {} s {way}. Approvals are not affected.",
+        offset.abs()
+    );
     check(&name, &title, CheckState::Warning, detail)
 }
 
@@ -113,7 +156,8 @@ fn frames(account: &AccountFacts) -> Check {
     match account.rejected {
         0 => check(&name, &title, CheckState::Passed, "Every message verified."),
         count => {
-            let detail = format!("{count} messages did not verify and were dropped. Tell the issuer's administrator.");
+            let detail =
+                format!("{count} messages did not verify and were dropped. Tell the issuer's administrator.");
             check(&name, &title, CheckState::Warning, detail)
         }
     }
@@ -126,7 +170,12 @@ pub fn no_agent(problem: &str) -> Check {
 
 /// One line of the diagnostics.
 pub fn check(name: &str, title: &str, state: CheckState, detail: impl Into<String>) -> Check {
-    Check { name: name.to_owned(), title: title.to_owned(), state, detail: detail.into() }
+    Check {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        state,
+        detail: detail.into(),
+    }
 }
 
 /// What a keyring state means, and the way out.
@@ -134,7 +183,9 @@ pub fn keyring_advice(state: KeyringState) -> &'static str {
     match state {
         KeyringState::Unknown => "The keyring was not asked yet.",
         KeyringState::Ready => "The keyring is unlocked.",
-        KeyringState::Locked => "The keyring is locked. Your accounts are still there: unlock it and try again.",
+        KeyringState::Locked => {
+            "The keyring is locked. Your accounts are still there: unlock it and try again."
+        }
         KeyringState::Missing => {
             "No keyring service answers. Your accounts are still there: start GNOME Keyring, KWallet or KeePassXC."
         }

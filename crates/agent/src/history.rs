@@ -101,15 +101,27 @@ impl History {
         let segments = self.segments()?;
         let name = self.segment_for(&segments, &month(record.entry.at))?;
         let path = self.dir.join(&name);
-        let mut line = serde_json::to_vec(&Line { v: VERSION, record })
-            .map_err(|source| HistoryError::Damaged { path: path.clone(), line: 0, source })?;
+        let mut line =
+            serde_json::to_vec(&Line { v: VERSION, record }).map_err(|source| HistoryError::Damaged {
+                path: path.clone(),
+                line: 0,
+                source,
+            })?;
         line.push(b'\n');
         let is_new = !segments.contains(&name);
         let written = (|| {
-            let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+            let mut file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(0o600)
+                .open(&path)?;
             file.write_all(&line)?;
             file.sync_data()?;
-            if is_new { File::open(&self.dir)?.sync_all() } else { Ok(()) }
+            if is_new {
+                File::open(&self.dir)?.sync_all()
+            } else {
+                Ok(())
+            }
         })();
         written.map_err(io_error("write", &path))?;
         if is_new {
@@ -221,7 +233,9 @@ impl History {
 
     fn drop_old(&self) -> Result<(), HistoryError> {
         let segments = self.segments()?;
-        let Some(newest) = segments.last().map(|n| months(n)) else { return Ok(()) };
+        let Some(newest) = segments.last().map(|n| months(n)) else {
+            return Ok(());
+        };
         let surplus = segments.len().saturating_sub(MAX_SEGMENTS);
         for (index, name) in segments.iter().enumerate() {
             if index < surplus || months(name) + u64::from(self.keep_months) <= newest {
@@ -256,14 +270,21 @@ fn month(at: i64) -> String {
 fn is_segment(name: &str) -> bool {
     name.len() == 17
         && name.ends_with(".jsonl")
-        && name.bytes().zip("dddd-dd.ddd".bytes()).all(|(found, kind)| match kind {
-            b'd' => found.is_ascii_digit(),
-            other => found == other,
-        })
+        && name
+            .bytes()
+            .zip("dddd-dd.ddd".bytes())
+            .all(|(found, kind)| match kind {
+                b'd' => found.is_ascii_digit(),
+                other => found == other,
+            })
 }
 
 /// Months since year 0, of a segment's name.
 fn months(name: &str) -> u64 {
-    let number = |range| name.get(range).and_then(|n: &str| n.parse::<u64>().ok()).unwrap_or(0);
+    let number = |range| {
+        name.get(range)
+            .and_then(|n: &str| n.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     number(0..4) * 12 + number(5..7)
 }

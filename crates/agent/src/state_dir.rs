@@ -104,7 +104,11 @@ pub struct StateDir {
 /// # Errors
 /// [`StateError::NoHome`].
 pub fn default_path() -> Result<PathBuf, StateError> {
-    let set = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     let data = set("XDG_DATA_HOME")
         .filter(|p| p.is_absolute())
         .or_else(|| set("HOME").map(|home| home.join(".local/share")))
@@ -128,7 +132,10 @@ impl StateDir {
             .open(&path)
             .map_err(io_error("open", &path))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self {
+                root: root.to_owned(),
+                _lock: lock,
+            }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(StateError::InUse(root.to_owned())),
             Err(e) => Err(io_error("lock", &path)(e.into())),
         }
@@ -154,9 +161,14 @@ impl StateDir {
     /// [`StateError::Io`]; the old content is then still there.
     pub fn write<T: Document>(&self, content: &T) -> Result<(), StateError> {
         let path = self.root.join(T::FILE);
-        let envelope = Envelope { version: T::VERSION, content };
-        let bytes = serde_json::to_vec_pretty(&envelope)
-            .map_err(|source| StateError::Corrupt { path: path.clone(), source })?;
+        let envelope = Envelope {
+            version: T::VERSION,
+            content,
+        };
+        let bytes = serde_json::to_vec_pretty(&envelope).map_err(|source| StateError::Corrupt {
+            path: path.clone(),
+            source,
+        })?;
         replace(&self.root, &path, &bytes)
     }
 }
@@ -173,14 +185,23 @@ pub fn read<T: Document>(root: &Path) -> Result<Option<T>, StateError> {
         Err(e) => return Err(io_error("open", &path)(e)),
     };
     let mut bytes = Vec::new();
-    file.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes).map_err(io_error("read", &path))?;
+    file.take(MAX_DOCUMENT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read", &path))?;
     if bytes.len() as u64 > MAX_DOCUMENT {
         return Err(StateError::TooLarge(path));
     }
-    let corrupt = |source| StateError::Corrupt { path: path.clone(), source };
+    let corrupt = |source| StateError::Corrupt {
+        path: path.clone(),
+        source,
+    };
     let Head { version } = serde_json::from_slice(&bytes).map_err(corrupt)?;
     if version > T::VERSION {
-        return Err(StateError::Newer { path, found: version, known: T::VERSION });
+        return Err(StateError::Newer {
+            path,
+            found: version,
+            known: T::VERSION,
+        });
     }
     let envelope: Envelope<T> = serde_json::from_slice(&bytes).map_err(corrupt)?;
     Ok(Some(envelope.content))
@@ -219,8 +240,12 @@ fn replace(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     name.push(".new");
     let temporary = PathBuf::from(name);
     let written = (|| {
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
@@ -303,7 +328,10 @@ mod tests {
             "{\"version\":2,\"content\":{\"text\":\"a\",\"more\":1}}",
         ] {
             fs::write(&path, damaged).unwrap();
-            assert!(matches!(dir.read::<Note>(), Err(StateError::Corrupt { .. })), "{damaged}");
+            assert!(
+                matches!(dir.read::<Note>(), Err(StateError::Corrupt { .. })),
+                "{damaged}"
+            );
             assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
         }
     }
@@ -312,7 +340,14 @@ mod tests {
     fn a_document_of_a_newer_release_is_not_called_damaged() {
         let (_home, dir) = opened();
         fs::write(dir.root().join("note.json"), "{\"version\":3,\"other\":true}").unwrap();
-        assert!(matches!(dir.read::<Note>(), Err(StateError::Newer { found: 3, known: 2, .. })));
+        assert!(matches!(
+            dir.read::<Note>(),
+            Err(StateError::Newer {
+                found: 3,
+                known: 2,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -321,7 +356,10 @@ mod tests {
         dir.write(&Note { text: "old".into() }).unwrap();
         // A directory in the temporary file's place makes every attempt fail, whoever runs the test.
         fs::create_dir(dir.root().join("note.json.new")).unwrap();
-        assert!(matches!(dir.write(&Note { text: "new".into() }), Err(StateError::Io { .. })));
+        assert!(matches!(
+            dir.write(&Note { text: "new".into() }),
+            Err(StateError::Io { .. })
+        ));
         assert_eq!(dir.read::<Note>().unwrap(), Some(Note { text: "old".into() }));
     }
 }

@@ -56,15 +56,22 @@ pub fn file(path: &Path, trust: &Trust) -> Result<Verified, VerifyFileError> {
     let read = || {
         let mut bytes = Vec::new();
         let limit = u64::try_from(MAX_EVIDENCE).unwrap_or(u64::MAX);
-        std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+        std::fs::File::open(path)?
+            .take(limit + 1)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|source| VerifyFileError::Read { path: path.to_owned(), source })?;
+    let bytes = read().map_err(|source| VerifyFileError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let evidence = Evidence::parse(&bytes)?;
     let report = evidence.verify()?;
     match trust {
         Trust::Fingerprint(expected) if !same_fingerprint(expected, &report.fingerprint) => {
-            Err(VerifyFileError::OtherIssuer { found: report.fingerprint })
+            Err(VerifyFileError::OtherIssuer {
+                found: report.fingerprint,
+            })
         }
         Trust::Fingerprint(_) | Trust::Unchecked => Ok(Verified { evidence, report }),
     }
@@ -73,7 +80,10 @@ pub fn file(path: &Path, trust: &Trust) -> Result<Verified, VerifyFileError> {
 /// Spaces and case are for reading.
 fn same_fingerprint(a: &str, b: &str) -> bool {
     let bare = |text: &str| {
-        text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect::<String>()
+        text.chars()
+            .filter(|c| !c.is_whitespace())
+            .map(|c| c.to_ascii_uppercase())
+            .collect::<String>()
     };
     bare(a) == bare(b)
 }

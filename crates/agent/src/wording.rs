@@ -7,7 +7,11 @@ pub const LANGUAGE: &str = "en";
 pub fn sentence(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
-    let mut sentence: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let mut sentence: String = characters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
     sentence.push_str(characters.as_str());
     if !sentence.ends_with(['.', '?']) {
         sentence.push('.');

@@ -8,8 +8,7 @@ use super::{
     Call, Effect, Engine, SignOrder, Signed, Then,
     attention::asked,
     calls::no_request,
-    decide,
-    receipts,
+    decide, receipts,
     request::{Attempt, DecidedBy, PersonAnswer, Receipt, Stage},
     text,
 };
@@ -56,15 +55,30 @@ impl Engine {
         let request = self.inbox.get(id).ok_or_else(no_request)?;
         let account = self.account(&request.account).ok_or_else(no_request)?;
         if given.verdict == Verdict::Approve && given.reason.is_some() {
-            return Err(ApiError::new(ErrorCode::InvalidCall, "A reason is only for deny and report."));
+            return Err(ApiError::new(
+                ErrorCode::InvalidCall,
+                "A reason is only for deny and report.",
+            ));
         }
         let typed = given.match_code.as_ref().map(|code| code.as_str());
         let hash = given.statement_hash.as_deref();
         let match_code = decide::check(request, account, given.verdict, typed, given.surface, hash, now)?;
-        let Given { verdict, reason, locale, surface, .. } = given;
+        let Given {
+            verdict,
+            reason,
+            locale,
+            surface,
+            ..
+        } = given;
         let asker = (request.account.clone(), request.claims().client.id.clone());
-        let answer =
-            PersonAnswer { verdict, reason, match_code, locale, surface, attempt: Attempt::First };
+        let answer = PersonAnswer {
+            verdict,
+            reason,
+            match_code,
+            locale,
+            surface,
+            attempt: Attempt::First,
+        };
         if verdict == Verdict::Report {
             self.mute(id, now);
         }
@@ -87,7 +101,10 @@ impl Engine {
         fx: &mut Vec<Effect>,
     ) {
         let allowed = match verdict {
-            Verdict::Approve => self.inbox.get(id).is_some_and(|request| self.offers_approve(request)),
+            Verdict::Approve => self
+                .inbox
+                .get(id)
+                .is_some_and(|request| self.offers_approve(request)),
             Verdict::Deny | Verdict::Report => true,
         };
         if !allowed {
@@ -95,7 +112,14 @@ impl Engine {
         }
         let locale = LANGUAGE.to_owned();
         let surface = DecidedOn::Notification;
-        let given = Given { verdict, match_code: None, reason: None, locale, surface, statement_hash: None };
+        let given = Given {
+            verdict,
+            match_code: None,
+            reason: None,
+            locale,
+            surface,
+            statement_hash: None,
+        };
         match self.decide(id, given, None, now, fx) {
             Ok(()) => {
                 if verdict == Verdict::Deny
@@ -125,12 +149,20 @@ impl Engine {
             Then::Sign(id, call) => {
                 let reply = match result {
                     Ok(()) => {
-                        fx.extend(self.sign_order(&id, now).map(|order| Effect::Sign(Box::new(order))));
+                        fx.extend(
+                            self.sign_order(&id, now)
+                                .map(|order| Effect::Sign(Box::new(order))),
+                        );
                         self.view_of(&id).map(Reply::Request).ok_or_else(no_request)
                     }
                     Err(error) => {
                         let message = sentence(&error);
-                        self.not_counted(&id, Problem::Refused { message: message.clone() });
+                        self.not_counted(
+                            &id,
+                            Problem::Refused {
+                                message: message.clone(),
+                            },
+                        );
                         Err(ApiError::new(ErrorCode::Storage, message))
                     }
                 };
@@ -153,7 +185,9 @@ impl Engine {
         result: Result<Signed, KeyStoreError>,
         fx: &mut Vec<Effect>,
     ) {
-        let Some(request) = self.inbox.get_mut(id) else { return };
+        let Some(request) = self.inbox.get_mut(id) else {
+            return;
+        };
         if !matches!(request.stage, Stage::Signing(_)) {
             return;
         }
@@ -207,7 +241,8 @@ impl Engine {
                 self.tell_refused(id, &text::wrong_code(attempts_left), fx);
             }
             DecisionOutcome::Stale => {
-                let why = "The clocks of this computer and the issuer differ. Correct the clock and answer again.";
+                let why =
+                    "The clocks of this computer and the issuer differ. Correct the clock and answer again.";
                 self.correct(id, None, why, fx);
             }
             DecisionOutcome::CounterRegression => {
@@ -265,7 +300,9 @@ impl Engine {
     /// Hands a queued answer over again: unchanged while it is valid, signed again after that.
     pub(super) fn resend(&mut self, id: &RequestId, now: i64, fx: &mut Vec<Effect>) {
         let Some(request) = self.inbox.get(id) else { return };
-        let Stage::Queued(underway, _) = &request.stage else { return };
+        let Stage::Queued(underway, _) = &request.stage else {
+            return;
+        };
         let still_valid = now + self.offset(&request.account) < underway.exp;
         if still_valid || underway.answer.is_none() {
             if let Some(request) = self.inbox.get_mut(id) {
@@ -279,7 +316,10 @@ impl Engine {
 
     /// All of an account's queued answers: there is a connection.
     pub(super) fn resend_all(&mut self, account: &AccountId, now: i64, fx: &mut Vec<Effect>) {
-        let queued = self.inbox.iter().filter(|r| r.account == *account && matches!(r.stage, Stage::Queued(..)));
+        let queued = self
+            .inbox
+            .iter()
+            .filter(|r| r.account == *account && matches!(r.stage, Stage::Queued(..)));
         let ids: Vec<RequestId> = queued.map(|r| r.id.clone()).collect();
         for id in ids {
             self.resend(&id, now, fx);
@@ -294,9 +334,10 @@ impl Engine {
         now: i64,
         fx: &mut Vec<Effect>,
     ) {
-        let (Some(found), Some(request)) =
-            (self.account(account), self.inbox.by_txn(account, &receipt.claims.txn))
-        else {
+        let (Some(found), Some(request)) = (
+            self.account(account),
+            self.inbox.by_txn(account, &receipt.claims.txn),
+        ) else {
             return;
         };
         if let Stage::Ended(end) = &request.stage
@@ -319,7 +360,12 @@ impl Engine {
             }
             (DecidedBy::Nobody, Outcome::Expired) if unseen && !was_answered_here => {
                 let at = end.at - found.binding.offset;
-                let text = text::expired(self.settings.privacy, asked(request), at, &self.settings.time_zone);
+                let text = text::expired(
+                    self.settings.privacy,
+                    asked(request),
+                    at,
+                    &self.settings.time_zone,
+                );
                 Some((text, vec![(Action::Show, "Show".to_owned())]))
             }
             (DecidedBy::Nobody | DecidedBy::ThisDevice | DecidedBy::Another(_), _) => None,
@@ -338,7 +384,11 @@ impl Engine {
                 self.tell(&id, text, actions, 10_000, Urgency::Low, fx);
             }
             if locked {
-                self.tell_refused(&id, "Too many wrong codes. Ask an administrator to unlock the account.", fx);
+                self.tell_refused(
+                    &id,
+                    "Too many wrong codes. Ask an administrator to unlock the account.",
+                    fx,
+                );
             }
         }
     }
@@ -352,7 +402,9 @@ impl Engine {
         fx: &mut Vec<Effect>,
     ) {
         let Some(request) = self.inbox.get(id) else { return };
-        let Some(account) = self.account(&request.account) else { return };
+        let Some(account) = self.account(&request.account) else {
+            return;
+        };
         if request.is_ended() {
             return;
         }
@@ -370,7 +422,12 @@ impl Engine {
         let unseen = request.shown_at.is_none() && request.visibility == super::request::Visibility::Shown;
         let text = (unseen && !was_answered_here && outcome == Outcome::Expired).then(|| {
             let at = at - account.binding.offset;
-            text::expired(self.settings.privacy, asked(request), at, &self.settings.time_zone)
+            text::expired(
+                self.settings.privacy,
+                asked(request),
+                at,
+                &self.settings.time_zone,
+            )
         });
         if let Some(request) = self.inbox.get_mut(id) {
             request.problem = None;
@@ -381,7 +438,14 @@ impl Engine {
             fx.push(self.save_outbox(Then::Nothing));
         }
         if let Some(text) = text {
-            self.tell(id, text, vec![(Action::Show, "Show".to_owned())], 10_000, Urgency::Low, fx);
+            self.tell(
+                id,
+                text,
+                vec![(Action::Show, "Show".to_owned())],
+                10_000,
+                Urgency::Low,
+                fx,
+            );
         }
     }
 
@@ -416,9 +480,10 @@ impl Engine {
     fn correct(&mut self, id: &RequestId, at_least: Option<u64>, why: &str, fx: &mut Vec<Effect>) {
         let Some(request) = self.inbox.get(id) else { return };
         let first = match &request.stage {
-            Stage::Sending(underway) => {
-                underway.answer.as_ref().is_none_or(|answer| answer.attempt == Attempt::First)
-            }
+            Stage::Sending(underway) => underway
+                .answer
+                .as_ref()
+                .is_none_or(|answer| answer.attempt == Attempt::First),
             Stage::Pending | Stage::Signing(_) | Stage::Queued(..) | Stage::Ended(_) => return,
         };
         if first {
@@ -449,7 +514,14 @@ impl Engine {
             return;
         }
         let text = text::refused(self.settings.privacy, why);
-        self.tell(id, text, vec![(Action::Show, "Show".to_owned())], 20_000, Urgency::Normal, fx);
+        self.tell(
+            id,
+            text,
+            vec![(Action::Show, "Show".to_owned())],
+            20_000,
+            Urgency::Normal,
+            fx,
+        );
     }
 
     /// The answer did not count: the request waits again.
@@ -463,7 +535,9 @@ impl Engine {
     }
 
     fn next_counter(&mut self, id: &RequestId, at_least: Option<u64>) {
-        let Some(account) = self.inbox.get(id).map(|request| request.account.clone()) else { return };
+        let Some(account) = self.inbox.get(id).map(|request| request.account.clone()) else {
+            return;
+        };
         if let Some(account) = self.account_mut(&account) {
             account.counter = (account.counter + 1).max(at_least.unwrap_or(0));
         }
@@ -473,11 +547,19 @@ impl Engine {
         let Some(request) = self.inbox.get(id) else { return };
         let client = request.claims().client.clone();
         let account = request.account.clone();
-        let Some(account) = self.account_mut(&account) else { return };
-        account.mutes.retain(|mute| mute.until > now && mute.client != client.id);
+        let Some(account) = self.account_mut(&account) else {
+            return;
+        };
+        account
+            .mutes
+            .retain(|mute| mute.until > now && mute.client != client.id);
         if account.mutes.len() >= MAX_MUTES {
             account.mutes.remove(0);
         }
-        account.mutes.push(Mute { client: client.id, client_name: client.name, until: now + MUTE });
+        account.mutes.push(Mute {
+            client: client.id,
+            client_name: client.name,
+            until: now + MUTE,
+        });
     }
 }

@@ -123,7 +123,10 @@ impl Attention {
 
     /// What the notification under this id is about.
     pub(super) fn subject(&self, id: &NotificationId) -> Option<&Subject> {
-        self.standing.get(id).map(|s| &s.subject).or_else(|| self.passing.get(id))
+        self.standing
+            .get(id)
+            .map(|s| &s.subject)
+            .or_else(|| self.passing.get(id))
     }
 
     /// Tells of something that happened.
@@ -154,7 +157,14 @@ impl Attention {
                 Some(_) | None => {
                     self.passing.remove(&id);
                     effects.push(Effect::Notify(notification.clone()));
-                    self.standing.insert(id, Kept { notification, subject, state: Shown::OnScreen });
+                    self.standing.insert(
+                        id,
+                        Kept {
+                            notification,
+                            subject,
+                            state: Shown::OnScreen,
+                        },
+                    );
                 }
             }
         }
@@ -163,7 +173,10 @@ impl Attention {
 
 fn intent(subject: &Subject, action: Action) -> Intent {
     let prompt = |request: &RequestId| {
-        Intent::Open(Window::Prompt { request: Some(request.clone()), activation: Activation::Asked })
+        Intent::Open(Window::Prompt {
+            request: Some(request.clone()),
+            activation: Activation::Asked,
+        })
     };
     match (action, subject) {
         (Action::Review | Action::Show, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => {
@@ -176,10 +189,13 @@ fn intent(subject: &Subject, action: Action) -> Intent {
         (Action::DenyAll, Subject::HeldBack(asker)) => Intent::DenyHeldBack(asker.clone()),
         (Action::Unlock, Subject::Keyring) => Intent::Unlock,
         (Action::Review | Action::Show | Action::Check, Subject::Account(_) | Subject::Keyring)
-        | (Action::Check, Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_)) => {
-            Intent::Open(Window::Main)
+        | (
+            Action::Check,
+            Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_),
+        ) => Intent::Open(Window::Main),
+        (Action::Deny | Action::Approve | Action::DenyAll | Action::ReportStep | Action::Unlock, _) => {
+            Intent::Nothing
         }
-        (Action::Deny | Action::Approve | Action::DenyAll | Action::ReportStep | Action::Unlock, _) => Intent::Nothing,
     }
 }
 
@@ -209,16 +225,27 @@ impl Engine {
                 if self.offers_approve(oldest) {
                     actions.push((Action::Approve, "Approve".to_owned()));
                 }
-                (text::request(privacy, asked(oldest)), Subject::Request(oldest.id.clone()))
+                (
+                    text::request(privacy, asked(oldest)),
+                    Subject::Request(oldest.id.clone()),
+                )
             }
-            count => (text::several(privacy, count, asked(oldest)), Subject::Several(oldest.id.clone())),
+            count => (
+                text::several(privacy, count, asked(oldest)),
+                Subject::Several(oldest.id.clone()),
+            ),
         };
-        Some((notification(REQUESTS, text, actions, Urgency::Normal, Life::Stays), subject))
+        Some((
+            notification(REQUESTS, text, actions, Urgency::Normal, Life::Stays),
+            subject,
+        ))
     }
 
     /// Whether a request waits for the person and is not in front of them.
     fn awaits_notice(&self, request: &Tracked) -> bool {
-        let enrolled = self.account(&request.account).is_some_and(|a| a.standing == Standing::Enrolled);
+        let enrolled = self
+            .account(&request.account)
+            .is_some_and(|a| a.standing == Standing::Enrolled);
         request.is_pending()
             && request.visibility == Visibility::Shown
             && enrolled
@@ -228,13 +255,21 @@ impl Engine {
     /// Row 4. What was reported is held back without a word.
     fn held_back_notifications(&self) -> impl Iterator<Item = (Notification, Subject)> {
         let privacy = self.settings.privacy;
-        self.inbox.held().filter(|(_, held)| held.cause == Cause::Burst).map(move |(asker, held)| {
-            let actions =
-                vec![(Action::Review, "Review".to_owned()), (Action::DenyAll, "Deny all".to_owned())];
-            let id = format!("held:{}:{}", asker.0, asker.1);
-            let text = text::held_back(privacy, held.count, &held.client_name);
-            (notification(&id, text, actions, Urgency::Critical, Life::Stays), Subject::HeldBack(asker.clone()))
-        })
+        self.inbox
+            .held()
+            .filter(|(_, held)| held.cause == Cause::Burst)
+            .map(move |(asker, held)| {
+                let actions = vec![
+                    (Action::Review, "Review".to_owned()),
+                    (Action::DenyAll, "Deny all".to_owned()),
+                ];
+                let id = format!("held:{}:{}", asker.0, asker.1);
+                let text = text::held_back(privacy, held.count, &held.client_name);
+                (
+                    notification(&id, text, actions, Urgency::Critical, Life::Stays),
+                    Subject::HeldBack(asker.clone()),
+                )
+            })
     }
 
     /// Row 7.
@@ -259,7 +294,10 @@ impl Engine {
             let host = host(&account.binding.issuer);
             let text = text::unsent(self.settings.privacy, underway.verdict, &host, left);
             let actions = vec![(Action::Show, "Show".to_owned())];
-            Some((notification(&id, text, actions, Urgency::Normal, Life::Stays), Subject::Past(r.id.clone())))
+            Some((
+                notification(&id, text, actions, Urgency::Normal, Life::Stays),
+                Subject::Past(r.id.clone()),
+            ))
         })
     }
 
@@ -292,24 +330,35 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         let others = self.inbox.iter().any(|r| r.id != *id && self.awaits_notice(r));
-        let name = if others { format!("past:{id}") } else { REQUESTS.to_owned() };
+        let name = if others {
+            format!("past:{id}")
+        } else {
+            REQUESTS.to_owned()
+        };
         let notification = notification(&name, text, actions, urgency, Life::Millis(millis));
-        self.attention.pass(notification, Subject::Past(id.clone()), effects);
+        self.attention
+            .pass(notification, Subject::Past(id.clone()), effects);
     }
 
     /// Row 9.
     pub(super) fn tell_revoked(&mut self, account: &AccountId, effects: &mut Vec<Effect>) {
-        let Some(found) = self.account(account) else { return };
+        let Some(found) = self.account(account) else {
+            return;
+        };
         let text = text::revoked(self.settings.privacy, &found.issuer_name, &found.binding.account);
         let actions = vec![(Action::Show, "Show".to_owned())];
         let id = format!("revoked:{account}");
         let notification = notification(&id, text, actions, Urgency::Critical, Life::Stays);
-        self.attention.pass(notification, Subject::Account(account.clone()), effects);
+        self.attention
+            .pass(notification, Subject::Account(account.clone()), effects);
     }
 }
 
 pub(super) fn asked(request: &Tracked) -> Asked<'_> {
-    Asked { claims: request.claims(), statement: request.statement() }
+    Asked {
+        claims: request.claims(),
+        statement: request.statement(),
+    }
 }
 
 fn notification(
@@ -319,5 +368,12 @@ fn notification(
     urgency: Urgency,
     life: Life,
 ) -> Notification {
-    Notification { id: NotificationId(id.to_owned()), title, body, actions, urgency, life }
+    Notification {
+        id: NotificationId(id.to_owned()),
+        title,
+        body,
+        actions,
+        urgency,
+        life,
+    }
 }

@@ -46,7 +46,11 @@ enum Subscription {
 
 impl FrontEnd {
     pub(super) fn new(role: Role) -> Self {
-        Self { role, subscription: Subscription::None, shown: BTreeSet::new() }
+        Self {
+            role,
+            subscription: Subscription::None,
+            shown: BTreeSet::new(),
+        }
     }
 
     pub(super) fn role(&self) -> Role {
@@ -85,7 +89,14 @@ impl Engine {
             Request::Requests => Ok(Reply::Requests(self.request_views(now))),
             Request::ShowRequest { id } => self.view_of(&id).map(Reply::Request).ok_or_else(no_request),
             Request::Shown { id } => self.shown(call.connection, &id, now),
-            Request::Decide { id, verdict, match_code, reason, locale, statement_hash } => {
+            Request::Decide {
+                id,
+                verdict,
+                match_code,
+                reason,
+                locale,
+                statement_hash,
+            } => {
                 let given = Given {
                     verdict: protocol_verdict(verdict),
                     match_code: match_code.map(Zeroizing::new),
@@ -101,7 +112,9 @@ impl Engine {
                 }
             }
             Request::Withdraw { id } => self.withdraw(&id, fx),
-            Request::History { limit, before } => return fx.push(Effect::ReadHistory { call, limit, before }),
+            Request::History { limit, before } => {
+                return fx.push(Effect::ReadHistory { call, limit, before });
+            }
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
             Request::PreviewEnrolment { link } => {
                 let link = Zeroizing::new(link);
@@ -136,7 +149,9 @@ impl Engine {
     }
 
     fn subscribe(&mut self, connection: ConnectionId, fx: &mut Vec<Effect>) -> Result<Reply, ApiError> {
-        let Some(front_end) = self.front_ends.get_mut(&connection) else { return Ok(Reply::Done) };
+        let Some(front_end) = self.front_ends.get_mut(&connection) else {
+            return Ok(Reply::Done);
+        };
         front_end.subscription = Subscription::New;
         if front_end.role == Role::App
             && let Some(window) = self.attention.window.take()
@@ -148,7 +163,11 @@ impl Engine {
 
     /// The first time that the statement is on screen is kept.
     fn shown(&mut self, connection: ConnectionId, id: &RequestId, now: i64) -> Result<Reply, ApiError> {
-        let account = self.inbox.get(id).map(|r| r.account.clone()).ok_or_else(no_request)?;
+        let account = self
+            .inbox
+            .get(id)
+            .map(|r| r.account.clone())
+            .ok_or_else(no_request)?;
         let offset = self.offset(&account);
         if let Some(request) = self.inbox.get_mut(id) {
             request.shown_at.get_or_insert(now + offset);
@@ -181,7 +200,11 @@ impl Engine {
 
     /// Brings up a window: in an app that is connected, or by starting one.
     pub(super) fn open(&mut self, window: Window, call: Option<Call>, fx: &mut Vec<Effect>) {
-        let app = self.front_ends.iter().rev().find(|(_, f)| f.role == Role::App && f.is_subscribed());
+        let app = self
+            .front_ends
+            .iter()
+            .rev()
+            .find(|(_, f)| f.role == Role::App && f.is_subscribed());
         match app {
             Some((connection, _)) => {
                 fx.push(Effect::Publish(*connection, FrontEndEvent::Open(window)));
@@ -225,7 +248,14 @@ impl Engine {
             Intent::Release(asker) => {
                 let first = self.inbox.held_requests(&asker).into_iter().next();
                 self.inbox.release(&asker);
-                self.open(Window::Prompt { request: first, activation: Activation::Asked }, None, fx);
+                self.open(
+                    Window::Prompt {
+                        request: first,
+                        activation: Activation::Asked,
+                    },
+                    None,
+                    fx,
+                );
             }
             Intent::DenyHeldBack(asker) => {
                 let held = self.inbox.held_requests(&asker);
@@ -247,7 +277,8 @@ impl Engine {
             Some(Subject::Request(request) | Subject::Several(request)) => {
                 self.open_unasked(&request, fx);
             }
-            Some(Subject::HeldBack(_) | Subject::Past(_) | Subject::Account(_) | Subject::Keyring) | None => {}
+            Some(Subject::HeldBack(_) | Subject::Past(_) | Subject::Account(_) | Subject::Keyring) | None => {
+            }
         }
     }
 
@@ -256,27 +287,40 @@ impl Engine {
         let Self { attention, inbox, .. } = self;
         attention.opened.retain(|id| inbox.get(id).is_some());
         if attention.opened.insert(request.clone()) {
-            let window = Window::Prompt { request: Some(request.clone()), activation: Activation::Unasked };
+            let window = Window::Prompt {
+                request: Some(request.clone()),
+                activation: Activation::Unasked,
+            };
             self.open(window, None, fx);
         }
     }
 
     pub(super) fn check_locale(locale: &str) -> Result<(), ApiError> {
-        let plain = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        let plain =
+            |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
         if locale.len() <= 35 && locale.split('-').all(plain) {
             return Ok(());
         }
-        Err(ApiError::new(ErrorCode::InvalidCall, "The locale is not a language tag such as `en-GB`."))
+        Err(ApiError::new(
+            ErrorCode::InvalidCall,
+            "The locale is not a language tag such as `en-GB`.",
+        ))
     }
 
     pub(super) fn check_link(link: &str) -> Result<(), ApiError> {
         if link.len() <= MAX_LINK {
             return Ok(());
         }
-        Err(ApiError::new(ErrorCode::InvalidLink, "This is not an enrolment link: it is too long."))
+        Err(ApiError::new(
+            ErrorCode::InvalidLink,
+            "This is not an enrolment link: it is too long.",
+        ))
     }
 }
 
 pub(super) fn no_request() -> ApiError {
-    ApiError::new(ErrorCode::NotFound, "There is no such request, or it ended more than a minute ago: see the history.")
+    ApiError::new(
+        ErrorCode::NotFound,
+        "There is no such request, or it ended more than a minute ago: see the history.",
+    )
 }

@@ -5,8 +5,8 @@
 
 use countersign_agent_api::{ApiError, ErrorCode};
 use countersign_protocol::{
-    Amr, ApprovalDecision, DecidedOn, Evidenced, Jti, KeyProtection, Match, MatchCode, Requires, STATEMENT_VERSION,
-    Verdict, Verification,
+    Amr, ApprovalDecision, DecidedOn, Evidenced, Jti, KeyProtection, Match, MatchCode, Requires,
+    STATEMENT_VERSION, Verdict, Verification,
 };
 
 use super::request::{PersonAnswer, Tracked};
@@ -28,10 +28,16 @@ pub(super) fn check(
 ) -> Result<Option<MatchCode>, ApiError> {
     let refuse = |code, text: &str| Err(ApiError::new(code, text));
     if !request.is_pending() {
-        return refuse(ErrorCode::NotPending, "This request is not waiting for an answer any more.");
+        return refuse(
+            ErrorCode::NotPending,
+            "This request is not waiting for an answer any more.",
+        );
     }
     if account.standing == Standing::Revoked {
-        return refuse(ErrorCode::Refused, "The issuer has removed this computer. Enrol it again to answer requests.");
+        return refuse(
+            ErrorCode::Refused,
+            "The issuer has removed this computer. Enrol it again to answer requests.",
+        );
     }
     if hash.is_some_and(|hash| hash != request.statement().hash()) {
         return refuse(
@@ -44,12 +50,18 @@ pub(super) fn check(
         Verdict::Approve => {}
     }
     if now + account.binding.offset >= request.claims().exp {
-        return refuse(ErrorCode::NotPending, "The time for this request is over. Nothing was approved.");
+        return refuse(
+            ErrorCode::NotPending,
+            "The time for this request is over. Nothing was approved.",
+        );
     }
     let requires = &request.claims().requires;
     match surface {
         DecidedOn::Notification if !approvable_in_notification(requires) => {
-            return refuse(ErrorCode::SurfaceNotAllowed, "This request can only be approved in the prompt.");
+            return refuse(
+                ErrorCode::SurfaceNotAllowed,
+                "This request can only be approved in the prompt.",
+            );
         }
         DecidedOn::Window | DecidedOn::Terminal if request.shown_at.is_none() => {
             return refuse(
@@ -90,7 +102,12 @@ pub(super) fn approvable_in_notification(requires: &Requires) -> bool {
 }
 
 /// The decision for an accepted answer. `jti`, `iat` and `exp` belong to the moment of signing and are set then.
-pub(super) fn draft(request: &Tracked, account: &Account, answer: &PersonAnswer, now: i64) -> ApprovalDecision {
+pub(super) fn draft(
+    request: &Tracked,
+    account: &Account,
+    answer: &PersonAnswer,
+    now: i64,
+) -> ApprovalDecision {
     let claims = request.claims();
     let issuer_now = now + account.binding.offset;
     ApprovalDecision {

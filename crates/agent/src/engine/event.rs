@@ -72,11 +72,11 @@ pub enum Event {
     /// [`Effect::Launch`] was carried out.
     Launched(Window, Option<Call>, Result<Launched, LaunchError>),
     /// [`Effect::Preview`] has an answer.
-    Previewed(Call, Result<Offer, EnrolmentError>),
+    Previewed(Call, Box<Result<Offer, EnrolmentError>>),
     /// [`Effect::CreateKey`] was carried out.
     KeyCreated(KeyPurpose, Result<DeviceKey, KeyStoreError>),
     /// [`Effect::Enrol`] has an answer.
-    Enrolled(Enrolment, DeviceKey, Result<Enrolled, EnrolmentError>),
+    Enrolled(Box<Enrolment>, DeviceKey, Box<Result<Enrolled, EnrolmentError>>),
     /// [`Effect::Rotate`] has an answer.
     Rotated(Rotation, DeviceKey, Result<(), EnrolmentError>),
     /// [`Effect::DeleteKey`] was carried out.
@@ -118,7 +118,7 @@ pub struct Rotation {
 #[derive(Debug)]
 pub enum KeyPurpose {
     /// A new account.
-    Enrolment(Enrolment),
+    Enrolment(Box<Enrolment>),
     /// A new key for an account.
     Rotation(Rotation),
 }
@@ -133,7 +133,7 @@ pub enum Then {
     /// The signed decision is on disk: send.
     Deliver(RequestId),
     /// The new key is remembered as spare: offer it to the issuer.
-    Enrol(Enrolment, DeviceKey),
+    Enrol(Box<Enrolment>, DeviceKey),
     /// The account is on disk: it exists.
     AddAccount(Call, AccountId),
     /// The new key is remembered with the account: have the issuer replace the old one.
@@ -170,7 +170,12 @@ impl SignOrder {
     const LIFETIME: i64 = 60;
 
     pub(super) fn new(request: RequestId, key: DeviceKey, offset: i64, draft: ApprovalDecision) -> Self {
-        Self { request, key, offset, draft }
+        Self {
+            request,
+            key,
+            offset,
+            draft,
+        }
     }
 
     /// The claims, made at `now` (own clock) under `jti`.
@@ -178,7 +183,13 @@ impl SignOrder {
         let iat = now + self.offset;
         // Whoever was quick to answer after a clock correction has not answered before it was shown.
         let shown_at = self.draft.shown_at.min(iat);
-        ApprovalDecision { iat, exp: iat + Self::LIFETIME, jti, shown_at, ..self.draft }
+        ApprovalDecision {
+            iat,
+            exp: iat + Self::LIFETIME,
+            jti,
+            shown_at,
+            ..self.draft
+        }
     }
 }
 
@@ -214,7 +225,7 @@ pub enum Effect {
     /// Make a key, then [`Event::KeyCreated`].
     CreateKey(KeyPurpose),
     /// Bind a key, then [`Event::Enrolled`].
-    Enrol(Enrolment, DeviceKey),
+    Enrol(Box<Enrolment>, DeviceKey),
     /// Have the issuer replace a key, then [`Event::Rotated`].
     Rotate(Rotation, Box<Binding>, DeviceKey),
     /// Delete a key that is certainly nobody's, then [`Event::KeyDeleted`].

@@ -96,7 +96,11 @@ impl Inbox {
             return Admission::Duplicate(known.id.clone());
         }
         let asker = (account.clone(), request.claims.client.id.clone());
-        let waiting = self.requests.iter().filter(|r| r.account == *account && !r.is_ended()).count();
+        let waiting = self
+            .requests
+            .iter()
+            .filter(|r| r.account == *account && !r.is_ended())
+            .count();
         if waiting >= MAX_WAITING {
             if let Some(held) = self.rates.get_mut(&asker).and_then(|rate| rate.held.as_mut()) {
                 held.count = held.count.saturating_add(1);
@@ -116,7 +120,8 @@ impl Inbox {
         } else {
             (Visibility::Shown, Admission::Shown(id.clone()))
         };
-        self.requests.push(Tracked::new(id, account.clone(), request, visibility));
+        self.requests
+            .push(Tracked::new(id, account.clone(), request, visibility));
         admission
     }
 
@@ -126,7 +131,8 @@ impl Inbox {
             return None;
         }
         let id = self.new_id(account, &source.claims.txn);
-        self.requests.push(Tracked::new(id, account.clone(), source, Visibility::Shown));
+        self.requests
+            .push(Tracked::new(id, account.clone(), source, Visibility::Shown));
         self.requests.last_mut()
     }
 
@@ -165,7 +171,9 @@ impl Inbox {
 
     /// Clients that are held back, by account and client id.
     pub(super) fn held(&self) -> impl Iterator<Item = (&Asker, &Held)> {
-        self.rates.iter().filter_map(|(asker, rate)| Some((asker, rate.held.as_ref()?)))
+        self.rates
+            .iter()
+            .filter_map(|(asker, rate)| Some((asker, rate.held.as_ref()?)))
     }
 
     pub(super) fn held_views(&self) -> Vec<HeldBack> {
@@ -183,10 +191,6 @@ impl Inbox {
         self.requests.iter()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Tracked> {
-        self.requests.iter_mut()
-    }
-
     pub(super) fn get(&self, id: &RequestId) -> Option<&Tracked> {
         self.requests.iter().find(|r| r.id == *id)
     }
@@ -196,7 +200,9 @@ impl Inbox {
     }
 
     pub(super) fn by_txn(&self, account: &AccountId, txn: &Txn) -> Option<&Tracked> {
-        self.requests.iter().find(|r| r.account == *account && r.claims().txn == *txn)
+        self.requests
+            .iter()
+            .find(|r| r.account == *account && r.claims().txn == *txn)
     }
 
     /// Forgets everything of an account that was removed.
@@ -208,11 +214,20 @@ impl Inbox {
     /// Drops what is no longer of use at `now` (own clock).
     pub(super) fn tidy(&mut self, now: i64) {
         self.requests.retain(|r| match &r.stage {
-            Stage::Ended(End { seen_at, receipt: Receipt::Missing, .. }) => now - seen_at < CORRECTABLE,
+            Stage::Ended(End {
+                seen_at,
+                receipt: Receipt::Missing,
+                ..
+            }) => now - seen_at < CORRECTABLE,
             Stage::Ended(End { seen_at, .. }) => now - seen_at < LINGER,
             Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Queued(..) => true,
         });
-        let surplus = self.requests.iter().filter(|r| r.is_ended()).count().saturating_sub(MAX_ENDED);
+        let surplus = self
+            .requests
+            .iter()
+            .filter(|r| r.is_ended())
+            .count()
+            .saturating_sub(MAX_ENDED);
         let mut dropped = 0;
         self.requests.retain(|r| {
             let drop = r.is_ended() && dropped < surplus;
@@ -252,7 +267,9 @@ impl Inbox {
         let text = base32(&format!("{account} {txn}"));
         let taken = |id: &&str| self.requests.iter().any(|r| r.id.0 == **id);
         let lengths = 6..=text.len();
-        let id = lengths.filter_map(|length| text.get(..length)).find(|id| !taken(id));
+        let id = lengths
+            .filter_map(|length| text.get(..length))
+            .find(|id| !taken(id));
         RequestId(id.unwrap_or(&text).to_owned())
     }
 }
@@ -268,7 +285,12 @@ fn hold(rate: &mut Rate, client_name: &str, muted_until: Option<i64>, now: i64) 
     };
     let until = muted_until.unwrap_or(now + WINDOW);
     let count = rate.held.as_ref().map_or(0, |held| held.count).saturating_add(1);
-    rate.held = Some(Held { client_name: client_name.to_owned(), cause, count, until });
+    rate.held = Some(Held {
+        client_name: client_name.to_owned(),
+        cause,
+        count,
+        until,
+    });
     true
 }
 
@@ -276,5 +298,9 @@ fn hold(rate: &mut Rate, client_name: &str, muted_until: Option<i64>, now: i64) 
 pub(super) fn base32(text: &str) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]))
+        .collect()
 }

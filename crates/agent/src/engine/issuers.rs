@@ -33,12 +33,17 @@ impl Line {
             Standing::Enrolled => Connection::Connecting,
             Standing::Revoked => Connection::Revoked,
         };
-        Self { connection, key: KeyringState::Unknown, rejected: 0, other_key: OtherKey::Untried }
+        Self {
+            connection,
+            key: KeyringState::Unknown,
+            rejected: 0,
+            other_key: OtherKey::Untried,
+        }
     }
 }
 
 impl Engine {
-    pub(super) fn from_issuer(
+    pub(super) fn issuer_says(
         &mut self,
         account: &AccountId,
         event: ChannelEvent,
@@ -73,28 +78,32 @@ impl Engine {
         }
     }
 
-    fn requested(
-        &mut self,
-        account: &AccountId,
-        request: VerifiedRequest,
-        now: i64,
-        fx: &mut Vec<Effect>,
-    ) {
-        let Some(found) = self.account(account) else { return };
+    fn requested(&mut self, account: &AccountId, request: VerifiedRequest, now: i64, fx: &mut Vec<Effect>) {
+        let Some(found) = self.account(account) else {
+            return;
+        };
         let client = &request.claims.client.id;
-        let muted = found.mutes.iter().find(|mute| mute.client == *client && mute.until > now);
+        let muted = found
+            .mutes
+            .iter()
+            .find(|mute| mute.client == *client && mute.until > now);
         let muted_until = muted.map(|mute| mute.until);
         let txn = request.claims.txn.clone();
         match self.inbox.admit(account, request, muted_until, now) {
             Admission::Duplicate(_) => {}
             Admission::Shown(id) => {
                 tracing::info!(%account, %txn, request = %id, "a request arrived");
-                let needs_window = self.inbox.get(&id).is_some_and(|request| !self.offers_approve(request));
+                let needs_window = self
+                    .inbox
+                    .get(&id)
+                    .is_some_and(|request| !self.offers_approve(request));
                 if needs_window && self.settings.open_prompt == OpenPrompt::Always {
                     self.open_unasked(&id, fx);
                 }
             }
-            Admission::HeldBack(id) => tracing::warn!(%account, %txn, request = %id, "a request is held back"),
+            Admission::HeldBack(id) => {
+                tracing::warn!(%account, %txn, request = %id, "a request is held back")
+            }
             Admission::Dropped => tracing::warn!(%account, %txn, "too many requests wait, one was dropped"),
         }
     }
@@ -106,14 +115,20 @@ impl Engine {
                 self.set_key_state(account, KeyringState::Ready);
                 self.resend_all(account, now, fx);
                 self.key_accepted(account, fx);
-                Connection::Connected { transport, since: now }
+                Connection::Connected {
+                    transport,
+                    since: now,
+                }
             }
             Health::Retrying { in_ms, problem } => {
                 if matches!(problem, ChannelProblem::ProofRefused) {
                     self.try_other_key(account, fx);
                 }
                 let at = now + i64::try_from(in_ms.div_ceil(1000)).unwrap_or(i64::MAX / 2);
-                Connection::Retrying { at, problem: crate::wording::sentence(&problem) }
+                Connection::Retrying {
+                    at,
+                    problem: crate::wording::sentence(&problem),
+                }
             }
             Health::NoKey(state) => {
                 self.set_key_state(account, state);
@@ -131,12 +146,19 @@ impl Engine {
         if let Some(line) = self.lines.get_mut(account) {
             line.connection = Connection::Revoked;
         }
-        let waiting: Vec<_> = self.inbox.iter().filter(|r| r.account == *account).map(|r| r.id.clone()).collect();
+        let waiting: Vec<_> = self
+            .inbox
+            .iter()
+            .filter(|r| r.account == *account)
+            .map(|r| r.id.clone())
+            .collect();
         for id in waiting {
             let message = "The issuer has removed this computer. Nothing was approved here.".to_owned();
             self.not_counted(&id, countersign_agent_api::Problem::Refused { message });
         }
-        let Some(found) = self.account_mut(account) else { return };
+        let Some(found) = self.account_mut(account) else {
+            return;
+        };
         if found.standing == Standing::Revoked {
             return;
         }
@@ -173,7 +195,9 @@ impl Engine {
         if let Some(line) = self.lines.get_mut(account) {
             line.other_key = OtherKey::Untried;
         }
-        let Some(other) = self.account_mut(account).and_then(|found| found.other_key.take()) else { return };
+        let Some(other) = self.account_mut(account).and_then(|found| found.other_key.take()) else {
+            return;
+        };
         self.accounts.spare_keys.push(other.reference.clone());
         fx.push(self.save_accounts(Then::Nothing));
         fx.push(Effect::DeleteKey(other.reference, Interaction::Forbidden));
@@ -181,11 +205,15 @@ impl Engine {
 
     /// The issuer does not accept the key in use: if a rotation did not finish, the other one may be the right one.
     fn try_other_key(&mut self, account: &AccountId, fx: &mut Vec<Effect>) {
-        let Some(line) = self.lines.get_mut(account) else { return };
+        let Some(line) = self.lines.get_mut(account) else {
+            return;
+        };
         if line.other_key == OtherKey::Tried {
             return;
         }
-        let Some(found) = self.accounts.accounts.iter_mut().find(|a| a.id == *account) else { return };
+        let Some(found) = self.accounts.accounts.iter_mut().find(|a| a.id == *account) else {
+            return;
+        };
         let Some(other) = &mut found.other_key else { return };
         std::mem::swap(other, &mut found.binding.key);
         line.other_key = OtherKey::Tried;

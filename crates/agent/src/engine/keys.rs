@@ -10,11 +10,8 @@ use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, Keyr
 use countersign_protocol::fingerprint;
 
 use super::{
-    Call, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then,
-    event::protection_view,
-    inbox::base32,
-    issuers::Line,
-    views::host,
+    Call, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then, event::protection_view, inbox::base32,
+    issuers::Line, views::host,
 };
 use crate::{
     accounts::{Account, MAX_ACCOUNTS, Standing},
@@ -45,12 +42,19 @@ impl Offers {
     }
 
     pub(super) fn next_wake(&self, now: i64) -> Option<i64> {
-        self.waiting.iter().map(|(_, offer)| offer.expires_at).filter(|at| *at > now).min()
+        self.waiting
+            .iter()
+            .map(|(_, offer)| offer.expires_at)
+            .filter(|at| *at > now)
+            .min()
     }
 
     fn begin(&mut self) -> Result<(), ApiError> {
         if self.underway >= MAX_OFFERS {
-            return Err(ApiError::new(ErrorCode::Unavailable, "Too much is under way. Try again in a moment."));
+            return Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "Too much is under way. Try again in a moment.",
+            ));
         }
         self.underway += 1;
         Ok(())
@@ -123,13 +127,25 @@ impl Engine {
             let text = format!("Name this computer in 1 to {MAX_DEVICE_NAME} plain characters.");
             return Err(ApiError::new(ErrorCode::InvalidCall, text));
         }
-        let position = self.offers.waiting.iter().position(|(known, _)| known == id).ok_or_else(|| {
-            ApiError::new(ErrorCode::NotFound, "This offer has ended. Open the link again, or ask for a new one.")
-        })?;
+        let position = self
+            .offers
+            .waiting
+            .iter()
+            .position(|(known, _)| known == id)
+            .ok_or_else(|| {
+                ApiError::new(
+                    ErrorCode::NotFound,
+                    "This offer has ended. Open the link again, or ask for a new one.",
+                )
+            })?;
         let (_, offer) = self.offers.waiting.remove(position);
         self.check_new(&offer)?;
         self.offers.begin()?;
-        fx.push(Effect::CreateKey(KeyPurpose::Enrolment(Enrolment { call, offer, device_name })));
+        fx.push(Effect::CreateKey(KeyPurpose::Enrolment(Box::new(Enrolment {
+            call,
+            offer,
+            device_name,
+        }))));
         Ok(())
     }
 
@@ -168,7 +184,7 @@ impl Engine {
     /// The key is on disk as spare: the issuer may have it.
     pub(super) fn offer_key(
         &mut self,
-        enrolment: Enrolment,
+        enrolment: Box<Enrolment>,
         key: DeviceKey,
         saved: Result<(), StateError>,
         fx: &mut Vec<Effect>,
@@ -185,7 +201,7 @@ impl Engine {
     /// The issuer bound the key, or not.
     pub(super) fn enrolled(
         &mut self,
-        enrolment: Enrolment,
+        enrolment: &Enrolment,
         key: &DeviceKey,
         result: Result<Enrolled, EnrolmentError>,
         now: i64,
@@ -205,7 +221,10 @@ impl Engine {
                 return self.give_up(enrolment.call, answer, fx);
             }
         };
-        let id = AccountId(short(&format!("{} {}", enrolled.binding.issuer, enrolled.binding.device_id)));
+        let id = AccountId(short(&format!(
+            "{} {}",
+            enrolled.binding.issuer, enrolled.binding.device_id
+        )));
         let account = Account {
             id: id.clone(),
             issuer_name: enrolled.issuer_name,
@@ -230,13 +249,27 @@ impl Engine {
         saved: Result<(), StateError>,
         fx: &mut Vec<Effect>,
     ) {
-        let Some(position) = self.accounts.accounts.iter().position(|account| account.id == *id) else { return };
+        let Some(position) = self
+            .accounts
+            .accounts
+            .iter()
+            .position(|account| account.id == *id)
+        else {
+            return;
+        };
         if let Err(error) = saved {
             let account = self.accounts.accounts.remove(position);
-            self.accounts.spare_keys.push(account.binding.key.reference.clone());
-            fx.push(Effect::DeleteKey(account.binding.key.reference, Interaction::Forbidden));
+            self.accounts
+                .spare_keys
+                .push(account.binding.key.reference.clone());
+            fx.push(Effect::DeleteKey(
+                account.binding.key.reference,
+                Interaction::Forbidden,
+            ));
             let mut answer = storage_error(&error);
-            answer.message.push_str(" The account was not added here. Ask for a new link, and have this one's entry removed.");
+            answer.message.push_str(
+                " The account was not added here. Ask for a new link, and have this one's entry removed.",
+            );
             return self.give_up(call, answer, fx);
         }
         self.offers.done();
@@ -264,7 +297,10 @@ impl Engine {
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }
         self.offers.begin()?;
-        let rotation = Rotation { call, account: account.clone() };
+        let rotation = Rotation {
+            call,
+            account: account.clone(),
+        };
         fx.push(Effect::CreateKey(KeyPurpose::Rotation(rotation)));
         Ok(())
     }
@@ -310,7 +346,9 @@ impl Engine {
             Err(error) => {
                 let mut answer = enrolment_error(&error);
                 if error.outcome_unknown() {
-                    answer.message.push_str(" Which of the two keys counts shows at the next connection; nothing is lost.");
+                    answer.message.push_str(
+                        " Which of the two keys counts shows at the next connection; nothing is lost.",
+                    );
                 } else {
                     self.drop_other_key(&rotation.account, &key, fx);
                 }
@@ -328,7 +366,10 @@ impl Engine {
     ) {
         self.offers.done();
         if let Some(account) = self.account(&rotation.account) {
-            fx.push(Effect::Subscribe(rotation.account.clone(), Box::new(account.binding.clone())));
+            fx.push(Effect::Subscribe(
+                rotation.account.clone(),
+                Box::new(account.binding.clone()),
+            ));
         }
         match saved {
             Ok(()) => self.reply_account(rotation.call, &rotation.account, fx),
@@ -342,7 +383,12 @@ impl Engine {
         id: &AccountId,
         fx: &mut Vec<Effect>,
     ) -> Result<(), ApiError> {
-        let position = self.accounts.accounts.iter().position(|a| a.id == *id).ok_or_else(no_account)?;
+        let position = self
+            .accounts
+            .accounts
+            .iter()
+            .position(|a| a.id == *id)
+            .ok_or_else(no_account)?;
         let account = self.accounts.accounts.remove(position);
         self.accounts.spare_keys.extend(keys_of(&account));
         fx.push(self.save_accounts(Then::RemoveAccount(call, Box::new(account))));
@@ -367,7 +413,10 @@ impl Engine {
         self.inbox.forget_account(&account.id);
         fx.push(Effect::Unsubscribe(account.id));
         fx.push(self.save_outbox(Then::Nothing));
-        fx.extend(keys.into_iter().map(|key| Effect::DeleteKey(key, Interaction::Allowed)));
+        fx.extend(
+            keys.into_iter()
+                .map(|key| Effect::DeleteKey(key, Interaction::Allowed)),
+        );
         fx.push(Effect::Reply(call, Ok(Reply::Done)));
     }
 
@@ -403,7 +452,10 @@ impl Engine {
     }
 
     fn reply_account(&self, call: Call, id: &AccountId, fx: &mut Vec<Effect>) {
-        let reply = self.account(id).map(|a| Reply::Account(self.account_view(a))).ok_or_else(no_account);
+        let reply = self
+            .account(id)
+            .map(|a| Reply::Account(self.account_view(a)))
+            .ok_or_else(no_account);
         fx.push(Effect::Reply(call, reply));
     }
 

@@ -26,8 +26,11 @@ mod text;
 mod views;
 
 pub use event::{
-    AccountFacts, Call, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder, Signed, Snapshot, Then,
+    AccountFacts, Call, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder, Signed,
+    Snapshot, Then,
 };
+
+pub use views::lines as statement_lines;
 
 use std::collections::BTreeMap;
 
@@ -66,7 +69,11 @@ pub struct Engine {
 impl Engine {
     /// The state after a start, from what was kept.
     pub fn new(settings: Settings, accounts: Accounts, outbox: Outbox) -> Self {
-        let lines = accounts.accounts.iter().map(|account| (account.id.clone(), Line::new(account))).collect();
+        let lines = accounts
+            .accounts
+            .iter()
+            .map(|account| (account.id.clone(), Line::new(account)))
+            .collect();
         let mut engine = Self {
             settings,
             accounts,
@@ -97,16 +104,16 @@ impl Engine {
                 self.front_ends.remove(&connection);
             }
             Event::Called(call, request) => self.called(call, request, now, fx),
-            Event::Channel(account, event) => self.from_issuer(&account, event, now, fx),
+            Event::Channel(account, event) => self.issuer_says(&account, event, now, fx),
             Event::Saved(then, result) => self.saved(then, result, now, fx),
             Event::Signed(request, result) => self.signed(&request, result, fx),
             Event::Delivered(request, outcome) => self.delivered(&request, outcome, now, fx),
             Event::Notification(event) => self.acted(event, now, fx),
             Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
             Event::Launched(window, call, result) => self.launched(window, call, result, fx),
-            Event::Previewed(call, result) => self.previewed(call, result, fx),
+            Event::Previewed(call, result) => self.previewed(call, *result, fx),
             Event::KeyCreated(purpose, result) => self.key_created(purpose, result, now, fx),
-            Event::Enrolled(enrolment, key, result) => self.enrolled(enrolment, &key, result, now, fx),
+            Event::Enrolled(enrolment, key, result) => self.enrolled(&enrolment, &key, *result, now, fx),
             Event::Rotated(rotation, key, result) => self.rotated(rotation, key, result, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
@@ -120,7 +127,11 @@ impl Engine {
     /// When [`Event::Tick`] is due (own clock, seconds, after `now`), if nothing happens before.
     pub fn next_wake(&self, now: i64) -> Option<i64> {
         let offset = |id: &AccountId| self.account(id).map_or(0, |account| account.binding.offset);
-        self.inbox.next_wake(offset, now).into_iter().chain(self.offers.next_wake(now)).min()
+        self.inbox
+            .next_wake(offset, now)
+            .into_iter()
+            .chain(self.offers.next_wake(now))
+            .min()
     }
 
     /// Whether something is waiting whose end the clock decides: then a suspended computer must not oversleep.
@@ -130,10 +141,21 @@ impl Engine {
 
     fn start(&mut self, fx: &mut Vec<Effect>) {
         for key in &self.accounts.spare_keys {
-            fx.push(Effect::DeleteKey(key.clone(), crate::keystore::Interaction::Forbidden));
+            fx.push(Effect::DeleteKey(
+                key.clone(),
+                crate::keystore::Interaction::Forbidden,
+            ));
         }
-        for account in self.accounts.accounts.iter().filter(|a| a.standing == Standing::Enrolled) {
-            fx.push(Effect::Subscribe(account.id.clone(), Box::new(account.binding.clone())));
+        for account in self
+            .accounts
+            .accounts
+            .iter()
+            .filter(|a| a.standing == Standing::Enrolled)
+        {
+            fx.push(Effect::Subscribe(
+                account.id.clone(),
+                Box::new(account.binding.clone()),
+            ));
         }
     }
 
@@ -166,18 +188,36 @@ impl Engine {
     fn restore(&mut self, answer: Unacknowledged) {
         // The file is this agent's own and the request in it was verified before it got there; a later release may read it differently,
         // then the issuer delivers the request again and the person is asked again.
-        let Ok(parsed) = Unverified::<ApprovalRequest>::parse(&answer.request) else { return };
+        let Ok(parsed) = Unverified::<ApprovalRequest>::parse(&answer.request) else {
+            return;
+        };
         let claims = parsed.untrusted_claims().clone();
-        let Ok(statement) = Statement::from_request(&claims) else { return };
-        if self.account(&answer.account).is_none_or(|account| account.standing == Standing::Revoked) {
+        let Ok(statement) = Statement::from_request(&claims) else {
+            return;
+        };
+        if self
+            .account(&answer.account)
+            .is_none_or(|account| account.standing == Standing::Revoked)
+        {
             return;
         }
-        let source = VerifiedRequest { jws: answer.request, claims, statement };
-        let Some(request) = self.inbox.restore(&answer.account, source) else { return };
+        let source = VerifiedRequest {
+            jws: answer.request,
+            claims,
+            statement,
+        };
+        let Some(request) = self.inbox.restore(&answer.account, source) else {
+            return;
+        };
         request.shown_at = Some(answer.shown_at);
         request.decisions = answer.decisions;
         let exp = answer.decision_exp;
-        let underway = Underway { verdict: answer.verdict, answer: None, exp, failures: 1 };
+        let underway = Underway {
+            verdict: answer.verdict,
+            answer: None,
+            exp,
+            failures: 1,
+        };
         request.stage = Stage::Queued(underway, Retry { at: i64::MAX });
     }
 
@@ -210,7 +250,10 @@ impl Engine {
     }
 
     fn account_mut(&mut self, id: &AccountId) -> Option<&mut Account> {
-        self.accounts.accounts.iter_mut().find(|account| account.id == *id)
+        self.accounts
+            .accounts
+            .iter_mut()
+            .find(|account| account.id == *id)
     }
 
     /// Issuer time − own clock.
@@ -220,7 +263,9 @@ impl Engine {
 
     /// Whether the desktop app has the whole statement on screen.
     fn on_screen(&self, id: &RequestId) -> bool {
-        self.front_ends.values().any(|front_end| front_end.role() == Role::App && front_end.shows(id))
+        self.front_ends
+            .values()
+            .any(|front_end| front_end.role() == Role::App && front_end.shows(id))
     }
 
     fn save_accounts(&self, then: Then) -> Effect {
@@ -240,7 +285,12 @@ impl Engine {
             }),
             Stage::Pending | Stage::Signing(_) | Stage::Ended(_) => None,
         });
-        Effect::Save(Snapshot::Outbox(Outbox { answers: answers.collect() }), then)
+        Effect::Save(
+            Snapshot::Outbox(Outbox {
+                answers: answers.collect(),
+            }),
+            then,
+        )
     }
 }
 

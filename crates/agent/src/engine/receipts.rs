@@ -18,9 +18,12 @@ pub(super) fn end(request: &Tracked, account: &Account, receipt: &VerifiedReceip
     let decided_by = match &claims.decided_by {
         None => DecidedBy::Nobody,
         Some(device) if *device == account.binding.device_id => DecidedBy::ThisDevice,
-        Some(device) => {
-            DecidedBy::Another(claims.device_name.clone().unwrap_or_else(|| device.as_str().to_owned()))
-        }
+        Some(device) => DecidedBy::Another(
+            claims
+                .device_name
+                .clone()
+                .unwrap_or_else(|| device.as_str().to_owned()),
+        ),
     };
     let receipt = if fits(request, claims, &decided_by) {
         Receipt::Verified(receipt.jws.clone())
@@ -28,13 +31,27 @@ pub(super) fn end(request: &Tracked, account: &Account, receipt: &VerifiedReceip
         Receipt::Inconsistent(receipt.jws.clone())
     };
     let decision_hash = claims.decision_hash.clone();
-    End { outcome: claims.outcome, at: claims.iat, seen_at: now, decided_by, decision_hash, receipt }
+    End {
+        outcome: claims.outcome,
+        at: claims.iat,
+        seen_at: now,
+        decided_by,
+        decision_hash,
+        receipt,
+    }
 }
 
 /// An end without the issuer's word.
 pub(super) fn end_without_receipt(outcome: Outcome, at: i64, now: i64) -> End {
     let decided_by = DecidedBy::Nobody;
-    End { outcome, at, seen_at: now, decided_by, decision_hash: None, receipt: Receipt::Missing }
+    End {
+        outcome,
+        at,
+        seen_at: now,
+        decided_by,
+        decision_hash: None,
+        receipt: Receipt::Missing,
+    }
 }
 
 /// Whether a receipt is about exactly the request, statement and decision of this device.
@@ -43,9 +60,10 @@ fn fits(request: &Tracked, receipt: &ApprovalReceipt, decided_by: &DecidedBy) ->
         && receipt.request_hash.as_deref() == Some(&request.request_hash())
         && receipt.statement_hash.as_deref() == Some(request.statement().hash());
     let own_decision = match decided_by {
-        DecidedBy::ThisDevice => {
-            receipt.decision_hash.as_deref().is_some_and(|hash| request.decision(hash).is_some())
-        }
+        DecidedBy::ThisDevice => receipt
+            .decision_hash
+            .as_deref()
+            .is_some_and(|hash| request.decision(hash).is_some()),
         DecidedBy::Nobody | DecidedBy::Another(_) => true,
     };
     same_request && own_decision
@@ -83,7 +101,10 @@ fn evidence(request: &Tracked, account: &Account, end: &End, receipt: &str) -> E
     let decision = match end.decided_by {
         DecidedBy::ThisDevice => {
             // If the receipt names none of ours, the last one is what it should have named.
-            let named = end.decision_hash.as_deref().and_then(|hash| request.decision(hash));
+            let named = end
+                .decision_hash
+                .as_deref()
+                .and_then(|hash| request.decision(hash));
             named.or(request.decisions.last()).cloned()
         }
         DecidedBy::Nobody | DecidedBy::Another(_) => None,

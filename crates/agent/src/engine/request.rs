@@ -127,9 +127,23 @@ pub(super) enum Receipt {
 }
 
 impl Tracked {
-    pub(super) fn new(id: RequestId, account: AccountId, source: VerifiedRequest, visibility: Visibility) -> Self {
+    pub(super) fn new(
+        id: RequestId,
+        account: AccountId,
+        source: VerifiedRequest,
+        visibility: Visibility,
+    ) -> Self {
         let stage = Stage::Pending;
-        Self { id, account, source, visibility, shown_at: None, problem: None, decisions: Vec::new(), stage }
+        Self {
+            id,
+            account,
+            source,
+            visibility,
+            shown_at: None,
+            problem: None,
+            decisions: Vec::new(),
+            stage,
+        }
     }
 
     pub(super) fn claims(&self) -> &ApprovalRequest {
@@ -147,7 +161,10 @@ impl Tracked {
     /// The current decision, ready to be handed over.
     pub(super) fn answer(&self) -> Option<Answer> {
         let decision = self.decisions.last()?.clone();
-        Some(Answer { txn: self.claims().txn.clone(), decision })
+        Some(Answer {
+            txn: self.claims().txn.clone(),
+            decision,
+        })
     }
 
     /// The decision with this hash, if it was signed here.
@@ -181,9 +198,12 @@ impl Stage {
     /// The key signed.
     pub(super) fn signed(self, exp: i64) -> Self {
         match self {
-            Self::Signing(answer) => {
-                Self::Sending(Underway { verdict: answer.verdict, answer: Some(answer), exp, failures: 0 })
-            }
+            Self::Signing(answer) => Self::Sending(Underway {
+                verdict: answer.verdict,
+                answer: Some(answer),
+                exp,
+                failures: 0,
+            }),
             other @ (Self::Pending | Self::Sending(_) | Self::Queued(..) | Self::Ended(_)) => other,
         }
     }
@@ -232,7 +252,10 @@ impl Stage {
     pub(super) fn ended(self, end: End) -> Self {
         match self {
             Self::Ended(earlier) if earlier.receipt != Receipt::Missing => Self::Ended(earlier),
-            Self::Ended(earlier) => Self::Ended(End { seen_at: earlier.seen_at, ..end }),
+            Self::Ended(earlier) => Self::Ended(End {
+                seen_at: earlier.seen_at,
+                ..end
+            }),
             Self::Pending | Self::Signing(_) | Self::Sending(_) | Self::Queued(..) => Self::Ended(end),
         }
     }

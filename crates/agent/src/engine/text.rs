@@ -62,7 +62,10 @@ pub(super) fn several(privacy: Privacy, count: usize, oldest: Asked<'_>) -> Text
 /// Row 4: a burst is held back.
 pub(super) fn held_back(privacy: Privacy, count: u32, client_name: &str) -> Text {
     match privacy {
-        Privacy::Private => text("Requests held back", "Many arrived at once. Nothing was approved."),
+        Privacy::Private => text(
+            "Requests held back",
+            "Many arrived at once. Nothing was approved.",
+        ),
         Privacy::Detailed => text(
             &format!("{count} requests held back"),
             &format!("From {client_name} within one minute. Nothing was approved."),
@@ -90,7 +93,11 @@ pub(super) fn expired(privacy: Privacy, asked: Asked<'_>, at: i64, zone: &TimeZo
     let body = match privacy {
         Privacy::Private => "Nothing was approved.".to_owned(),
         Privacy::Detailed => {
-            format!("{}, {}. Nothing was approved.", asked.claims.client.name, clock_time(at, zone))
+            format!(
+                "{}, {}. Nothing was approved.",
+                asked.claims.client.name,
+                clock_time(at, zone)
+            )
         }
     };
     text("A request expired", &body)
@@ -163,24 +170,35 @@ pub(super) fn locked_out(privacy: Privacy, keyring: KeyringState) -> Text {
 pub(super) fn denied(privacy: Privacy, asked: Asked<'_>) -> Text {
     match privacy {
         Privacy::Private => text("Denied", "Open Countersign for details."),
-        Privacy::Detailed => text("Denied", &format!("{}: {}", asked.claims.client.name, what(asked))),
+        Privacy::Detailed => text(
+            "Denied",
+            &format!("{}: {}", asked.claims.client.name, what(asked)),
+        ),
     }
 }
 
 /// What is asked in one sentence without its full stop, if it is of a kind that has one.
 fn sentence(statement: &Statement) -> Option<String> {
     let shown = |key: &str| {
-        statement.lines().iter().find(|line| line.key == key).and_then(|line| match &line.value {
-            LineValue::Text(text) => Some(text.clone()),
-            LineValue::Amount { amount, currency } => Some(money(amount, currency)),
-            LineValue::Instant(_)
-            | LineValue::Duration(_)
-            | LineValue::Count(_)
-            | LineValue::Flag(_)
-            | LineValue::List(_) => None,
-        })
+        statement
+            .lines()
+            .iter()
+            .find(|line| line.key == key)
+            .and_then(|line| match &line.value {
+                LineValue::Text(text) => Some(text.clone()),
+                LineValue::Amount { amount, currency } => Some(money(amount, currency)),
+                LineValue::Instant(_)
+                | LineValue::Duration(_)
+                | LineValue::Count(_)
+                | LineValue::Flag(_)
+                | LineValue::List(_) => None,
+            })
     };
-    let actions = statement.lines().iter().filter(|line| line.key == "action").count();
+    let actions = statement
+        .lines()
+        .iter()
+        .filter(|line| line.key == "action")
+        .count();
     if actions != 1 {
         return None;
     }
@@ -215,8 +233,12 @@ fn origin(claims: &ApprovalRequest) -> Option<&'static str> {
 
 /// A sum with its digits unchanged: grouped by three, the symbol where there is only one reading of it.
 fn money(amount: &str, currency: &str) -> String {
-    let (sign, digits) = amount.strip_prefix('-').map_or(("", amount), |digits| ("-", digits));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
+    let (sign, digits) = amount
+        .strip_prefix('-')
+        .map_or(("", amount), |digits| ("-", digits));
+    let (whole, fraction) = digits
+        .split_once('.')
+        .map_or((digits, None), |(w, f)| (w, Some(f)));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index) % 3 == 0 {

@@ -22,7 +22,11 @@ pub(super) struct Views {
 
 impl Engine {
     pub(super) fn views(&self, now: i64) -> Views {
-        Views { requests: self.request_views(now), accounts: self.account_views(), status: self.status_view() }
+        Views {
+            requests: self.request_views(now),
+            accounts: self.account_views(),
+            status: self.status_view(),
+        }
     }
 
     /// Pending and just-ended requests that are not held back, oldest first.
@@ -57,7 +61,9 @@ impl Engine {
             client_name: claims.client.name.clone(),
             lines: lines(request.statement()),
             statement_hash: request.statement().hash().to_owned(),
-            raw_details: details.and_then(|d| serde_json::to_string_pretty(d).ok()).unwrap_or_default(),
+            raw_details: details
+                .and_then(|d| serde_json::to_string_pretty(d).ok())
+                .unwrap_or_default(),
             requires: requires(&claims.requires),
             capabilities: self.settings.capabilities,
             key_protection: protection_view(account.protection),
@@ -71,17 +77,26 @@ impl Engine {
     fn state_view(&self, request: &Tracked, account: &Account) -> RequestState {
         match &request.stage {
             Stage::Pending => RequestState::Pending,
-            Stage::Signing(answer) => RequestState::Sending { verdict: verdict(answer.verdict) },
-            Stage::Sending(underway) => RequestState::Sending { verdict: verdict(underway.verdict) },
-            Stage::Queued(underway, Retry { at }) => {
-                RequestState::Queued { verdict: verdict(underway.verdict), retry_at: *at }
-            }
+            Stage::Signing(answer) => RequestState::Sending {
+                verdict: verdict(answer.verdict),
+            },
+            Stage::Sending(underway) => RequestState::Sending {
+                verdict: verdict(underway.verdict),
+            },
+            Stage::Queued(underway, Retry { at }) => RequestState::Queued {
+                verdict: verdict(underway.verdict),
+                retry_at: *at,
+            },
             Stage::Ended(end) => ended(end, account, &request.claims().client.id),
         }
     }
 
     pub(super) fn account_views(&self) -> Vec<AccountView> {
-        self.accounts.accounts.iter().map(|account| self.account_view(account)).collect()
+        self.accounts
+            .accounts
+            .iter()
+            .map(|account| self.account_view(account))
+            .collect()
     }
 
     pub(super) fn account_view(&self, account: &Account) -> AccountView {
@@ -91,7 +106,12 @@ impl Engine {
             issuer_name: account.issuer_name.clone(),
             issuer_host: host(&account.binding.issuer),
             account: account.binding.account.clone(),
-            fingerprint: account.binding.issuer_keys.first().map(fingerprint).unwrap_or_default(),
+            fingerprint: account
+                .binding
+                .issuer_keys
+                .first()
+                .map(fingerprint)
+                .unwrap_or_default(),
             key_protection: protection_view(account.protection),
             key: line.map_or(KeyringState::Unknown, |line| line.key),
             capabilities: self.settings.capabilities,
@@ -121,13 +141,20 @@ impl Engine {
             KeyringState::Missing => 4,
             KeyringState::Locked => 5,
         };
-        self.lines.values().map(|line| line.key).max_by_key(severity).unwrap_or(KeyringState::Unknown)
+        self.lines
+            .values()
+            .map(|line| line.key)
+            .max_by_key(severity)
+            .unwrap_or(KeyringState::Unknown)
     }
 }
 
 fn ended(end: &End, account: &Account, client: &str) -> RequestState {
     let by_this_device = end.decided_by == DecidedBy::ThisDevice;
-    let mute = account.mutes.iter().find(|mute| by_this_device && mute.client == client);
+    let mute = account
+        .mutes
+        .iter()
+        .find(|mute| by_this_device && mute.client == client);
     RequestState::Ended {
         outcome: outcome(end.outcome),
         at: end.at - account.binding.offset,
@@ -154,7 +181,8 @@ pub(super) fn host(issuer: &Issuer) -> String {
     issuer.host().to_owned()
 }
 
-pub(super) fn lines(statement: &Statement) -> Vec<api::Line> {
+/// The statement's lines for front ends.
+pub fn lines(statement: &Statement) -> Vec<api::Line> {
     let value = |value: &protocol::LineValue| match value.clone() {
         protocol::LineValue::Text(text) => api::LineValue::Text(text),
         protocol::LineValue::Amount { amount, currency } => api::LineValue::Amount { amount, currency },

@@ -24,9 +24,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Serves one connection until either side ends it.
 pub(super) async fn run(stream: UnixStream, connection: ConnectionId, inbound: mpsc::Sender<Inbound>) {
     let (mut read, mut write) = stream.into_split();
-    let Ok(Some(role)) = timeout(PATIENCE, greet(&mut read, &mut write)).await else { return };
+    let Ok(Some(role)) = timeout(PATIENCE, greet(&mut read, &mut write)).await else {
+        return;
+    };
     let (outbox, messages) = mpsc::channel(MAX_WAITING);
-    if inbound.send(Inbound::Connected { connection, role, outbox }).await.is_err() {
+    if inbound
+        .send(Inbound::Connected {
+            connection,
+            role,
+            outbox,
+        })
+        .await
+        .is_err()
+    {
         return;
     }
     let calls = forward(read, connection, &inbound);
@@ -45,23 +55,40 @@ pub(super) async fn run(stream: UnixStream, connection: ConnectionId, inbound: m
 async fn greet(read: &mut OwnedReadHalf, write: &mut OwnedWriteHalf) -> Option<Role> {
     let call: Call = frame::read(read).await.ok()?;
     let id = call.id;
-    let (message, role) = match call.request {
-        Request::Hello { version: API_VERSION, role } => {
-            let info =
-                AgentInfo { api_version: API_VERSION, agent_version: env!("CARGO_PKG_VERSION").to_owned() };
-            (Message::Reply { id, reply: Box::new(Reply::Hello(info)) }, Some(role))
-        }
-        Request::Hello { version, .. } => {
+    let refuse = |code, text: &str| {
+        (
+            Message::Failed {
+                id,
+                error: ApiError::new(code, text),
+            },
+            None,
+        )
+    };
+    let (message, role) = if let Request::Hello { version, role } = call.request {
+        if version == API_VERSION {
+            let info = AgentInfo {
+                api_version: API_VERSION,
+                agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            };
+            (
+                Message::Reply {
+                    id,
+                    reply: Box::new(Reply::Hello(info)),
+                },
+                Some(role),
+            )
+        } else {
             let text = format!(
                 "The app speaks version {version} of the agent's interface, the agent {API_VERSION}. Restart both: \
                  they are of different releases."
             );
-            (Message::Failed { id, error: ApiError::new(ErrorCode::IncompatibleVersion, text) }, None)
+            refuse(ErrorCode::IncompatibleVersion, &text)
         }
-        _ => {
-            let error = ApiError::new(ErrorCode::InvalidCall, "The first call on a connection is `hello`.");
-            (Message::Failed { id, error }, None)
-        }
+    } else {
+        refuse(
+            ErrorCode::InvalidCall,
+            "The first call on a connection is `hello`.",
+        )
     };
     frame::write(write, &message).await.ok()?;
     role
@@ -71,12 +98,23 @@ async fn greet(read: &mut OwnedReadHalf, write: &mut OwnedWriteHalf) -> Option<R
 async fn forward(mut read: OwnedReadHalf, connection: ConnectionId, inbound: &mpsc::Sender<Inbound>) {
     loop {
         match frame::read::<Call>(&mut read).await {
-            Ok(Call { request: Request::Hello { .. }, .. }) => {
+            Ok(Call {
+                request: Request::Hello { .. },
+                ..
+            }) => {
                 tracing::warn!("a front end greeted twice and was dropped");
                 return;
             }
             Ok(Call { id, request }) => {
-                if inbound.send(Inbound::Call { connection, id, request }).await.is_err() {
+                if inbound
+                    .send(Inbound::Call {
+                        connection,
+                        id,
+                        request,
+                    })
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }

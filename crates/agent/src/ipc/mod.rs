@@ -8,8 +8,7 @@
 mod connection;
 
 use std::{
-    fs,
-    io,
+    fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -99,7 +98,10 @@ impl Server {
     /// # Errors
     /// [`BindError::InUse`] if somebody listens there.
     pub async fn bind(path: &Path) -> Result<Self, BindError> {
-        let failed = |source| BindError::Io { path: path.to_owned(), source };
+        let failed = |source| BindError::Io {
+            path: path.to_owned(),
+            source,
+        };
         if let Some(dir) = path.parent() {
             create_private_dir(dir)?;
         }
@@ -113,7 +115,10 @@ impl Server {
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Accepts front ends until the receiver of `inbound` is gone, then lets them read what was sent to them.
@@ -142,7 +147,10 @@ impl Server {
                 () = inbound.closed() => break,
             }
         }
-        let _ = timeout(FAREWELL, async { while connections.join_next().await.is_some() {} }).await;
+        let _ = timeout(FAREWELL, async {
+            while connections.join_next().await.is_some() {}
+        })
+        .await;
     }
 }
 

@@ -20,13 +20,20 @@ async fn bench() -> Bench {
     let path = home.path().join("countersign/agent.sock");
     let server = Server::bind(&path).await.unwrap();
     let (sender, inbound) = mpsc::channel(8);
-    Bench { _home: home, path, inbound, server: tokio::spawn(server.serve(sender)) }
+    Bench {
+        _home: home,
+        path,
+        inbound,
+        server: tokio::spawn(server.serve(sender)),
+    }
 }
 
 impl Bench {
     async fn greeted(&mut self, role: Role) -> mpsc::Sender<Message> {
         match self.inbound.recv().await.unwrap() {
-            Inbound::Connected { role: found, outbox, .. } => {
+            Inbound::Connected {
+                role: found, outbox, ..
+            } => {
                 assert_eq!(found, role);
                 outbox
             }
@@ -39,7 +46,10 @@ impl Bench {
 async fn the_socket_is_private() {
     let bench = bench().await;
     assert_eq!(fs::metadata(&bench.path).unwrap().mode() & 0o777, 0o600);
-    assert_eq!(fs::metadata(bench.path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    assert_eq!(
+        fs::metadata(bench.path.parent().unwrap()).unwrap().mode() & 0o777,
+        0o700
+    );
 }
 
 #[tokio::test]
@@ -48,34 +58,74 @@ async fn a_call_reaches_the_engine_and_its_answer_comes_back() {
     let (client, _events) = Client::connect(&bench.path, Role::Terminal).await.unwrap();
     let outbox = bench.greeted(Role::Terminal).await;
     let engine = async {
-        let Some(Inbound::Call { id, request: Request::Shutdown, .. }) = bench.inbound.recv().await else {
+        let Some(Inbound::Call {
+            id,
+            request: Request::Shutdown,
+            ..
+        }) = bench.inbound.recv().await
+        else {
             panic!("no call")
         };
-        outbox.send(Message::Reply { id, reply: Box::new(Reply::Done) }).await.unwrap();
+        outbox
+            .send(Message::Reply {
+                id,
+                reply: Box::new(Reply::Done),
+            })
+            .await
+            .unwrap();
     };
     let (answer, ()) = tokio::join!(client.call(Request::Shutdown), engine);
     assert_eq!(answer.unwrap(), Reply::Done);
     client.close().await;
-    assert!(matches!(bench.inbound.recv().await, Some(Inbound::Disconnected { .. })));
+    assert!(matches!(
+        bench.inbound.recv().await,
+        Some(Inbound::Disconnected { .. })
+    ));
 }
 
 #[tokio::test]
 async fn a_call_before_hello_is_refused() {
     let bench = bench().await;
     let mut stream = UnixStream::connect(&bench.path).await.unwrap();
-    frame::write(&mut stream, &Call { id: 3, request: Request::Status }).await.unwrap();
-    let Message::Failed { id: 3, error } = frame::read(&mut stream).await.unwrap() else { panic!() };
+    frame::write(
+        &mut stream,
+        &Call {
+            id: 3,
+            request: Request::Status,
+        },
+    )
+    .await
+    .unwrap();
+    let Message::Failed { id: 3, error } = frame::read(&mut stream).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(error.code, ErrorCode::InvalidCall);
-    assert!(matches!(frame::read::<Message>(&mut stream).await, Err(frame::FrameError::Closed)));
+    assert!(matches!(
+        frame::read::<Message>(&mut stream).await,
+        Err(frame::FrameError::Closed)
+    ));
 }
 
 #[tokio::test]
 async fn another_version_is_refused() {
     let bench = bench().await;
     let mut stream = UnixStream::connect(&bench.path).await.unwrap();
-    let hello = Request::Hello { version: API_VERSION + 1, role: Role::App };
-    frame::write(&mut stream, &Call { id: 1, request: hello }).await.unwrap();
-    let Message::Failed { error, .. } = frame::read(&mut stream).await.unwrap() else { panic!() };
+    let hello = Request::Hello {
+        version: API_VERSION + 1,
+        role: Role::App,
+    };
+    frame::write(
+        &mut stream,
+        &Call {
+            id: 1,
+            request: hello,
+        },
+    )
+    .await
+    .unwrap();
+    let Message::Failed { error, .. } = frame::read(&mut stream).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(error.code, ErrorCode::IncompatibleVersion);
 }
 
@@ -96,7 +146,10 @@ async fn one_connection_too_many_is_closed() {
 async fn a_silent_connection_is_closed() {
     let bench = bench().await;
     let mut stream = UnixStream::connect(&bench.path).await.unwrap();
-    assert!(matches!(frame::read::<Message>(&mut stream).await, Err(frame::FrameError::Closed)));
+    assert!(matches!(
+        frame::read::<Message>(&mut stream).await,
+        Err(frame::FrameError::Closed)
+    ));
 }
 
 #[tokio::test]
@@ -114,8 +167,16 @@ async fn the_last_answer_arrives_although_the_agent_ends() {
     let outbox = bench.greeted(Role::Terminal).await;
     let path = bench.path.clone();
     let agent = async {
-        let Some(Inbound::Call { id, .. }) = bench.inbound.recv().await else { panic!("no call") };
-        outbox.send(Message::Reply { id, reply: Box::new(Reply::Done) }).await.unwrap();
+        let Some(Inbound::Call { id, .. }) = bench.inbound.recv().await else {
+            panic!("no call")
+        };
+        outbox
+            .send(Message::Reply {
+                id,
+                reply: Box::new(Reply::Done),
+            })
+            .await
+            .unwrap();
         drop(outbox);
         bench.inbound.close();
         bench.server.await.unwrap();

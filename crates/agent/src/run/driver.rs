@@ -94,9 +94,9 @@ struct Channel {
 /// What jobs and channels hand in.
 #[derive(Debug)]
 enum Input {
-    Event(Event),
+    Event(Box<Event>),
     Channel(AccountId, u64, ChannelEvent),
-    Reply(Call, Result<Reply, ApiError>),
+    Reply(Call, Box<Result<Reply, ApiError>>),
 }
 
 /// Notifications keep their order: one task works them off.
@@ -152,11 +152,7 @@ impl Driver {
                 Some(call) = inbound.recv() => self.inbound(call),
                 Some(input) = self.inputs.recv() => self.input(input),
                 Some(event) = notifications.recv() => self.take(Event::Notification(event)),
-                Some(ended) = self.jobs.join_next() => if let Err(error) = ended {
-                    if error.is_panic() {
-                        tracing::error!("a background job failed");
-                    }
-                },
+                Some(ended) = self.jobs.join_next() => report(ended),
                 () = wake => self.take(Event::Tick),
             }
         }
@@ -165,18 +161,33 @@ impl Driver {
 
     fn patience(&self) -> Duration {
         let now = self.parts.clock.now();
-        let longest = if self.engine.watches_the_clock() { GLANCE } else { IDLE };
-        let due = self.engine.next_wake(now).map(|at| Duration::from_secs((at - now).max(1).unsigned_abs()));
+        let longest = if self.engine.watches_the_clock() {
+            GLANCE
+        } else {
+            IDLE
+        };
+        let due = self
+            .engine
+            .next_wake(now)
+            .map(|at| Duration::from_secs((at - now).max(1).unsigned_abs()));
         due.map_or(longest, |due| due.min(longest))
     }
 
     fn inbound(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Connected { connection, role, outbox } => {
+            Inbound::Connected {
+                connection,
+                role,
+                outbox,
+            } => {
                 self.outboxes.insert(connection, outbox);
                 self.take(Event::Connected(connection, role));
             }
-            Inbound::Call { connection, id, request } => {
+            Inbound::Call {
+                connection,
+                id,
+                request,
+            } => {
                 tracing::debug!(?request, "call");
                 self.take(Event::Called(Call { connection, id }, request));
             }
@@ -189,13 +200,17 @@ impl Driver {
 
     fn input(&mut self, input: Input) {
         match input {
-            Input::Event(event) => self.take(event),
+            Input::Event(event) => self.take(*event),
             Input::Channel(account, subscription, event) => {
-                if self.channels.get(&account).is_some_and(|channel| channel.subscription == subscription) {
+                if self
+                    .channels
+                    .get(&account)
+                    .is_some_and(|channel| channel.subscription == subscription)
+                {
                     self.take(Event::Channel(account, event));
                 }
             }
-            Input::Reply(call, result) => self.reply(call, result),
+            Input::Reply(call, result) => self.reply(call, *result),
         }
     }
 
@@ -209,7 +224,9 @@ impl Driver {
                     Snapshot::Accounts(accounts) => self.state.write(accounts),
                     Snapshot::Outbox(outbox) => self.state.write(outbox),
                 };
-                let following = self.engine.handle(Event::Saved(then, result), self.parts.clock.now());
+                let following = self
+                    .engine
+                    .handle(Event::Saved(then, result), self.parts.clock.now());
                 for effect in following.into_iter().rev() {
                     effects.push_front(effect);
                 }
@@ -224,7 +241,12 @@ impl Driver {
             Effect::Save(..) => {}
             Effect::Reply(call, result) => self.reply(call, result),
             Effect::Publish(connection, event) => {
-                self.send(connection, Message::Event { event: Box::new(event) });
+                self.send(
+                    connection,
+                    Message::Event {
+                        event: Box::new(event),
+                    },
+                );
             }
             Effect::Record(record) => {
                 if let Err(error) = self.history.append(&record) {
@@ -241,14 +263,14 @@ impl Driver {
                             crate::channel::ChannelProblem::Closed,
                         ),
                     };
-                    Input::Event(Event::Delivered(request, outcome))
+                    event(Event::Delivered(request, outcome))
                 });
             }
             Effect::Notify(notification) => self.notice(Notice::Show(notification)),
             Effect::CloseNotification(id) => self.notice(Notice::Close(id)),
             Effect::Launch(window, call) => {
                 let result = self.parts.launcher.launch(&window);
-                self.job(async move { Input::Event(Event::Launched(window, call, result)) });
+                self.job(async move { event(Event::Launched(window, call, result)) });
             }
             Effect::Subscribe(account, binding) => self.subscribe(account, *binding),
             Effect::Unsubscribe(account) => {
@@ -263,45 +285,52 @@ impl Driver {
             }
             Effect::Preview(call, link) => {
                 let issuers = Arc::clone(&self.parts.issuers);
-                self.job(async move { Input::Event(Event::Previewed(call, issuers.preview(&link).await)) });
+                self.job(async move {
+                    let result = issuers.preview(&link).await;
+                    event(Event::Previewed(call, Box::new(result)))
+                });
             }
             Effect::CreateKey(purpose) => {
                 let keys = self.parts.keys.clone();
                 self.job(async move {
                     let result = keys.create(Interaction::Allowed).await;
-                    Input::Event(Event::KeyCreated(purpose, result))
+                    event(Event::KeyCreated(purpose, result))
                 });
             }
             Effect::Enrol(enrolment, key) => {
                 let issuers = Arc::clone(&self.parts.issuers);
                 self.job(async move {
-                    let result = issuers.enrol(&enrolment.offer, &key, &enrolment.device_name).await;
-                    Input::Event(Event::Enrolled(enrolment, key, result))
+                    let result = issuers
+                        .enrol(&enrolment.offer, &key, &enrolment.device_name)
+                        .await;
+                    event(Event::Enrolled(enrolment, key, Box::new(result)))
                 });
             }
             Effect::Rotate(rotation, binding, key) => {
                 let issuers = Arc::clone(&self.parts.issuers);
                 self.job(async move {
                     let result = issuers.rotate(&binding, &key).await;
-                    Input::Event(Event::Rotated(rotation, key, result))
+                    event(Event::Rotated(rotation, key, result))
                 });
             }
             Effect::DeleteKey(key, interaction) => {
                 let keys = self.parts.keys.clone();
                 self.job(async move {
                     let result = keys.delete(&key, interaction).await;
-                    Input::Event(Event::KeyDeleted(key, result))
+                    event(Event::KeyDeleted(key, result))
                 });
             }
             Effect::ProbeKeyring(interaction) => {
                 let keys = self.parts.keys.clone();
-                self.job(async move { Input::Event(Event::KeyringProbed(keys.probe(interaction).await)) });
+                self.job(async move { event(Event::KeyringProbed(keys.probe(interaction).await)) });
             }
             Effect::ReadHistory { call, limit, before } => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 self.read(call, move |history| {
                     let records = history.page(limit, before.as_ref()).map_err(|e| storage(&e))?;
-                    Ok(Reply::History(records.into_iter().map(|record| record.entry).collect()))
+                    Ok(Reply::History(
+                        records.into_iter().map(|record| record.entry).collect(),
+                    ))
                 });
             }
             Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
@@ -309,7 +338,8 @@ impl Driver {
                 let parts = self.parts.clone();
                 let root = self.state.root().to_owned();
                 self.job(async move {
-                    Input::Reply(call, Ok(Reply::Diagnostics(doctor::diagnose(&parts, &root, accounts).await)))
+                    let checks = doctor::diagnose(&parts, &root, accounts).await;
+                    Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
                 });
             }
             Effect::Stop => self.course = Course::Ending,
@@ -329,7 +359,7 @@ impl Driver {
                 Ok(()) => keys.sign_jws(&key, claims, Interaction::Allowed).await,
                 Err(_) => Err(KeyStoreError::Failed("the system has no random numbers".into())),
             };
-            Input::Event(Event::Signed(request, result.map(|jws| Signed { jws, exp })))
+            event(Event::Signed(request, result.map(|jws| Signed { jws, exp })))
         });
     }
 
@@ -345,12 +375,23 @@ impl Driver {
         let name = account.clone();
         let forwarder = self.jobs.spawn(async move {
             while let Some(event) = subscription.events.recv().await {
-                if inputs.send(Input::Channel(name.clone(), number, event)).await.is_err() {
+                if inputs
+                    .send(Input::Channel(name.clone(), number, event))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
         });
-        self.channels.insert(account, Channel { subscription: number, handle, forwarder });
+        self.channels.insert(
+            account,
+            Channel {
+                subscription: number,
+                handle,
+                forwarder,
+            },
+        );
     }
 
     /// Runs something that takes time; its result comes back as an input.
@@ -362,16 +403,17 @@ impl Driver {
     }
 
     /// Answers a call from the history, off the engine's thread.
-    fn read(
-        &mut self,
-        call: Call,
-        work: impl FnOnce(&History) -> Result<Reply, ApiError> + Send + 'static,
-    ) {
+    fn read(&mut self, call: Call, work: impl FnOnce(&History) -> Result<Reply, ApiError> + Send + 'static) {
         let history = self.history.clone();
         self.job(async move {
             let result = tokio::task::spawn_blocking(move || work(&history)).await;
-            let ended = || Err(ApiError::new(ErrorCode::Storage, "The history could not be read."));
-            Input::Reply(call, result.unwrap_or_else(|_| ended()))
+            let ended = || {
+                Err(ApiError::new(
+                    ErrorCode::Storage,
+                    "The history could not be read.",
+                ))
+            };
+            Input::Reply(call, Box::new(result.unwrap_or_else(|_| ended())))
         });
     }
 
@@ -384,19 +426,34 @@ impl Driver {
     fn reply(&mut self, call: Call, result: Result<Reply, ApiError>) {
         let id = call.id;
         let message = match result {
-            Ok(reply) => Message::Reply { id, reply: Box::new(reply) },
+            Ok(reply) => Message::Reply {
+                id,
+                reply: Box::new(reply),
+            },
             Err(error) => Message::Failed { id, error },
         };
         self.send(call.connection, message);
     }
 
     fn send(&mut self, connection: ConnectionId, message: Message) {
-        let Some(outbox) = self.outboxes.get(&connection) else { return };
+        let Some(outbox) = self.outboxes.get(&connection) else {
+            return;
+        };
         if outbox.try_send(message).is_err() {
             tracing::warn!("a front end does not keep up and is dropped");
             self.outboxes.remove(&connection);
         }
     }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        tracing::error!("a background job failed");
+    }
+}
+
+fn event(event: Event) -> Input {
+    Input::Event(Box::new(event))
 }
 
 async fn notify(
@@ -409,7 +466,7 @@ async fn notify(
             Notice::Show(notification) => {
                 let id = notification.id.clone();
                 if let Err(error) = notifier.show(notification).await {
-                    let _ = results.send(Input::Event(Event::NotShown(id, error))).await;
+                    let _ = results.send(event(Event::NotShown(id, error))).await;
                 }
             }
             Notice::Close(id) => notifier.close(&id).await,

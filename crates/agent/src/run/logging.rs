@@ -10,8 +10,14 @@ use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, util::
 
 /// Starts logging at this level. Without effect if it was started before.
 pub fn init(level: LevelFilter) {
-    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("countersign", level);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("countersign", level);
     // journald adds the time itself; a terminal needs none for a program that is looked at while it runs.
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false).without_time().with_ansi(false);
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .without_time()
+        .with_ansi(false);
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

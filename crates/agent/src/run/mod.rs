@@ -74,9 +74,17 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let net = network(config)?;
-    let limits = Limits { interactive: config.keyring.timeout(), ..Limits::default() };
+    let limits = Limits {
+        interactive: config.keyring.timeout(),
+        ..Limits::default()
+    };
     let keys = Keys::new(Arc::new(SecretServiceKeyStore::new(edge::random())), limits);
-    let issuers = Native::new(net.clone(), keys.clone(), Arc::clone(&clock), Arc::new(edge::random()));
+    let issuers = Native::new(
+        net.clone(),
+        keys.clone(),
+        Arc::clone(&clock),
+        Arc::new(edge::random()),
+    );
     let (notifier, notifications) = DesktopNotifier::new(Box::new(edge::random()));
     let settings = Settings {
         open_prompt: config.app.open_prompt,
@@ -92,7 +100,9 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
         keys,
         issuers: Arc::new(issuers),
         notifier: Arc::new(notifier),
-        launcher: Arc::new(ProcessLauncher::new(app_command(&config.app), |name| std::env::var_os(name))),
+        launcher: Arc::new(ProcessLauncher::new(app_command(&config.app), |name| {
+            std::env::var_os(name)
+        })),
         net,
     };
 
@@ -116,7 +126,10 @@ pub fn network(config: &Config) -> Result<Net, RunError> {
         Some(proxy) => ProxyChoice::Fixed(Proxy::parse(proxy)?),
         None => ProxyChoice::Environment,
     };
-    Ok(Net::new(tls, Routes::new(choice, |name| std::env::var(name).ok())?))
+    Ok(Net::new(
+        tls,
+        Routes::new(choice, |name| std::env::var(name).ok())?,
+    ))
 }
 
 /// What starts the app: as configured, or `countersign` beside this program, or in `PATH`.
@@ -124,18 +137,33 @@ pub fn app_command(app: &App) -> AppCommand {
     let (program, args) = match app.command.as_deref() {
         Some([program, args @ ..]) => (PathBuf::from(program), args.iter().map(OsString::from).collect()),
         Some([]) | None => {
-            let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join("countersign")));
-            (beside.filter(|path| path.is_file()).unwrap_or_else(|| "countersign".into()), Vec::new())
+            let beside = std::env::current_exe()
+                .ok()
+                .and_then(|own| Some(own.parent()?.join("countersign")));
+            (
+                beside
+                    .filter(|path| path.is_file())
+                    .unwrap_or_else(|| "countersign".into()),
+                Vec::new(),
+            )
         }
     };
-    AppCommand { program, args, allow_automation: false }
+    AppCommand {
+        program,
+        args,
+        allow_automation: false,
+    }
 }
 
 /// The host's name, as far as it is plain text.
 fn device_name() -> String {
     let uname = rustix::system::uname();
     let name: String = uname.nodename().to_string_lossy().chars().take(64).collect();
-    if countersign_protocol::text::check(&name, 64).is_ok() { name } else { "This computer".to_owned() }
+    if countersign_protocol::text::check(&name, 64).is_ok() {
+        name
+    } else {
+        "This computer".to_owned()
+    }
 }
 
 /// Ends with the first SIGTERM or SIGINT.

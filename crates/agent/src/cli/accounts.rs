@@ -1,0 +1,68 @@
+//! Accounts from the terminal: enrol, rotate, remove.
+
+use countersign_agent_api::{AccountId, Reply, Request};
+
+use super::{
+    CliError, Exit,
+    args::Output,
+    render,
+    session::{Session, unexpected},
+};
+
+/// Shows what the issuer offers; only then, and only if the person agrees, a key is made.
+pub(super) async fn enrol(
+    session: &Session,
+    link: String,
+    yes: bool,
+    name: Option<String>,
+) -> Result<Exit, CliError> {
+    let Reply::Offer(offer) = session.call(Request::PreviewEnrolment { link }).await? else {
+        return unexpected();
+    };
+    if session.output == Output::Text {
+        render::offer(&offer);
+    }
+    let device_name = name.unwrap_or_else(|| offer.device_name.clone());
+    if !yes && !render::ask_yes("Add this account? Compare the fingerprint first. Type yes to add it: ")? {
+        session.call(Request::CancelEnrolment { offer: offer.id }).await?;
+        render::note("Nothing was added.");
+        return Ok(Exit::Refused);
+    }
+    let accept = Request::AcceptEnrolment {
+        offer: offer.id,
+        device_name,
+    };
+    let Reply::Account(account) = session.call(accept).await? else {
+        return unexpected();
+    };
+    render::account_added(&account, session.output)
+}
+
+/// Replaces the key.
+pub(super) async fn rotate(session: &Session, account: String) -> Result<Exit, CliError> {
+    let rotate = Request::RotateKey {
+        account: AccountId(account),
+    };
+    let Reply::Account(account) = session.call(rotate).await? else {
+        return unexpected();
+    };
+    render::key_rotated(&account, session.output)
+}
+
+/// Removes an account, after asking.
+pub(super) async fn remove(session: &Session, account: String, yes: bool) -> Result<Exit, CliError> {
+    let question =
+        "Remove this account and its key from this computer? The issuer is not told. Type yes to remove it: ";
+    if !yes && !render::ask_yes(question)? {
+        render::note("Nothing was removed.");
+        return Ok(Exit::Refused);
+    }
+    let remove = Request::RemoveAccount {
+        account: AccountId(account),
+    };
+    let Reply::Done = session.call(remove).await? else {
+        return unexpected();
+    };
+    render::note("Removed. Tell the issuer's administrator if this computer is not to be used any more.");
+    Ok(Exit::Done)
+}
