@@ -22,7 +22,10 @@ pub trait Clock: Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the edge that provides the real clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the edge that provides the real clock"
+    )]
     fn now_ms(&self) -> i64 {
         match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -63,7 +66,10 @@ pub struct SystemRng(ring::rand::SystemRandom);
 
 impl SystemRng {
     /// The operating system's source.
-    #[allow(clippy::disallowed_methods, reason = "this is the edge that provides real randomness")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the edge that provides real randomness"
+    )]
     #[must_use]
     pub fn new() -> Self {
         Self(ring::rand::SystemRandom::new())

@@ -92,7 +92,11 @@ pub fn seal(entry: &Entry, seq: u64, prev: &str) -> ExportedRecord {
     });
     let hash = hash_of(&record);
     record["hash"] = Value::String(hash.clone());
-    ExportedRecord { seq, hash, line: canonical(&record) }
+    ExportedRecord {
+        seq,
+        hash,
+        line: canonical(&record),
+    }
 }
 
 /// Verifies exported records, one JSON object a line, in order. An export may start anywhere in the chain.
@@ -111,10 +115,20 @@ pub fn verify(export: impl BufRead) -> Result<Verified, ChainError> {
         }
         let malformed = |what| ChainError::Malformed { line, what };
         let mut record: Value = serde_json::from_slice(&text).map_err(|_| malformed("it is not JSON"))?;
-        let members = record.as_object_mut().ok_or_else(|| malformed("it is not an object"))?;
-        let Some(Value::String(hash)) = members.remove("hash") else { return Err(malformed("it has no hash")) };
-        let seq = members.get("seq").and_then(Value::as_u64).ok_or_else(|| malformed("it has no seq"))?;
-        let prev = members.get("prev").and_then(Value::as_str).ok_or_else(|| malformed("it has no prev"))?;
+        let members = record
+            .as_object_mut()
+            .ok_or_else(|| malformed("it is not an object"))?;
+        let Some(Value::String(hash)) = members.remove("hash") else {
+            return Err(malformed("it has no hash"));
+        };
+        let seq = members
+            .get("seq")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| malformed("it has no seq"))?;
+        let prev = members
+            .get("prev")
+            .and_then(Value::as_str)
+            .ok_or_else(|| malformed("it has no prev"))?;
         let follows = match &verified {
             Some(before) => seq == before.last + 1 && prev == before.head,
             None => (seq == 1) == (prev == GENESIS),
@@ -126,8 +140,18 @@ pub fn verify(export: impl BufRead) -> Result<Verified, ChainError> {
             return Err(ChainError::Changed { seq });
         }
         verified = Some(match verified {
-            Some(before) => Verified { records: before.records + 1, last: seq, head: hash, ..before },
-            None => Verified { records: 1, first: seq, last: seq, head: hash },
+            Some(before) => Verified {
+                records: before.records + 1,
+                last: seq,
+                head: hash,
+                ..before
+            },
+            None => Verified {
+                records: 1,
+                first: seq,
+                last: seq,
+                head: hash,
+            },
         });
     }
     verified.ok_or(ChainError::Empty)

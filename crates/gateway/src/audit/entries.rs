@@ -4,19 +4,23 @@ use countersign_protocol::{Outcome, Timestamp, Verdict};
 use serde_json::{Value, json};
 
 use super::{Actor, Entry, Event};
-use crate::store::{Approval, Device, DecisionAttempt, NewApproval};
+use crate::store::{Approval, DecisionAttempt, Device, NewApproval};
 
 /// A device enrolled.
 #[must_use]
 pub fn enrolled(device: &Device) -> Entry {
-    Entry::new(device.enrolled_at, Actor::Device(device.id.clone()), Event::DeviceEnrolled)
-        .device(&device.id)
-        .user(&device.user)
-        .detail("account", device.account.as_str())
-        .detail("name", device.name.as_str())
-        .detail("platform", device.platform.as_str())
-        .detail("key", device.key.thumbprint().as_str())
-        .detail("key_protection", value(&device.key_protection))
+    Entry::new(
+        device.enrolled_at,
+        Actor::Device(device.id.clone()),
+        Event::DeviceEnrolled,
+    )
+    .device(&device.id)
+    .user(&device.user)
+    .detail("account", device.account.as_str())
+    .detail("name", device.name.as_str())
+    .detail("platform", device.platform.as_str())
+    .detail("key", device.key.thumbprint().as_str())
+    .detail("key_protection", value(&device.key_protection))
 }
 
 /// An approval was accepted.
@@ -33,13 +37,17 @@ pub fn requested(new: &NewApproval) -> Entry {
             })
         })
         .collect();
-    let entry = Entry::new(new.now, Actor::Client(new.client.clone()), Event::ApprovalRequested)
-        .txn(&new.txn)
-        .user(&new.user)
-        .client(&new.client)
-        .detail("expires_at", new.expires_at)
-        .detail("requires", value(&new.requires))
-        .detail("requests", requests);
+    let entry = Entry::new(
+        new.now,
+        Actor::Client(new.client.clone()),
+        Event::ApprovalRequested,
+    )
+    .txn(&new.txn)
+    .user(&new.user)
+    .client(&new.client)
+    .detail("expires_at", new.expires_at)
+    .detail("requires", value(&new.requires))
+    .detail("requests", requests);
     match &new.acr {
         Some(acr) => entry.detail("acr", acr.as_str()),
         None => entry,
@@ -80,7 +88,10 @@ pub fn ended(approval: &Approval, outcome: Outcome, actor: Actor, now: Timestamp
         Outcome::Expired => Event::ApprovalExpired,
         Outcome::Locked => Event::ApprovalLocked,
     };
-    Entry::new(now, actor, event).txn(&approval.txn).user(&approval.user).client(&approval.client)
+    Entry::new(now, actor, event)
+        .txn(&approval.txn)
+        .user(&approval.user)
+        .client(&approval.client)
 }
 
 /// A wrong match code was typed.
@@ -94,7 +105,9 @@ pub fn wrong_code(attempt: &DecisionAttempt, approval: &Approval, wrong_codes: u
 /// A user's approvals were locked.
 #[must_use]
 pub fn user_locked(approval: &Approval, wrong_codes: u32, now: Timestamp) -> Entry {
-    Entry::new(now, Actor::Gateway, Event::UserLocked).user(&approval.user).detail("wrong_codes", wrong_codes)
+    Entry::new(now, Actor::Gateway, Event::UserLocked)
+        .user(&approval.user)
+        .detail("wrong_codes", wrong_codes)
 }
 
 fn by_device(attempt: &DecisionAttempt, approval: &Approval, event: Event) -> Entry {

@@ -170,7 +170,13 @@ impl Entry {
     /// An entry without details.
     #[must_use]
     pub fn new(time: Timestamp, actor: Actor, event: Event) -> Self {
-        Self { time, actor, event, subject: Subject::default(), details: Map::new() }
+        Self {
+            time,
+            actor,
+            event,
+            subject: Subject::default(),
+            details: Map::new(),
+        }
     }
 
     /// About this user.

@@ -14,8 +14,8 @@ use countersign_protocol::{
     ErrorCode, Issuer, PublishedJwk,
     json::{self, JsonError},
     wire::{
-        Configuration, DecisionRequest, DecisionResponse, EnrolmentRequest, MAX_BODY, MAX_POLL_WAIT, NONCE_HEADER,
-        PROOF_HEADER, PROTOCOL_VERSION, PreviewRequest, RotationRequest,
+        Configuration, DecisionRequest, DecisionResponse, EnrolmentRequest, MAX_BODY, MAX_POLL_WAIT,
+        NONCE_HEADER, PROOF_HEADER, PROTOCOL_VERSION, PreviewRequest, RotationRequest,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,7 +35,11 @@ const DEFAULT_WAIT: u32 = 25;
 type Posted = Result<Bytes, BytesRejection>;
 
 /// Gives every answer the nonce for the next proof.
-pub(super) async fn give_nonce(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+pub(super) async fn give_nonce(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     if let Ok(nonce) = HeaderValue::from_str(&gateway.nonce()) {
         response.headers_mut().insert(NONCE_HEADER, nonce);
@@ -72,7 +76,10 @@ struct JwkSet<'a> {
 /// `GET /.well-known/jwks.json`
 pub(super) async fn jwks(State(gateway): State<Arc<Gateway>>) -> Response {
     let keys = gateway.keys();
-    Json(JwkSet { keys: keys.iter().map(PublishedJwk::from).collect() }).into_response()
+    Json(JwkSet {
+        keys: keys.iter().map(PublishedJwk::from).collect(),
+    })
+    .into_response()
 }
 
 /// `POST /v1/device/enrolment/preview`
@@ -88,9 +95,19 @@ pub(super) async fn enrol(State(gateway): State<Arc<Gateway>>, request: Posted) 
 }
 
 /// `GET /v1/device/poll`
-pub(super) async fn poll(State(gateway): State<Arc<Gateway>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn poll(
+    State(gateway): State<Arc<Gateway>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let result = async {
-        let device = prove(&gateway, &headers, "GET", &[&format!("{}{}", gateway.issuer(), path::POLL)]).await?;
+        let device = prove(
+            &gateway,
+            &headers,
+            "GET",
+            &[&format!("{}{}", gateway.issuer(), path::POLL)],
+        )
+        .await?;
         let query = Query::parse(query.as_deref(), MAX_POLL_WAIT)?;
         let wait = Duration::from_secs(query.wait.unwrap_or(DEFAULT_WAIT).into());
         gateway.poll(&device, query.cursor, wait).await
@@ -106,7 +123,11 @@ pub(super) async fn decide(State(gateway): State<Arc<Gateway>>, request: Posted)
         Err(error) => return failure(&error.into(), Some(gateway.now())),
     };
     let result = gateway.decide(&decision).await.result;
-    answer(StatusCode::OK, result.map(|receipt| DecisionResponse { receipt }), Some(gateway.now()))
+    answer(
+        StatusCode::OK,
+        result.map(|receipt| DecisionResponse { receipt }),
+        Some(gateway.now()),
+    )
 }
 
 /// `POST /v1/device/rotation`
@@ -117,7 +138,11 @@ pub(super) async fn rotate(State(gateway): State<Arc<Gateway>>, request: Posted)
 
 /// Where the WebSocket is, as the configuration says it.
 pub(super) fn stream_url(issuer: &Issuer) -> String {
-    format!("{}{}", issuer.as_str().replacen("https://", "wss://", 1), path::STREAM)
+    format!(
+        "{}{}",
+        issuer.as_str().replacen("https://", "wss://", 1),
+        path::STREAM
+    )
 }
 
 /// The device that a call's proof is of.
@@ -135,9 +160,12 @@ pub(super) async fn prove(
         )
         .into());
     };
-    let proof = proof
-        .to_str()
-        .map_err(|_| Refusal::new(ErrorCode::Unauthorized, format!("{PROOF_HEADER} is not a compact JWS")))?;
+    let proof = proof.to_str().map_err(|_| {
+        Refusal::new(
+            ErrorCode::Unauthorized,
+            format!("{PROOF_HEADER} is not a compact JWS"),
+        )
+    })?;
     gateway.prove(proof, method, urls).await
 }
 
@@ -158,8 +186,8 @@ impl Query {
                 "cursor" => query.cursor.replace(value.parse()?).is_none(),
                 "wait" => {
                     let seconds = value.parse().ok().filter(|seconds| *seconds <= longest_wait);
-                    let seconds =
-                        seconds.ok_or_else(|| invalid(format!("`wait` must be 0 to {longest_wait} seconds")))?;
+                    let seconds = seconds
+                        .ok_or_else(|| invalid(format!("`wait` must be 0 to {longest_wait} seconds")))?;
                     query.wait.replace(seconds).is_none()
                 }
                 _ => return Err(invalid("the query has an unknown parameter".to_owned())),
@@ -174,11 +202,13 @@ impl Query {
 
 fn read<T: DeserializeOwned>(request: Posted) -> Result<T, Refusal> {
     json::from_slice(&body(request)?, MAX_BODY).map_err(|error| match error {
-        JsonError::TooLong { limit } => {
-            Refusal::new(ErrorCode::TooLarge, format!("the body is longer than {limit} bytes"))
-        }
-        JsonError::Syntax(_) | JsonError::Form(_) => {
-            Refusal::new(ErrorCode::InvalidRequest, format!("the body is not what is expected here: {error}"))
-        }
+        JsonError::TooLong { limit } => Refusal::new(
+            ErrorCode::TooLarge,
+            format!("the body is longer than {limit} bytes"),
+        ),
+        JsonError::Syntax(_) | JsonError::Form(_) => Refusal::new(
+            ErrorCode::InvalidRequest,
+            format!("the body is not what is expected here: {error}"),
+        ),
     })
 }

@@ -16,14 +16,14 @@ use crate::service::{Gateway, ServiceError};
 
 /// How the gateway is.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct Health {
+pub(crate) struct Health {
     /// `ok`.
     status: &'static str,
 }
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)))]
-pub async fn live() -> Response {
+pub(crate) async fn live() -> Response {
     Json(Health { status: "ok" }).into_response()
 }
 
@@ -32,7 +32,12 @@ pub async fn live() -> Response {
     (status = 200, body = Health),
     (status = 503, description = "The store cannot be written.", body = Failure),
 ))]
-pub async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
-    let ready = gateway.store().ready().await.map(|()| Health { status: "ok" }).map_err(ServiceError::Store);
+pub(crate) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    let ready = gateway
+        .store()
+        .ready()
+        .await
+        .map(|()| Health { status: "ok" })
+        .map_err(ServiceError::Store);
     answer(StatusCode::OK, ready, None)
 }

@@ -68,19 +68,36 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route(path::POLL, get(device::poll))
         .route(path::DECISIONS, post(device::decide))
         .route(path::ROTATION, post(device::rotate))
-        .layer(middleware::from_fn_with_state(Arc::clone(&gateway), device::give_nonce));
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&gateway),
+            device::give_nonce,
+        ));
     let relying = Router::new()
         .route(path::APPROVALS, post(relying::create))
         .route(path::APPROVAL, get(relying::read).delete(relying::cancel))
         .route(path::CIBA, post(relying::ciba));
-    let health = Router::new().route("/healthz", get(health::live)).route("/readyz", get(health::ready));
+    let health = Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready));
     let interfaces = devices.merge(relying);
     let prefix = prefix(gateway.issuer());
-    let all = if prefix.is_empty() { interfaces } else { Router::new().nest(&prefix, interfaces) };
+    let all = if prefix.is_empty() {
+        interfaces
+    } else {
+        Router::new().nest(&prefix, interfaces)
+    };
     all.merge(health)
-        .fallback(async || failed(&Refusal::new(ErrorCode::NotFound, "there is nothing at this address"), None))
+        .fallback(async || {
+            failed(
+                &Refusal::new(ErrorCode::NotFound, "there is nothing at this address"),
+                None,
+            )
+        })
         .method_not_allowed_fallback(async || {
-            let refusal = Refusal::new(ErrorCode::InvalidRequest, "this address does not take this method");
+            let refusal = Refusal::new(
+                ErrorCode::InvalidRequest,
+                "this address does not take this method",
+            );
             let mut response = failed(&refusal, None);
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             response
@@ -93,12 +110,18 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 /// The issuer's path: empty, or `/…` without a slash at the end.
 fn prefix(issuer: &Issuer) -> String {
     let rest = issuer.as_str().trim_start_matches("https://");
-    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default().to_owned()
+    rest.find('/')
+        .and_then(|at| rest.get(at..))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 async fn never_cached(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -106,7 +129,10 @@ async fn never_cached(request: Request, next: Next) -> Response {
 fn body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
     body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Refusal::new(ErrorCode::TooLarge, format!("the body is longer than {MAX_BODY} bytes"))
+            Refusal::new(
+                ErrorCode::TooLarge,
+                format!("the body is longer than {MAX_BODY} bytes"),
+            )
         } else {
             Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive")
         }

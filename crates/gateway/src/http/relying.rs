@@ -9,7 +9,8 @@ use axum::{
     response::Response,
 };
 use countersign_protocol::{
-    Amr, ApprovalResult, AuthorizationDetails, Context, ErrorCode, KeyProtection, Requires, Timestamp, Txn, Verdict,
+    Amr, ApprovalResult, AuthorizationDetails, Context, ErrorCode, KeyProtection, Requires, Timestamp, Txn,
+    Verdict,
     json::{self, JsonError},
     wire::MAX_BODY,
 };
@@ -38,7 +39,7 @@ const MAX_USER: usize = 128;
 /// Whom to ask and what.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewApproval {
+pub(crate) struct NewApproval {
     /// The person, by the name they were enrolled with.
     #[schema(min_length = 1, max_length = 128)]
     user: String,
@@ -70,7 +71,7 @@ pub struct NewApproval {
 
 /// Somebody is asked.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Created {
+pub(crate) struct Created {
     /// The transaction.
     txn: String,
     /// The code to show where the action started, if one is required.
@@ -97,7 +98,7 @@ impl From<Asked> for Created {
 /// Where an approval stands. The members after `expires_at` are there when it has ended; those after
 /// `statement_hash` only if it was approved.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// The transaction.
     txn: String,
     /// `pending`, or the outcome: `approved`, `denied`, `reported`, `cancelled`, `expired`, `locked`.
@@ -169,10 +170,17 @@ pub struct Standing {
 impl From<Outcome> for Standing {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Pending { txn, expires_at } => {
-                Self { txn: txn.to_string(), state: "pending", expires_at, ..Self::default() }
-            }
-            Outcome::Ended { expires_at, claims, result } => {
+            Outcome::Pending { txn, expires_at } => Self {
+                txn: txn.to_string(),
+                state: "pending",
+                expires_at,
+                ..Self::default()
+            },
+            Outcome::Ended {
+                expires_at,
+                claims,
+                result,
+            } => {
                 let ApprovalResult {
                     iss,
                     aud,
@@ -235,7 +243,11 @@ impl From<Outcome> for Standing {
         (status = 503, description = "`unavailable`: try again.", body = Failure),
     ),
 )]
-pub async fn create(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, request: Result<Bytes, BytesRejection>) -> Response {
+pub(crate) async fn create(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+    request: Result<Bytes, BytesRejection>,
+) -> Response {
     let result = async {
         let client = authenticate(&gateway, &headers).await?;
         let bytes = body(request)?;
@@ -262,7 +274,7 @@ pub async fn create(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, req
         (status = 503, description = "`unavailable`: try again.", body = Failure),
     ),
 )]
-pub async fn read(
+pub(crate) async fn read(
     State(gateway): State<Arc<Gateway>>,
     Path(txn): Path<String>,
     RawQuery(query): RawQuery,
@@ -272,7 +284,10 @@ pub async fn read(
         let client = authenticate(&gateway, &headers).await?;
         let query = Query::parse(query.as_deref(), MAX_WAIT)?;
         let wait = Duration::from_secs(query.wait.unwrap_or(0).into());
-        gateway.outcome(&client, &parse_txn(&txn)?, wait).await.map(Standing::from)
+        gateway
+            .outcome(&client, &parse_txn(&txn)?, wait)
+            .await
+            .map(Standing::from)
     }
     .await;
     answer(StatusCode::OK, result, None)
@@ -290,10 +305,17 @@ pub async fn read(
         (status = 503, description = "`unavailable`: try again.", body = Failure),
     ),
 )]
-pub async fn cancel(State(gateway): State<Arc<Gateway>>, Path(txn): Path<String>, headers: HeaderMap) -> Response {
+pub(crate) async fn cancel(
+    State(gateway): State<Arc<Gateway>>,
+    Path(txn): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let result = async {
         let client = authenticate(&gateway, &headers).await?;
-        gateway.cancel(&client, &parse_txn(&txn)?).await.map(Standing::from)
+        gateway
+            .cancel(&client, &parse_txn(&txn)?)
+            .await
+            .map(Standing::from)
     }
     .await;
     answer(StatusCode::OK, result, None)
@@ -316,7 +338,11 @@ pub async fn cancel(State(gateway): State<Arc<Gateway>>, Path(txn): Path<String>
         (status = 503, description = "`unavailable`: try again.", body = Failure),
     ),
 )]
-pub async fn ciba(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, request: Result<Bytes, BytesRejection>) -> Response {
+pub(crate) async fn ciba(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+    request: Result<Bytes, BytesRejection>,
+) -> Response {
     let result = async {
         let client = authenticate(&gateway, &headers).await?;
         let ask = ciba::read(&body(request)?)?;
@@ -334,29 +360,41 @@ async fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> ServiceResult<A
         (Some(_), Some(_)) | (None, _) => None,
     };
     match secret {
-        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => gateway.client(secret.trim()).await,
-        Some(_) | None => {
-            Err(Refusal::new(ErrorCode::Unauthorized, "send `Authorization: Bearer` with the client secret").into())
+        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => {
+            gateway.client(secret.trim()).await
         }
+        Some(_) | None => Err(Refusal::new(
+            ErrorCode::Unauthorized,
+            "send `Authorization: Bearer` with the client secret",
+        )
+        .into()),
     }
 }
 
 fn read_ask(client: &Client, headers: &HeaderMap, bytes: &Bytes) -> Result<Ask, Refusal> {
     let new: NewApproval = json::from_slice(bytes, MAX_BODY).map_err(|error| match error {
-        JsonError::TooLong { limit } => {
-            Refusal::new(ErrorCode::TooLarge, format!("the body is longer than {limit} bytes"))
-        }
-        JsonError::Syntax(_) | JsonError::Form(_) => {
-            Refusal::new(ErrorCode::InvalidRequest, format!("the body is not an approval to ask for: {error}"))
-        }
+        JsonError::TooLong { limit } => Refusal::new(
+            ErrorCode::TooLarge,
+            format!("the body is longer than {limit} bytes"),
+        ),
+        JsonError::Syntax(_) | JsonError::Form(_) => Refusal::new(
+            ErrorCode::InvalidRequest,
+            format!("the body is not an approval to ask for: {error}"),
+        ),
     })?;
     if !(1..=MAX_USER).contains(&new.user.chars().count()) {
-        return Err(Refusal::new(ErrorCode::InvalidRequest, format!("`user` must have 1 to {MAX_USER} characters")));
+        return Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            format!("`user` must have 1 to {MAX_USER} characters"),
+        ));
     }
     let key = idempotency_key(headers)?;
     Ok(Ask {
         user: new.user,
-        shown_client: new.client_name.map(|name| ShownClient { id: client.id.clone(), name }),
+        shown_client: new.client_name.map(|name| ShownClient {
+            id: client.id.clone(),
+            name,
+        }),
         acr: new.acr,
         binding_message: new.binding_message,
         authorization_details: new.authorization_details,
@@ -365,7 +403,10 @@ fn read_ask(client: &Client, headers: &HeaderMap, bytes: &Bytes) -> Result<Ask, 
         expires_in: new.expires_in,
         callback_url: new.callback_url,
         auth_ref: None,
-        idempotency: key.map(|key| IdempotencyKey { key, body_hash: sha256(bytes) }),
+        idempotency: key.map(|key| IdempotencyKey {
+            key,
+            body_hash: sha256(bytes),
+        }),
     })
 }
 
@@ -383,10 +424,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
                 "`Idempotency-Key` must be 1 to 128 visible ASCII characters",
             )),
         },
-        (Some(_), Some(_)) => Err(Refusal::new(ErrorCode::InvalidRequest, "send one `Idempotency-Key`")),
+        (Some(_), Some(_)) => Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            "send one `Idempotency-Key`",
+        )),
     }
 }
 
 fn parse_txn(text: &str) -> Result<Txn, Refusal> {
-    Txn::parse(text).map_err(|_| Refusal::new(ErrorCode::NotFound, "there is no such approval of this client"))
+    Txn::parse(text)
+        .map_err(|_| Refusal::new(ErrorCode::NotFound, "there is no such approval of this client"))
 }

@@ -34,9 +34,10 @@ pub(super) fn refusal(error: &ServiceError) -> Refusal {
         ServiceError::Store(_) | ServiceError::Random(_) | ServiceError::Sign(_) => {
             let code = error.code();
             tracing::error!(code = %code, error = %error, "a request failed");
-            let message = match code {
-                ErrorCode::Unavailable => "the gateway cannot store anything at the moment; try again",
-                _ => "the gateway has a fault; its log says more under this request's id",
+            let message = if code == ErrorCode::Unavailable {
+                "the gateway cannot store anything at the moment; try again"
+            } else {
+                "the gateway has a fault; its log says more under this request's id"
             };
             Refusal::new(code, message)
         }
@@ -52,12 +53,17 @@ pub(super) fn failed(refusal: &Refusal, time: Option<Timestamp>) -> Response {
         attempts_left: refusal.attempts_left,
         receipt: refusal.receipt.clone(),
     };
-    let status = StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     if status == StatusCode::UNAUTHORIZED {
         // RFC 9110 section 11.6.1 wants a challenge with every 401.
-        let scheme = if time.is_some() { "Countersign-Proof" } else { "Bearer" };
+        let scheme = if time.is_some() {
+            "Countersign-Proof"
+        } else {
+            "Bearer"
+        };
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
     if let Some(seconds) = refusal.retry_after {

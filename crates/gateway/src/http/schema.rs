@@ -1,12 +1,14 @@
 //! Types of the protocol as they appear in the OpenAPI document.
 
+#![allow(dead_code, reason = "these types describe; no value of them is ever made")]
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Why a request was not done.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Error)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What went wrong, for programs.
     #[schema(example = "invalid_request")]
     error: String,
@@ -29,7 +31,7 @@ pub struct Failure {
 /// The circumstances of an action, as the relying side knows them.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Context)]
-pub struct ContextSchema {
+pub(crate) struct ContextSchema {
     /// Where the action was started.
     #[schema(nullable = false)]
     origin: Option<OriginSchema>,
@@ -57,7 +59,7 @@ pub struct ContextSchema {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Origin)]
-pub enum OriginSchema {
+pub(crate) enum OriginSchema {
     /// On the computer that is asked.
     ThisDevice,
     /// Elsewhere.
@@ -68,7 +70,7 @@ pub enum OriginSchema {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Risk)]
-pub enum RiskSchema {
+pub(crate) enum RiskSchema {
     /// Usual.
     Low,
     /// Unusual.
@@ -80,7 +82,7 @@ pub enum RiskSchema {
 /// What the person has to do.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Requires)]
-pub struct RequiresSchema {
+pub(crate) struct RequiresSchema {
     /// Whether a code has to be typed.
     r#match: MatchSchema,
     /// How the person is verified: `none`, `presence` or `user`.
@@ -93,7 +95,7 @@ pub struct RequiresSchema {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[schema(as = Match)]
-pub enum MatchSchema {
+pub(crate) enum MatchSchema {
     /// None.
     None,
     /// A code of so many digits.
@@ -108,7 +110,7 @@ pub enum MatchSchema {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Verification)]
-pub enum VerificationSchema {
+pub(crate) enum VerificationSchema {
     /// Not.
     None,
     /// Somebody is there.
@@ -121,7 +123,7 @@ pub enum VerificationSchema {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Surface)]
-pub enum SurfaceSchema {
+pub(crate) enum SurfaceSchema {
     /// Anywhere, also in a notification if no code is asked for.
     Any,
     /// In the prompt window or a terminal.

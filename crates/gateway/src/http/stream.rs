@@ -64,7 +64,10 @@ async fn check(
 ) -> ServiceResult<(Arc<Device>, Option<Cursor>, WebSocketUpgrade)> {
     let invalid = |message: String| Refusal::new(ErrorCode::InvalidRequest, message);
     // Devices sign the URL as the configuration gives it (`wss`) or as HTTP libraries see it (`https`).
-    let (wss, https) = (stream_url(gateway.issuer()), format!("{}{}", gateway.issuer(), path::STREAM));
+    let (wss, https) = (
+        stream_url(gateway.issuer()),
+        format!("{}{}", gateway.issuer(), path::STREAM),
+    );
     let device = prove(gateway, headers, "GET", &[&wss, &https]).await?;
     let query = Query::parse(query, 0)?;
     let upgrade = upgrade.map_err(|error| invalid(format!("this is not a WebSocket handshake: {error}")))?;
@@ -82,7 +85,9 @@ async fn check(
 
 async fn run(gateway: Arc<Gateway>, device: Arc<Device>, cursor: Option<Cursor>, mut socket: WebSocket) {
     let connected = Instant::now();
-    let Some(connection) = Box::pin(greet(&gateway, &device, cursor, &mut socket)).await else { return };
+    let Some(connection) = Box::pin(greet(&gateway, &device, cursor, &mut socket)).await else {
+        return;
+    };
     drop(device);
     gateway.observe_connected();
     let close = exchange(&gateway, &connection, &mut socket).await;
@@ -173,12 +178,27 @@ async fn take(gateway: &Arc<Gateway>, socket: &mut WebSocket, frame: &[u8]) -> O
 }
 
 fn refused(txn: Option<countersign_protocol::Txn>, refusal: Refusal) -> ServerFrame {
-    let Refusal { code: error, message, attempts_left, receipt, retry_after: _ } = refusal;
-    ServerFrame::Refused { txn, error, message, attempts_left, receipt }
+    let Refusal {
+        code: error,
+        message,
+        attempts_left,
+        receipt,
+        retry_after: _,
+    } = refusal;
+    ServerFrame::Refused {
+        txn,
+        error,
+        message,
+        attempts_left,
+        receipt,
+    }
 }
 
 async fn say_goodbye(socket: &mut WebSocket, why: Close) {
-    let close = CloseFrame { code: why.code(), reason: Default::default() };
+    let close = CloseFrame {
+        code: why.code(),
+        reason: Default::default(),
+    };
     if send(socket, Message::Close(Some(close))).await.is_none() {
         return;
     }

@@ -111,7 +111,12 @@ impl Hub {
             older.close(Close::Replaced);
         }
         self.0.connections.fetch_add(1, Ordering::Relaxed);
-        Connection { hub: Arc::clone(&self.0), device: device.clone(), id, queue }
+        Connection {
+            hub: Arc::clone(&self.0),
+            device: device.clone(),
+            id,
+            queue,
+        }
     }
 
     /// Notes that a device waits for what happens.
@@ -125,17 +130,25 @@ impl Hub {
         if closing {
             wake.over.store(RESTART, Ordering::Relaxed);
         }
-        Poller { hub: Arc::clone(&self.0), device: device.clone(), wake }
+        Poller {
+            hub: Arc::clone(&self.0),
+            device: device.clone(),
+            wake,
+        }
     }
 
     /// Tells a device, if it is connected; wakes it, if it polls. Whether it has a stream.
     pub fn send(&self, device: &DeviceId, frame: &ServerFrame) -> bool {
         let devices = self.0.lock();
-        let Some(slot) = devices.slots.get(device) else { return false };
+        let Some(slot) = devices.slots.get(device) else {
+            return false;
+        };
         if let Some(wake) = slot.pollers.upgrade() {
             wake.notify.notify_waiters();
         }
-        let Some((_, queue)) = &slot.stream else { return false };
+        let Some((_, queue)) = &slot.stream else {
+            return false;
+        };
         match frame.to_json() {
             Ok(text) => queue.push(text),
             Err(error) => tracing::error!(error = %error, "a frame could not be written"),
@@ -153,14 +166,21 @@ impl Hub {
     #[must_use]
     pub fn connected(&self) -> Vec<DeviceId> {
         let devices = self.0.lock();
-        devices.slots.iter().filter(|(_, slot)| slot.stream.is_some()).map(|(id, _)| id.clone()).collect()
+        devices
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.stream.is_some())
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Tells a device that it is revoked, and closes its stream.
     pub fn revoke(&self, device: &DeviceId) {
         self.send(device, &ServerFrame::Revoked {});
         let devices = self.0.lock();
-        let Some(slot) = devices.slots.get(device) else { return };
+        let Some(slot) = devices.slots.get(device) else {
+            return;
+        };
         if let Some((_, queue)) = &slot.stream {
             queue.close(Close::Revoked);
         }
@@ -192,7 +212,11 @@ impl Inner {
     }
 
     fn remove_if_unused(devices: &mut Devices, device: &DeviceId) {
-        if devices.slots.get(device).is_some_and(|slot| slot.stream.is_none() && slot.pollers.strong_count() == 0) {
+        if devices
+            .slots
+            .get(device)
+            .is_some_and(|slot| slot.stream.is_none() && slot.pollers.strong_count() == 0)
+        {
             devices.slots.remove(device);
         }
     }
@@ -318,7 +342,10 @@ mod tests {
         let poller = hub.poller(&device(1));
         let other = hub.connect(&device(2));
         hub.revoke(&device(1));
-        assert_eq!(stream.next().await, Outgoing::Frame(r#"{"type":"revoked"}"#.to_owned()));
+        assert_eq!(
+            stream.next().await,
+            Outgoing::Frame(r#"{"type":"revoked"}"#.to_owned())
+        );
         assert_eq!(stream.next().await, Outgoing::Close(Close::Revoked));
         assert_eq!(poller.polling(), Polling::Revoked);
         assert!(hub.send(&device(2), &frame()));
@@ -331,14 +358,21 @@ mod tests {
         let before = hub.connect(&device(1));
         hub.shut_down();
         assert_eq!(before.next().await, Outgoing::Close(Close::Restart));
-        assert_eq!(hub.connect(&device(2)).next().await, Outgoing::Close(Close::Restart));
+        assert_eq!(
+            hub.connect(&device(2)).next().await,
+            Outgoing::Close(Close::Restart)
+        );
         assert_eq!(hub.poller(&device(3)).polling(), Polling::Restart);
     }
 
     #[test]
     fn nothing_is_kept_of_devices_that_are_gone() {
         let hub = Hub::default();
-        let (stream, first, second) = (hub.connect(&device(1)), hub.poller(&device(1)), hub.poller(&device(1)));
+        let (stream, first, second) = (
+            hub.connect(&device(1)),
+            hub.poller(&device(1)),
+            hub.poller(&device(1)),
+        );
         drop(first);
         drop(stream);
         assert!(hub.is_listening(&device(1)), "one still polls");

@@ -42,7 +42,11 @@ impl Queue {
 
     /// Closes after what waits. The first reason counts.
     pub(super) fn close(&self, why: Close) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).close.get_or_insert(why);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .close
+            .get_or_insert(why);
         self.ready.notify_one();
     }
 

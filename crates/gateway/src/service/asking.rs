@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use countersign_protocol::{
-    ApprovalRequest, AuthorizationDetails, Client as RequestClient, Context, ErrorCode, Nonce, Requires, SignError,
-    Statement, Timestamp, Txn, request_hash, wire::ServerFrame,
+    ApprovalRequest, AuthorizationDetails, Client as RequestClient, Context, ErrorCode, Nonce, Requires,
+    SignError, Statement, Timestamp, Txn, request_hash, wire::ServerFrame,
 };
 
 use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, delivering::Cursor, issuing::Issuing};
@@ -92,7 +92,10 @@ impl Gateway {
         let now = self.now();
         let draft = Draft {
             txn: Txn::from_random(self.parts.rng.bytes()?),
-            shown: ask.shown_client.unwrap_or_else(|| ShownClient { id: client.id.clone(), name: client.name.clone() }),
+            shown: ask.shown_client.unwrap_or_else(|| ShownClient {
+                id: client.id.clone(),
+                name: client.name.clone(),
+            }),
             acr: ask.acr,
             binding_message: ask.binding_message,
             authorization_details: ask.authorization_details,
@@ -118,7 +121,11 @@ impl Gateway {
             user: ask.user.clone(),
             client: client.id.clone(),
             acr: draft.acr,
-            authorization_details: draft.authorization_details.as_ref().map(details_json).transpose()?,
+            authorization_details: draft
+                .authorization_details
+                .as_ref()
+                .map(details_json)
+                .transpose()?,
             requires: draft.requires,
             now,
             expires_at: draft.expires_at,
@@ -144,7 +151,9 @@ impl Gateway {
             }
             (Accepted::TooManyPending, _) => {
                 let seconds = u32::try_from(PENDING_RETRY.as_secs()).unwrap_or(u32::MAX);
-                Err(self.refuse_ask(client, &ask.user, too_many_pending(seconds)).await)
+                Err(self
+                    .refuse_ask(client, &ask.user, too_many_pending(seconds))
+                    .await)
             }
             (Accepted::Locked, _) => Err(self.refuse_ask(client, &ask.user, locked()).await),
         }
@@ -157,12 +166,17 @@ impl Gateway {
         let lifetime = ask.expires_in.unwrap_or(limits.expires_default);
         let longest = limits.expires_max.min(*LIVES.end());
         if !(*LIVES.start()..=longest).contains(&lifetime) {
-            return invalid(format!("`expires_in` must be {} to {longest} seconds", LIVES.start()));
+            return invalid(format!(
+                "`expires_in` must be {} to {longest} seconds",
+                LIVES.start()
+            ));
         }
         if let Some(url) = &ask.callback_url
             && !client.callback_urls.contains(url)
         {
-            return invalid("`callback_url` is not registered for this client; ask the administrator".to_owned());
+            return invalid(
+                "`callback_url` is not registered for this client; ask the administrator".to_owned(),
+            );
         }
         match (client.kind, &ask.shown_client) {
             (ClientKind::Application, Some(_)) => Err(Refusal::new(
@@ -177,7 +191,10 @@ impl Gateway {
     async fn devices_of(&self, client: &Client, user: &str) -> ServiceResult<Vec<Device>> {
         let found = self.parts.store.user_with_devices(user).await?;
         let Some((found, devices)) = found.filter(|(_, devices)| !devices.is_empty()) else {
-            let refusal = Refusal::new(ErrorCode::NoDevice, "the user has no device that can answer; enrol one first");
+            let refusal = Refusal::new(
+                ErrorCode::NoDevice,
+                "the user has no device that can answer; enrol one first",
+            );
             return Err(self.refuse_ask(client, user, refusal).await);
         };
         if found.locked_at.is_some() {
@@ -187,7 +204,12 @@ impl Gateway {
     }
 
     /// The request for one device, and the hash of what that device will show.
-    fn draft(&self, issuing: &Issuing, draft: &Draft, device: &Device) -> ServiceResult<(ApprovalRequest, String)> {
+    fn draft(
+        &self,
+        issuing: &Issuing,
+        draft: &Draft,
+        device: &Device,
+    ) -> ServiceResult<(ApprovalRequest, String)> {
         let request = ApprovalRequest {
             iss: self.issuer().clone(),
             aud: device.id.clone(),
@@ -197,7 +219,10 @@ impl Gateway {
             jti: issuing.jti()?,
             txn: draft.txn.clone(),
             nonce: Nonce::from_random(self.parts.rng.bytes()?),
-            client: RequestClient { id: draft.shown.id.clone(), name: draft.shown.name.clone() },
+            client: RequestClient {
+                id: draft.shown.id.clone(),
+                name: draft.shown.name.clone(),
+            },
             acr: draft.acr.clone(),
             binding_message: draft.binding_message.clone(),
             authorization_details: draft.authorization_details.clone(),
@@ -215,7 +240,10 @@ impl Gateway {
         let cursor = Cursor(seq).to_string();
         let mut reached = 0;
         for NewRequest { device, jws, .. } in requests {
-            let frame = ServerFrame::Request { request: jws, cursor: cursor.clone() };
+            let frame = ServerFrame::Request {
+                request: jws,
+                cursor: cursor.clone(),
+            };
             reached += usize::from(self.hub.send(&device, &frame));
         }
         self.observe(&Happening::Asked { reached });
@@ -245,9 +273,13 @@ impl Gateway {
     }
 
     async fn refuse_ask(&self, client: &Client, user: &str, refusal: Refusal) -> ServiceError {
-        let entry = Entry::new(self.now(), Actor::Client(client.id.clone()), Event::ApprovalRefused)
-            .client(&client.id)
-            .user(user);
+        let entry = Entry::new(
+            self.now(),
+            Actor::Client(client.id.clone()),
+            Event::ApprovalRefused,
+        )
+        .client(&client.id)
+        .user(user);
         self.audit_refusal(entry, &refusal).await;
         refusal.into()
     }
@@ -291,7 +323,9 @@ fn sign(issuing: &Issuing, request: &ApprovalRequest, statement_hash: String) ->
 }
 
 fn code(issuing: &Issuing, txn: &Txn, requires: Requires) -> Option<String> {
-    issuing.match_code(txn, requires.matching).map(|code| code.as_str().to_owned())
+    issuing
+        .match_code(txn, requires.matching)
+        .map(|code| code.as_str().to_owned())
 }
 
 fn details_json(details: &AuthorizationDetails) -> ServiceResult<String> {
@@ -308,13 +342,19 @@ fn locked() -> Refusal {
 fn rate_limited(seconds: u32) -> Refusal {
     Refusal {
         retry_after: Some(seconds),
-        ..Refusal::new(ErrorCode::RateLimited, "this user was asked too often; try again later")
+        ..Refusal::new(
+            ErrorCode::RateLimited,
+            "this user was asked too often; try again later",
+        )
     }
 }
 
 fn too_many_pending(seconds: u32) -> Refusal {
     Refusal {
         retry_after: Some(seconds),
-        ..Refusal::new(ErrorCode::RateLimited, "too many approvals of this user are pending; wait for one to end")
+        ..Refusal::new(
+            ErrorCode::RateLimited,
+            "too many approvals of this user are pending; wait for one to end",
+        )
     }
 }

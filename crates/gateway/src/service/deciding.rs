@@ -6,16 +6,16 @@
 use std::sync::Arc;
 
 use countersign_protocol::{
-    Amr, ApprovalDecision, DecidedOn, ErrorCode, Evidenced, Expect, KeyProtection, KeySet, Match, MatchCode, Outcome,
-    Surface, Txn, Unverified, Verdict, Verification, VerifyError, decision_hash,
+    Amr, ApprovalDecision, DecidedOn, ErrorCode, Evidenced, Expect, KeyProtection, KeySet, Match, MatchCode,
+    Outcome, Surface, Txn, Unverified, Verdict, Verification, VerifyError, decision_hash,
 };
 
 use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult};
 use crate::{
     audit::{Actor, Entry, Event},
     store::{
-        Approval, ApprovalState, BeforeDecision, CodeCheck, Decided, Decision, DecisionAttempt, Device, Ending, Prior,
-        PriorAnswer, Recipient,
+        Approval, ApprovalState, BeforeDecision, CodeCheck, Decided, Decision, DecisionAttempt, Device,
+        Ending, Prior, PriorAnswer, Recipient,
     },
 };
 
@@ -38,7 +38,10 @@ impl Gateway {
                 self.refused("decision", refusal.code);
                 let entry = Entry::new(self.now(), Actor::Unknown, Event::DecisionRefused);
                 self.audit_refusal(entry, &refusal).await;
-                return Answered { txn: None, result: Err(refusal.into()) };
+                return Answered {
+                    txn: None,
+                    result: Err(refusal.into()),
+                };
             }
         };
         let txn = message.untrusted_claims().txn.clone();
@@ -46,12 +49,26 @@ impl Gateway {
         if let Err(error) = &result {
             self.refused("decision", error.code());
         }
-        Answered { txn: Some(txn), result }
+        Answered {
+            txn: Some(txn),
+            result,
+        }
     }
 
-    async fn try_decide(&self, token: &str, message: Unverified<'_, ApprovalDecision>) -> ServiceResult<String> {
-        let (id, txn) = (message.untrusted_claims().iss.clone(), message.untrusted_claims().txn.clone());
-        let stranger = || Entry::new(self.now(), Actor::Unknown, Event::DecisionRefused).device(&id).txn(&txn);
+    async fn try_decide(
+        &self,
+        token: &str,
+        message: Unverified<'_, ApprovalDecision>,
+    ) -> ServiceResult<String> {
+        let (id, txn) = (
+            message.untrusted_claims().iss.clone(),
+            message.untrusted_claims().txn.clone(),
+        );
+        let stranger = || {
+            Entry::new(self.now(), Actor::Unknown, Event::DecisionRefused)
+                .device(&id)
+                .txn(&txn)
+        };
         let device = match self.enrolled(&id).await {
             Ok(device) => device,
             Err(ServiceError::Refused(refusal)) => {
@@ -64,7 +81,11 @@ impl Gateway {
         };
         let now = self.now();
         let keys = KeySet::from_iter([device.key.clone()]);
-        let expect = Expect { issuer: Some(device.id.as_str()), audience: self.issuer().as_str(), now };
+        let expect = Expect {
+            issuer: Some(device.id.as_str()),
+            audience: self.issuer().as_str(),
+            now,
+        };
         let decision = match message.verify(&keys, &expect) {
             Ok(decision) => decision,
             Err(error) => {
@@ -90,21 +111,38 @@ impl Gateway {
         }
     }
 
-    async fn judge(&self, token: &str, decision: ApprovalDecision, device: &Arc<Device>) -> ServiceResult<String> {
+    async fn judge(
+        &self,
+        token: &str,
+        decision: ApprovalDecision,
+        device: &Arc<Device>,
+    ) -> ServiceResult<String> {
         let hash = decision_hash(token);
-        let before = self.parts.store.before_decision(&device.id, &decision.jti, &decision.txn).await?;
-        let BeforeDecision { prior, approval, recipients } = before;
+        let before = self
+            .parts
+            .store
+            .before_decision(&device.id, &decision.jti, &decision.txn)
+            .await?;
+        let BeforeDecision {
+            prior,
+            approval,
+            recipients,
+        } = before;
         let own = recipients.iter().find(|recipient| recipient.device == device.id);
         let found = approval.filter(|approval| approval.user == device.user).zip(own);
         if let Some(prior) = prior {
             return self.repeat_answer(&prior, &hash, found);
         }
-        let Some((approval, own)) = found else { return Err(unknown().into()) };
+        let Some((approval, own)) = found else {
+            return Err(unknown().into());
+        };
         check(&decision, &approval, own)?;
         let attempt = self.attempt(decision, hash, device, &approval, own)?;
         match self.parts.store.decide(attempt.clone()).await? {
             Decision::Accepted(approval) => {
-                let others = recipients.iter().filter(|recipient| recipient.device != device.id);
+                let others = recipients
+                    .iter()
+                    .filter(|recipient| recipient.device != device.id);
                 self.ended(*approval, others);
                 Ok(attempt.receipt)
             }
@@ -119,7 +157,11 @@ impl Gateway {
                 for approval in ended {
                     self.ended_elsewhere(approval, Some(&device.id)).await;
                 }
-                Err(Refusal { receipt, ..Refusal::new(ErrorCode::Locked, LOCKED) }.into())
+                Err(Refusal {
+                    receipt,
+                    ..Refusal::new(ErrorCode::Locked, LOCKED)
+                }
+                .into())
             }
             Decision::AlreadyEnded(approval) => Err(self.too_late(&approval, own)?.into()),
             Decision::Expired(approval) => {
@@ -127,7 +169,9 @@ impl Gateway {
                 self.ended_elsewhere(*approval, Some(&device.id)).await;
                 Err(refusal.into())
             }
-            Decision::Seen(prior) => self.repeat_answer(&prior, &attempt.decided.decision_hash, Some((approval, own))),
+            Decision::Seen(prior) => {
+                self.repeat_answer(&prior, &attempt.decided.decision_hash, Some((approval, own)))
+            }
             Decision::CounterRegression { last } => Err(Refusal::new(
                 ErrorCode::CounterRegression,
                 format!("the counter must be greater than {last}; sign again"),
@@ -135,7 +179,11 @@ impl Gateway {
             .into()),
             Decision::Revoked => {
                 self.forget_device(&device.id);
-                Err(Refusal::new(ErrorCode::DeviceRevoked, "this device was revoked; enrol it again").into())
+                Err(Refusal::new(
+                    ErrorCode::DeviceRevoked,
+                    "this device was revoked; enrol it again",
+                )
+                .into())
             }
             Decision::Unknown => Err(unknown().into()),
         }
@@ -154,10 +202,12 @@ impl Gateway {
         let now = self.now();
         let code = match (decision.verdict, &decision.match_code) {
             (Verdict::Deny | Verdict::Report, _) | (Verdict::Approve, None) => CodeCheck::NotAsked,
-            (Verdict::Approve, Some(typed)) => match issuing.match_code(&approval.txn, approval.requires.matching) {
-                Some(right) if right == *typed => CodeCheck::Right,
-                Some(_) | None => CodeCheck::Wrong,
-            },
+            (Verdict::Approve, Some(typed)) => {
+                match issuing.match_code(&approval.txn, approval.requires.matching) {
+                    Some(right) if right == *typed => CodeCheck::Right,
+                    Some(_) | None => CodeCheck::Wrong,
+                }
+            }
         };
         let decided = Decided {
             device: device.id.clone(),
@@ -169,7 +219,12 @@ impl Gateway {
             amr: believed(decision.amr, device.key_protection),
             key_protection: device.key_protection,
         };
-        let ending = Ending { outcome: Outcome::from(decision.verdict), at: now, seq: 0, decided: Some(decided.clone()) };
+        let ending = Ending {
+            outcome: Outcome::from(decision.verdict),
+            at: now,
+            seq: 0,
+            decided: Some(decided.clone()),
+        };
         let receipt = issuing.receipt(approval, &ending, own)?;
         Ok(DecisionAttempt {
             now,
@@ -208,16 +263,22 @@ impl Gateway {
 
     fn too_late(&self, approval: &Approval, own: &Recipient) -> ServiceResult<Refusal> {
         let receipt = self.receipt_of(approval, own)?;
-        let ApprovalState::Ended(ending) = &approval.state else { return Ok(unknown()) };
+        let ApprovalState::Ended(ending) = &approval.state else {
+            return Ok(unknown());
+        };
         let (code, message) = match ending.outcome {
             Outcome::Expired => (ErrorCode::Expired, "the request has expired"),
             Outcome::Locked => (ErrorCode::Locked, LOCKED),
-            Outcome::Approved | Outcome::Denied | Outcome::Reported => {
-                (ErrorCode::AlreadyDecided, "the request was decided before; the receipt says how")
-            }
+            Outcome::Approved | Outcome::Denied | Outcome::Reported => (
+                ErrorCode::AlreadyDecided,
+                "the request was decided before; the receipt says how",
+            ),
             Outcome::Cancelled => (ErrorCode::AlreadyDecided, "the request was cancelled"),
         };
-        Ok(Refusal { receipt, ..Refusal::new(code, message) })
+        Ok(Refusal {
+            receipt,
+            ..Refusal::new(code, message)
+        })
     }
 
     fn receipt_of(&self, approval: &Approval, to: &Recipient) -> ServiceResult<Option<String>> {
@@ -250,18 +311,36 @@ fn check(decision: &ApprovalDecision, approval: &Approval, own: &Recipient) -> R
         Verification::User => has(&[Amr::Pin, Amr::Fpt, Amr::Face]),
     };
     for (holds, problem) in [
-        (decision.nonce == own.nonce, "it has another nonce than the request"),
-        (decision.request_hash == own.request_hash, "it is for other bytes of the request"),
-        (decision.statement_hash == own.statement_hash, "it is over another statement than the request's"),
-        (surface_allowed, "the request does not allow an approval from a notification"),
-        (verified || !approves, "the request asks for a verification that `amr` does not name"),
+        (
+            decision.nonce == own.nonce,
+            "it has another nonce than the request",
+        ),
+        (
+            decision.request_hash == own.request_hash,
+            "it is for other bytes of the request",
+        ),
+        (
+            decision.statement_hash == own.statement_hash,
+            "it is over another statement than the request's",
+        ),
+        (
+            surface_allowed,
+            "the request does not allow an approval from a notification",
+        ),
+        (
+            verified || !approves,
+            "the request asks for a verification that `amr` does not name",
+        ),
         (
             decision.match_code.as_ref().map(MatchCode::digits) == asked_digits,
             "it has not the number of digits that the request asks for",
         ),
     ] {
         if !holds {
-            return Err(Refusal::new(ErrorCode::InvalidMessage, format!("the decision is refused: {problem}")));
+            return Err(Refusal::new(
+                ErrorCode::InvalidMessage,
+                format!("the decision is refused: {problem}"),
+            ));
         }
     }
     Ok(())
@@ -290,6 +369,9 @@ fn unknown() -> Refusal {
 fn wrong_code(attempts_left: u32) -> Refusal {
     Refusal {
         attempts_left: Some(attempts_left),
-        ..Refusal::new(ErrorCode::WrongCode, "the code is wrong; type the one shown where you started")
+        ..Refusal::new(
+            ErrorCode::WrongCode,
+            "the code is wrong; type the one shown where you started",
+        )
     }
 }

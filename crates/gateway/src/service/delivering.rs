@@ -47,12 +47,25 @@ impl Gateway {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn connect(&self, device: &Arc<Device>, cursor: Option<Cursor>, heartbeat: u32) -> ServiceResult<Delivery> {
+    pub async fn connect(
+        &self,
+        device: &Arc<Device>,
+        cursor: Option<Cursor>,
+        heartbeat: u32,
+    ) -> ServiceResult<Delivery> {
         // Connected first, read second: what happens in between comes twice rather than never.
         let connection = self.hub.connect(&device.id);
-        let inbox = self.parts.store.inbox(&device.id, Since::Connect(cursor.map(|cursor| cursor.0))).await?;
+        let inbox = self
+            .parts
+            .store
+            .inbox(&device.id, Since::Connect(cursor.map(|cursor| cursor.0)))
+            .await?;
         let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 2);
-        frames.push(ServerFrame::Welcome { time: self.now(), cursor: Cursor(inbox.seq).to_string(), heartbeat });
+        frames.push(ServerFrame::Welcome {
+            time: self.now(),
+            cursor: Cursor(inbox.seq).to_string(),
+            heartbeat,
+        });
         self.push_inbox(&mut frames, &device.id, inbox)?;
         Ok(Delivery { connection, frames })
     }
@@ -71,26 +84,35 @@ impl Gateway {
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
         let since = cursor.map_or(Since::Connect(None), |cursor| Since::Poll(cursor.0));
-        let mut last = wait.is_zero() || cursor.is_none() || poller.polling() == Polling::Restart;
+        let mut last = wait.is_zero() || cursor.is_none();
         loop {
             let woken = poller.woken();
             tokio::pin!(woken);
             woken.as_mut().enable();
+            match poller.polling() {
+                Polling::Open => {}
+                Polling::Restart => last = true,
+                Polling::Revoked => {
+                    return Err(Refusal::new(
+                        ErrorCode::DeviceRevoked,
+                        "this device was revoked; enrol it again",
+                    )
+                    .into());
+                }
+            }
             let inbox = self.parts.store.inbox(&device.id, since).await?;
             if last || !inbox.pending.is_empty() || !inbox.ended.is_empty() {
                 let cursor = Cursor(inbox.seq).to_string();
                 let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 1);
                 self.push_inbox(&mut frames, &device.id, inbox)?;
-                return Ok(PollResponse { time: self.now(), cursor, frames });
+                return Ok(PollResponse {
+                    time: self.now(),
+                    cursor,
+                    frames,
+                });
             }
             tokio::select! {
-                () = &mut woken => match poller.polling() {
-                    Polling::Open => {}
-                    Polling::Restart => last = true,
-                    Polling::Revoked => {
-                        return Err(Refusal::new(ErrorCode::DeviceRevoked, "this device was revoked").into());
-                    }
-                },
+                () = &mut woken => {}
                 () = &mut deadline => last = true,
             }
         }
@@ -98,19 +120,29 @@ impl Gateway {
 
     /// An approval ended: whoever waits for it and the other devices are told.
     pub(super) fn ended<'a>(&self, approval: Approval, others: impl Iterator<Item = &'a Recipient>) {
-        let ApprovalState::Ended(ending) = &approval.state else { return };
-        self.observe(&Happening::Ended { outcome: ending.outcome, after: ending.at - approval.created_at });
+        let ApprovalState::Ended(ending) = &approval.state else {
+            return;
+        };
+        self.observe(&Happening::Ended {
+            outcome: ending.outcome,
+            after: ending.at - approval.created_at,
+        });
         for other in others {
             if !self.hub.is_listening(&other.device) {
                 continue;
             }
             match self.issuing().receipt(&approval, ending, other) {
                 Ok(receipt) => {
-                    let frame = ServerFrame::Closed { receipt, cursor: Cursor(ending.seq).to_string() };
+                    let frame = ServerFrame::Closed {
+                        receipt,
+                        cursor: Cursor(ending.seq).to_string(),
+                    };
                     self.hub.send(&other.device, &frame);
                 }
                 // It is told again when it connects.
-                Err(error) => tracing::error!(txn = %approval.txn, error = %error, "a device could not be told"),
+                Err(error) => {
+                    tracing::error!(txn = %approval.txn, error = %error, "a device could not be told")
+                }
             }
         }
         if approval.callback_url.is_some() {
@@ -129,7 +161,12 @@ impl Gateway {
                 Vec::new()
             }
         };
-        self.ended(approval, recipients.iter().filter(|recipient| Some(&recipient.device) != but));
+        self.ended(
+            approval,
+            recipients
+                .iter()
+                .filter(|recipient| Some(&recipient.device) != but),
+        );
     }
 
     /// Tells every connected device the issuer's keys.
@@ -148,7 +185,12 @@ impl Gateway {
         }
     }
 
-    fn push_inbox(&self, frames: &mut Vec<ServerFrame>, device: &DeviceId, inbox: Inbox) -> ServiceResult<()> {
+    fn push_inbox(
+        &self,
+        frames: &mut Vec<ServerFrame>,
+        device: &DeviceId,
+        inbox: Inbox,
+    ) -> ServiceResult<()> {
         let issuing = self.issuing();
         // Before the requests, which may be signed with a key that the device does not know yet.
         if let Some(keys) = issuing.introduction(device, self.now())? {
@@ -161,7 +203,10 @@ impl Gateway {
         for (approval, recipient) in &inbox.ended {
             if let ApprovalState::Ended(ending) = &approval.state {
                 let receipt = issuing.receipt(approval, ending, recipient)?;
-                frames.push(ServerFrame::Closed { receipt, cursor: Cursor(ending.seq).to_string() });
+                frames.push(ServerFrame::Closed {
+                    receipt,
+                    cursor: Cursor(ending.seq).to_string(),
+                });
             }
         }
         Ok(())

@@ -35,7 +35,11 @@ impl Endings {
                 receiver
             }
         };
-        Waiter { endings: self, txn: txn.clone(), receiver }
+        Waiter {
+            endings: self,
+            txn: txn.clone(),
+            receiver,
+        }
     }
 
     /// Tells all who wait for it.
@@ -65,7 +69,10 @@ impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut waiters = self.endings.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock nobody else can subscribe meanwhile; the one left is this one.
-        if waiters.get(&self.txn).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if waiters
+            .get(&self.txn)
+            .is_some_and(|sender| sender.receiver_count() <= 1)
+        {
             waiters.remove(&self.txn);
         }
     }

@@ -1,8 +1,8 @@
 //! Devices come, change their key, and go (protocol sections 5.2 and 5.5).
 
 use countersign_protocol::{
-    ApprovalEnrol, ApprovalRotate, DeviceId, EnrolmentCode, ErrorCode, Evidenced, Expect, KeyProtection, KeySet,
-    Unverified, VerifyError, jws,
+    ApprovalEnrol, ApprovalRotate, DeviceId, EnrolmentCode, ErrorCode, Evidenced, Expect, KeyProtection,
+    KeySet, Unverified, VerifyError, jws,
     wire::{EnrolmentResponse, PreviewOffer, RotationResponse},
 };
 
@@ -21,7 +21,12 @@ impl Gateway {
     /// # Errors
     /// `invalid_code`.
     pub async fn preview(&self, code: &EnrolmentCode) -> ServiceResult<PreviewOffer> {
-        match self.parts.store.offer(sha256(code.as_str().as_bytes()), self.now()).await? {
+        match self
+            .parts
+            .store
+            .offer(sha256(code.as_str().as_bytes()), self.now())
+            .await?
+        {
             Some(offer) => Ok(PreviewOffer {
                 account: offer.account,
                 issuer_name: self.parts.settings.name.clone(),
@@ -37,7 +42,11 @@ impl Gateway {
     /// `invalid_code`, or a message that does not verify.
     pub async fn enrol(&self, token: &str) -> ServiceResult<EnrolmentResponse> {
         let now = self.now();
-        let expect = Expect { issuer: None, audience: self.issuer().as_str(), now };
+        let expect = Expect {
+            issuer: None,
+            audience: self.issuer().as_str(),
+            now,
+        };
         let (claims, key) = match jws::verify_with_embedded_key::<ApprovalEnrol>(token, &expect) {
             Ok(verified) => verified,
             Err(error) => return Err(self.refuse_enrolment(refused("enrolment", &error)).await),
@@ -51,7 +60,12 @@ impl Gateway {
             key_protection: believed(claims.key_protection),
             now,
         };
-        let Some(device) = self.parts.store.enrol(sha256(claims.code.as_str().as_bytes()), device).await? else {
+        let Some(device) = self
+            .parts
+            .store
+            .enrol(sha256(claims.code.as_str().as_bytes()), device)
+            .await?
+        else {
             return Err(self.refuse_enrolment(invalid_code()).await);
         };
         self.observe(&Happening::Enrolled(&device));
@@ -82,7 +96,11 @@ impl Gateway {
         let message = Unverified::<ApprovalRotate>::parse(token).map_err(|error| refused(&error))?;
         let device = self.enrolled(&message.untrusted_claims().iss).await?;
         let keys = KeySet::from_iter([device.key.clone()]);
-        let expect = Expect { issuer: Some(device.id.as_str()), audience: self.issuer().as_str(), now };
+        let expect = Expect {
+            issuer: Some(device.id.as_str()),
+            audience: self.issuer().as_str(),
+            now,
+        };
         let rotate = message.verify(&keys, &expect).map_err(|error| refused(&error))?;
         let (new, key) = rotate.new_key(now).map_err(|error| refused(&error))?;
         if key == device.key {
@@ -102,25 +120,42 @@ impl Gateway {
         let rotated = self.parts.store.rotate_device(rotation, entry).await?;
         self.forget_device(&device.id);
         if !rotated {
-            return Err(Refusal::new(ErrorCode::Unauthorized, "the device has another key by now, or was revoked").into());
+            return Err(Refusal::new(
+                ErrorCode::Unauthorized,
+                "the device has another key by now, or was revoked",
+            )
+            .into());
         }
-        Ok(RotationResponse { device_id: device.id.clone(), kid: key.thumbprint().clone() })
+        Ok(RotationResponse {
+            device_id: device.id.clone(),
+            kid: key.thumbprint().clone(),
+        })
     }
 
     async fn refuse_enrolment(&self, refusal: Refusal) -> ServiceError {
         self.refused("enrolment", refusal.code);
-        self.audit_refusal(Entry::new(self.now(), Actor::Unknown, Event::EnrolmentRefused), &refusal).await;
+        self.audit_refusal(
+            Entry::new(self.now(), Actor::Unknown, Event::EnrolmentRefused),
+            &refusal,
+        )
+        .await;
         refusal.into()
     }
 }
 
 /// Version 1 cannot verify an attestation, so nothing counts as attested.
 fn believed(claimed: KeyProtection) -> KeyProtection {
-    KeyProtection { level: claimed.level, evidence: Evidenced::Claimed }
+    KeyProtection {
+        level: claimed.level,
+        evidence: Evidenced::Claimed,
+    }
 }
 
 fn invalid_code() -> Refusal {
-    Refusal::new(ErrorCode::InvalidCode, "the enrolment code is unknown, used or expired; ask for a new one")
+    Refusal::new(
+        ErrorCode::InvalidCode,
+        "the enrolment code is unknown, used or expired; ask for a new one",
+    )
 }
 
 fn refused(what: &str, error: &VerifyError) -> Refusal {

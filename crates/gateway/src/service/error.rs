@@ -23,7 +23,13 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with nothing but a code and a text.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), attempts_left: None, receipt: None, retry_after: None }
+        Self {
+            code,
+            message: message.into(),
+            attempts_left: None,
+            receipt: None,
+            retry_after: None,
+        }
     }
 }
 
@@ -51,9 +57,9 @@ impl ServiceError {
         match self {
             Self::Refused(refusal) => refusal.code,
             Self::Store(StoreError::Unavailable(_)) => ErrorCode::Unavailable,
-            Self::Store(StoreError::Corrupt(_) | StoreError::NewerSchema { .. }) | Self::Random(_) | Self::Sign(_) => {
-                ErrorCode::Internal
-            }
+            Self::Store(StoreError::Corrupt(_) | StoreError::NewerSchema { .. })
+            | Self::Random(_)
+            | Self::Sign(_) => ErrorCode::Internal,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_protocol::{
-    ApprovalKeys, ApprovalReceipt, ApprovalResult, AuthorizationDetails, Claims, DeviceId, Issuer, Jti, KeySet, Match,
-    MatchCode, Outcome, SignError, Signer, Timestamp, Txn, jws,
+    ApprovalKeys, ApprovalReceipt, ApprovalResult, AuthorizationDetails, Claims, DeviceId, Issuer, Jti,
+    KeySet, Match, MatchCode, Outcome, SignError, Signer, Timestamp, Txn, jws,
 };
 use ring::hmac;
 
@@ -29,7 +29,13 @@ impl Issuing {
     pub(super) fn new(issuer: Issuer, ring: Arc<dyn KeyRing>, rng: Arc<dyn Rng>) -> Self {
         let codes = hmac::Key::new(hmac::HMAC_SHA256, ring.secret("match code").as_slice());
         let keys = ring.public().into_iter().collect();
-        Self { issuer, ring, keys, codes, rng }
+        Self {
+            issuer,
+            ring,
+            keys,
+            codes,
+            rng,
+        }
     }
 
     /// The public keys, the one that signs first.
@@ -48,14 +54,21 @@ impl Issuing {
     /// The code of an approval, if it asks for one. It is kept nowhere: the transaction's id is random, and without
     /// the key file nobody can derive it.
     pub(super) fn match_code(&self, txn: &Txn, matching: Match) -> Option<MatchCode> {
-        let Match::Code { digits } = matching else { return None };
+        let Match::Code { digits } = matching else {
+            return None;
+        };
         let tag = hmac::sign(&self.codes, txn.as_str().as_bytes());
         let random = tag.as_ref().first_chunk().copied()?;
         MatchCode::from_random(digits, random).ok()
     }
 
     /// The receipt of an ended approval for one device.
-    pub(super) fn receipt(&self, approval: &Approval, ending: &Ending, to: &Recipient) -> ServiceResult<String> {
+    pub(super) fn receipt(
+        &self,
+        approval: &Approval,
+        ending: &Ending,
+        to: &Recipient,
+    ) -> ServiceResult<String> {
         let decided = ending.decided.as_ref();
         let approved = ending.outcome == Outcome::Approved;
         self.signed(&ApprovalReceipt {
@@ -76,7 +89,11 @@ impl Issuing {
     }
 
     /// The result of an ended approval for the relying side: the claims, and the same signed.
-    pub(super) fn result(&self, approval: &Approval, ending: &Ending) -> ServiceResult<(ApprovalResult, String)> {
+    pub(super) fn result(
+        &self,
+        approval: &Approval,
+        ending: &Ending,
+    ) -> ServiceResult<(ApprovalResult, String)> {
         let decided = ending.decided.as_ref();
         let granted = decided.filter(|_| ending.outcome == Outcome::Approved);
         let details = match (granted, &approval.authorization_details) {

@@ -215,7 +215,12 @@ impl Gateway {
     /// `unauthorized` if there is none.
     pub async fn client(&self, secret: &str) -> ServiceResult<Arc<Client>> {
         let hash = sha256(secret.as_bytes());
-        let cached = self.clients.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        let cached = self
+            .clients
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .cloned();
         if let Some(client) = cached {
             return Ok(client);
         }
@@ -224,13 +229,21 @@ impl Gateway {
             return Err(Refusal::new(ErrorCode::Unauthorized, "the client secret is not known here").into());
         };
         let client = Arc::new(client);
-        self.clients.write().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::clone(&client));
+        self.clients
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(hash, Arc::clone(&client));
         Ok(client)
     }
 
     /// A device that is enrolled and not revoked.
     async fn enrolled(&self, id: &DeviceId) -> ServiceResult<Arc<Device>> {
-        let cached = self.devices.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let cached = self
+            .devices
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned();
         if let Some(device) = cached {
             return Ok(device);
         }
@@ -238,7 +251,11 @@ impl Gateway {
             return Err(Refusal::new(ErrorCode::Unauthorized, "this device is not enrolled here").into());
         };
         if device.revoked_at.is_some() {
-            return Err(Refusal::new(ErrorCode::DeviceRevoked, "this device was revoked; enrol it again").into());
+            return Err(Refusal::new(
+                ErrorCode::DeviceRevoked,
+                "this device was revoked; enrol it again",
+            )
+            .into());
         }
         let device = Arc::new(device);
         let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
@@ -260,11 +277,17 @@ impl Gateway {
     }
 
     fn forget_device(&self, id: &DeviceId) {
-        self.devices.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.devices
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
     }
 
     fn forget_clients(&self) {
-        self.clients.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.clients
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     fn issuing(&self) -> Arc<Issuing> {
@@ -289,7 +312,9 @@ impl Gateway {
                 self.audited.take(&entry.actor.to_text(), now)
             }
         };
-        let entry = entry.detail("code", refusal.code.as_str()).detail("message", refusal.message.as_str());
+        let entry = entry
+            .detail("code", refusal.code.as_str())
+            .detail("message", refusal.message.as_str());
         if room.is_err() {
             tracing::warn!(event = entry.event.as_str(), code = %refusal.code, "too many refusals to audit each");
             return;
@@ -311,5 +336,9 @@ impl Gateway {
 /// The SHA-256 hash, as the store keeps it in place of secrets.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> Hash {
-    digest(&SHA256, bytes).as_ref().first_chunk().copied().unwrap_or_default()
+    digest(&SHA256, bytes)
+        .as_ref()
+        .first_chunk()
+        .copied()
+        .unwrap_or_default()
 }

@@ -82,7 +82,11 @@ impl SeenProofs {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if now - seen.since >= REMEMBERED || now < seen.since {
             let older = std::mem::take(&mut seen.present);
-            seen.before = if now - seen.since < 2 * REMEMBERED { older } else { HashSet::new() };
+            seen.before = if now - seen.since < 2 * REMEMBERED {
+                older
+            } else {
+                HashSet::new()
+            };
             seen.since = now;
         }
         if seen.before.contains(&name) || seen.present.contains(&name) {
@@ -117,20 +121,33 @@ impl Gateway {
 
     async fn check_proof(&self, proof: &str, method: &str, urls: &[&str]) -> ServiceResult<Arc<Device>> {
         let now = self.now();
-        let message = Unverified::<ApprovalProof>::parse(proof)
-            .map_err(|error| Refusal::new(ErrorCode::Unauthorized, format!("the proof is malformed: {error}")))?;
+        let message = Unverified::<ApprovalProof>::parse(proof).map_err(|error| {
+            Refusal::new(
+                ErrorCode::Unauthorized,
+                format!("the proof is malformed: {error}"),
+            )
+        })?;
         let device = self.enrolled(&message.untrusted_claims().iss).await?;
         let keys = KeySet::from_iter([device.key.clone()]);
-        let expect = Expect { issuer: Some(device.id.as_str()), audience: self.issuer().as_str(), now };
+        let expect = Expect {
+            issuer: Some(device.id.as_str()),
+            audience: self.issuer().as_str(),
+            now,
+        };
         let claims = match message.verify(&keys, &expect) {
             Ok(claims) => claims,
             Err(error @ (VerifyError::Expired | VerifyError::NotYetValid)) => {
                 return Err(Refusal::new(ErrorCode::Stale, error.to_string()).into());
             }
             Err(error) => {
-                let refusal = Refusal::new(ErrorCode::Unauthorized, format!("the proof does not verify: {error}"));
+                let refusal = Refusal::new(
+                    ErrorCode::Unauthorized,
+                    format!("the proof does not verify: {error}"),
+                );
                 self.audit_refusal(
-                    Entry::new(now, Actor::Unknown, Event::ProofRefused).device(&device.id).user(&device.user),
+                    Entry::new(now, Actor::Unknown, Event::ProofRefused)
+                        .device(&device.id)
+                        .user(&device.user),
                     &refusal,
                 )
                 .await;
@@ -150,7 +167,10 @@ impl Gateway {
         match self.seen_proofs.see(&device.id, &claims.jti, now) {
             Sight::First => Ok(device),
             Sight::Again => {
-                let refusal = Refusal::new(ErrorCode::Unauthorized, "the proof was used before; sign a new one");
+                let refusal = Refusal::new(
+                    ErrorCode::Unauthorized,
+                    "the proof was used before; sign a new one",
+                );
                 self.audit_refusal(
                     Entry::new(now, Actor::Device(device.id.clone()), Event::ProofRefused)
                         .device(&device.id)
@@ -160,9 +180,11 @@ impl Gateway {
                 .await;
                 Err(refusal.into())
             }
-            Sight::TooMany => {
-                Err(Refusal::new(ErrorCode::Unavailable, "too many calls at the moment; try again later").into())
-            }
+            Sight::TooMany => Err(Refusal::new(
+                ErrorCode::Unavailable,
+                "too many calls at the moment; try again later",
+            )
+            .into()),
         }
     }
 }
@@ -191,6 +213,9 @@ mod tests {
         for later in [1_000, 1_119, 1_120, 1_239] {
             assert_eq!(seen.see(&device, &jti, later), Sight::Again, "{later}");
         }
-        assert_eq!(seen.see(&DeviceId::from_random([3; 16]), &jti, 1_239), Sight::First);
+        assert_eq!(
+            seen.see(&DeviceId::from_random([3; 16]), &jti, 1_239),
+            Sight::First
+        );
     }
 }

@@ -25,7 +25,11 @@ impl Limiter {
     /// `count` at once, and as many again in each minute.
     pub(super) fn per_minute(count: u32) -> Self {
         let interval = 60_000 / i64::from(count.max(1));
-        Self { interval, burst: interval * i64::from(count.max(1)), full_at: Mutex::default() }
+        Self {
+            interval,
+            burst: interval * i64::from(count.max(1)),
+            full_at: Mutex::default(),
+        }
     }
 
     /// Takes a permit, or says in how many seconds there will be one.

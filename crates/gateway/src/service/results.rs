@@ -47,7 +47,9 @@ impl Gateway {
     pub async fn outcome(&self, client: &Client, txn: &Txn, wait: Duration) -> ServiceResult<Outcome> {
         let mut waiter = self.endings.subscribe(txn);
         let approval = self.parts.store.approval(txn).await?;
-        let approval = approval.filter(|approval| approval.client == client.id).ok_or_else(unknown)?;
+        let approval = approval
+            .filter(|approval| approval.client == client.id)
+            .ok_or_else(unknown)?;
         if approval.state != ApprovalState::Pending || wait.is_zero() {
             return self.outcome_of(&approval);
         }
@@ -79,8 +81,12 @@ impl Gateway {
     /// # Errors
     /// When the store or the keys fail.
     pub async fn callback_body(&self, txn: &Txn) -> ServiceResult<Option<String>> {
-        let Some(approval) = self.parts.store.approval(txn).await? else { return Ok(None) };
-        let ApprovalState::Ended(ending) = &approval.state else { return Ok(None) };
+        let Some(approval) = self.parts.store.approval(txn).await? else {
+            return Ok(None);
+        };
+        let ApprovalState::Ended(ending) = &approval.state else {
+            return Ok(None);
+        };
         let (_, result) = self.issuing().result(&approval, ending)?;
         let body = CallbackBody {
             txn: &approval.txn,
@@ -95,12 +101,17 @@ impl Gateway {
 
     fn outcome_of(&self, approval: &Approval) -> ServiceResult<Outcome> {
         match &approval.state {
-            ApprovalState::Pending => {
-                Ok(Outcome::Pending { txn: approval.txn.clone(), expires_at: approval.expires_at })
-            }
+            ApprovalState::Pending => Ok(Outcome::Pending {
+                txn: approval.txn.clone(),
+                expires_at: approval.expires_at,
+            }),
             ApprovalState::Ended(ending) => {
                 let (claims, result) = self.issuing().result(approval, ending)?;
-                Ok(Outcome::Ended { expires_at: approval.expires_at, claims: Box::new(claims), result })
+                Ok(Outcome::Ended {
+                    expires_at: approval.expires_at,
+                    claims: Box::new(claims),
+                    result,
+                })
             }
         }
     }

@@ -11,8 +11,8 @@ use std::{
 
 use countersign_protocol::{
     Amr, ApprovalDecision, ApprovalEnrol, ApprovalProof, ApprovalRequest, ApprovalResult, Claims, DecidedOn,
-    DeviceDescription, DeviceId, EnrolmentCode, Es256Key, Evidenced, Expect, Issuer, Jti, KeyProtection, Match,
-    MatchCode, ProtectionLevel, Signer as _, Statement, Timestamp, Txn, Verdict, jws, request_hash,
+    DeviceDescription, DeviceId, EnrolmentCode, Es256Key, Evidenced, Expect, Issuer, Jti, KeyProtection,
+    Match, MatchCode, ProtectionLevel, Statement, Timestamp, Txn, Verdict, jws, request_hash,
 };
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ use crate::{
     config::Limits,
     edge::{Clock, Rng as _, SystemRng},
     keys::KeyFile,
-    store::{Client, ClientKind, Offer, Since, Store, sqlite::SqliteStore},
+    store::{Client, ClientKind, Offer, Since, sqlite::SqliteStore},
 };
 
 /// When tests begin.
@@ -76,7 +76,14 @@ impl World {
         };
         let entry = Entry::new(START, Actor::Admin("root".to_owned()), Event::ClientAdded).client("bank");
         assert!(gateway.store().add_client(client.clone(), entry).await.unwrap());
-        Self { gateway, clock, client, keys, limits, dir }
+        Self {
+            gateway,
+            clock,
+            client,
+            keys,
+            limits,
+            dir,
+        }
     }
 
     /// The same, as another process finds it.
@@ -111,7 +118,11 @@ impl World {
         let key = key();
         let code = self.offer(user).await;
         let response = self.gateway.enrol(&self.enrolment(&code, &key)).await.unwrap();
-        TestDevice { id: response.device_id, key, counter: AtomicU64::new(1) }
+        TestDevice {
+            id: response.device_id,
+            key,
+            counter: AtomicU64::new(1),
+        }
     }
 
     pub(crate) fn enrolment(&self, code: &EnrolmentCode, key: &Es256Key) -> String {
@@ -127,7 +138,10 @@ impl World {
                 platform: "Linux".to_owned(),
                 app_version: "1.0".to_owned(),
             },
-            key_protection: KeyProtection { level: ProtectionLevel::Sw, evidence: Evidenced::Attested },
+            key_protection: KeyProtection {
+                level: ProtectionLevel::Sw,
+                evidence: Evidenced::Attested,
+            },
             attestation: None,
         };
         jws::sign(&claims, key).unwrap()
@@ -139,27 +153,47 @@ impl World {
 
     /// The requests that wait for a device.
     pub(crate) async fn pending(&self, device: &TestDevice) -> Vec<String> {
-        let inbox = self.gateway.store().inbox(&device.id, Since::Connect(None)).await.unwrap();
+        let inbox = self
+            .gateway
+            .store()
+            .inbox(&device.id, Since::Connect(None))
+            .await
+            .unwrap();
         inbox.pending.into_iter().map(|request| request.jws).collect()
     }
 
     /// The request of this approval for a device.
     pub(crate) async fn request(&self, device: &TestDevice, txn: &Txn) -> String {
         let pending = self.pending(device).await;
-        pending.into_iter().find(|jws| self.read(device, jws).txn == *txn).unwrap()
+        pending
+            .into_iter()
+            .find(|jws| self.read(device, jws).txn == *txn)
+            .unwrap()
     }
 
     pub(crate) fn read(&self, device: &TestDevice, request: &str) -> ApprovalRequest {
-        let expect = Expect { issuer: Some(ISSUER), audience: device.id.as_str(), now: self.clock.now() };
+        let expect = Expect {
+            issuer: Some(ISSUER),
+            audience: device.id.as_str(),
+            now: self.clock.now(),
+        };
         jws::verify(request, &self.gateway.keys(), &expect).unwrap()
     }
 
     /// What a device that behaves says.
-    pub(crate) fn decision(&self, device: &TestDevice, request: &str, verdict: Verdict, code: Option<&str>) -> ApprovalDecision {
+    pub(crate) fn decision(
+        &self,
+        device: &TestDevice,
+        request: &str,
+        verdict: Verdict,
+        code: Option<&str>,
+    ) -> ApprovalDecision {
         let claims = self.read(device, request);
         let now = self.clock.now();
         let digits = match claims.requires.matching {
-            Match::Code { .. } if verdict == Verdict::Approve => code.map(|code| MatchCode::parse(code).unwrap()),
+            Match::Code { .. } if verdict == Verdict::Approve => {
+                code.map(|code| MatchCode::parse(code).unwrap())
+            }
             Match::Code { .. } | Match::None => None,
         };
         ApprovalDecision {
@@ -178,7 +212,10 @@ impl World {
             statement_version: 1,
             locale: "en".to_owned(),
             amr: vec![Amr::Swk, Amr::User],
-            key_protection: KeyProtection { level: ProtectionLevel::Sw, evidence: Evidenced::Claimed },
+            key_protection: KeyProtection {
+                level: ProtectionLevel::Sw,
+                evidence: Evidenced::Claimed,
+            },
             surface: DecidedOn::Window,
             shown_at: now,
             counter: device.counter.fetch_add(1, Ordering::SeqCst),
@@ -186,12 +223,21 @@ impl World {
     }
 
     /// Signs and sends a decision.
-    pub(crate) async fn send(&self, device: &TestDevice, decision: &ApprovalDecision) -> ServiceResult<String> {
+    pub(crate) async fn send(
+        &self,
+        device: &TestDevice,
+        decision: &ApprovalDecision,
+    ) -> ServiceResult<String> {
         self.gateway.decide(&device.sign(decision)).await.result
     }
 
     /// Decides one approval.
-    pub(crate) async fn decide(&self, device: &TestDevice, asked: &Asked, verdict: Verdict) -> ServiceResult<String> {
+    pub(crate) async fn decide(
+        &self,
+        device: &TestDevice,
+        asked: &Asked,
+        verdict: Verdict,
+    ) -> ServiceResult<String> {
         let request = self.request(device, &asked.txn).await;
         let decision = self.decision(device, &request, verdict, asked.match_code.as_deref());
         self.send(device, &decision).await
@@ -216,7 +262,11 @@ impl World {
     }
 
     pub(crate) fn result(&self, jws: &str) -> ApprovalResult {
-        let expect = Expect { issuer: Some(ISSUER), audience: "bank", now: self.clock.now() };
+        let expect = Expect {
+            issuer: Some(ISSUER),
+            audience: "bank",
+            now: self.clock.now(),
+        };
         jws::verify(jws, &self.gateway.keys(), &expect).unwrap()
     }
 }
@@ -253,7 +303,11 @@ async fn start(dir: &Path, clock: &Arc<FakeClock>, keys: &KeyFile, limits: Limit
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         rng: Arc::new(SystemRng::new()),
         observer: Arc::new(Unobserved),
-        settings: Settings { issuer: issuer(), name: "Example".to_owned(), limits },
+        settings: Settings {
+            issuer: issuer(),
+            name: "Example".to_owned(),
+            limits,
+        },
     };
     Gateway::start(parts).await.unwrap()
 }

@@ -121,7 +121,9 @@ impl Gateway {
     fn until_expiry(&self) -> Option<Duration> {
         let next = self.next_expiry.load(Ordering::Relaxed);
         (next != Timestamp::MAX).then(|| {
-            let left = next.saturating_mul(1000).saturating_sub(self.parts.clock.now_ms());
+            let left = next
+                .saturating_mul(1000)
+                .saturating_sub(self.parts.clock.now_ms());
             Duration::from_millis(u64::try_from(left).unwrap_or(0))
         })
     }

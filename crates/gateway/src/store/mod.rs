@@ -32,7 +32,9 @@ pub enum StoreError {
     #[error("the store holds something that cannot be: {0}; restore a backup, nothing was changed")]
     Corrupt(String),
     /// The store was written by a newer version of the gateway.
-    #[error("the store has schema version {found}, this gateway knows up to {known}; install the newer gateway")]
+    #[error(
+        "the store has schema version {found}, this gateway knows up to {known}; install the newer gateway"
+    )]
     NewerSchema {
         /// The version found.
         found: u32,

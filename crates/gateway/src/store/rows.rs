@@ -1,7 +1,8 @@
 //! The values that go into the store and come out of it. Plain data: no I/O, no secrets.
 
 use countersign_protocol::{
-    Amr, DecidedOn, DeviceId, Jti, Jwk, KeyProtection, Nonce, Outcome, Reason, Requires, Timestamp, Txn, Verdict,
+    Amr, DecidedOn, DeviceId, Jti, Jwk, KeyProtection, Nonce, Outcome, Reason, Requires, Timestamp, Txn,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -417,7 +418,7 @@ pub enum Since {
 }
 
 /// A pending request of a device.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxRequest {
     /// Its place in the order of events.
     pub seq: u64,

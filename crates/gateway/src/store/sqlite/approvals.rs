@@ -10,8 +10,8 @@ use super::{
 use crate::{
     audit,
     store::{
-        Accepted, Approval, ApprovalState, Cancelled, Decided, Ending, Idempotent, Inbox, InboxRequest, NewApproval,
-        Recipient, Since, StoreResult,
+        Accepted, Approval, ApprovalState, Cancelled, Decided, Ending, Idempotent, Inbox, InboxRequest,
+        NewApproval, Recipient, Since, StoreResult,
     },
 };
 
@@ -25,7 +25,12 @@ pub(super) fn idempotent(db: &Connection, client: &str, key: &str) -> StoreResul
         db,
         "SELECT body_hash, txn FROM idempotency WHERE client_id = ?1 AND key = ?2",
         [client, key],
-        |row| Ok(Idempotent { body_hash: hash(row, "body_hash")?, txn: parsed(row, "txn")? }),
+        |row| {
+            Ok(Idempotent {
+                body_hash: hash(row, "body_hash")?,
+                txn: parsed(row, "txn")?,
+            })
+        },
     )
 }
 
@@ -92,7 +97,12 @@ pub(super) fn accept(db: &Connection, new: &NewApproval) -> StoreResult<Accepted
 }
 
 pub(super) fn approval(db: &Connection, txn: &Txn) -> StoreResult<Option<Approval>> {
-    one(db, "SELECT * FROM approvals WHERE txn = ?1", [txn.as_str()], approval_row)
+    one(
+        db,
+        "SELECT * FROM approvals WHERE txn = ?1",
+        [txn.as_str()],
+        approval_row,
+    )
 }
 
 /// Ends a pending approval: the one place where that happens.
@@ -121,7 +131,10 @@ pub(super) fn end(
         ],
     )?;
     if ended != 1 {
-        return Err(crate::store::StoreError::Corrupt(format!("{} ended twice", approval.txn)));
+        return Err(crate::store::StoreError::Corrupt(format!(
+            "{} ended twice",
+            approval.txn
+        )));
     }
     if let Some(url) = &approval.callback_url {
         execute(
@@ -130,7 +143,15 @@ pub(super) fn end(
             params![approval.txn.as_str(), approval.client, url, now],
         )?;
     }
-    Ok(Approval { state: ApprovalState::Ended(Box::new(Ending { outcome, at: now, seq, decided })), ..approval })
+    Ok(Approval {
+        state: ApprovalState::Ended(Box::new(Ending {
+            outcome,
+            at: now,
+            seq,
+            decided,
+        })),
+        ..approval
+    })
 }
 
 pub(super) fn cancel(
@@ -139,14 +160,21 @@ pub(super) fn cancel(
     client: &str,
     now: Timestamp,
 ) -> StoreResult<Option<Cancelled>> {
-    let Some(approval) = approval(db, txn)?.filter(|approval| approval.client == client) else { return Ok(None) };
+    let Some(approval) = approval(db, txn)?.filter(|approval| approval.client == client) else {
+        return Ok(None);
+    };
     if approval.state != ApprovalState::Pending {
         return Ok(Some(Cancelled::Before(Box::new(approval))));
     }
     if approval.expires_at <= now {
         return Ok(Some(Cancelled::Before(Box::new(end_expired(db, approval, now)?))));
     }
-    let entry = audit::ended(&approval, Outcome::Cancelled, audit::Actor::Client(client.to_owned()), now);
+    let entry = audit::ended(
+        &approval,
+        Outcome::Cancelled,
+        audit::Actor::Client(client.to_owned()),
+        now,
+    );
     let approval = end(db, approval, Outcome::Cancelled, now, &entry, None)?;
     Ok(Some(Cancelled::Now(Box::new(approval))))
 }
@@ -185,15 +213,22 @@ pub(super) fn lock_pending(db: &Connection, user: &str, now: Timestamp) -> Store
 }
 
 pub(super) fn next_expiry(db: &Connection) -> StoreResult<Option<Timestamp>> {
-    let next: Option<Option<Timestamp>> =
-        one(db, "SELECT min(expires_at) AS next FROM approvals WHERE state = 'pending'", [], |row| get(row, "next"))?;
+    let next: Option<Option<Timestamp>> = one(
+        db,
+        "SELECT min(expires_at) AS next FROM approvals WHERE state = 'pending'",
+        [],
+        |row| get(row, "next"),
+    )?;
     Ok(next.flatten())
 }
 
 pub(super) fn inbox(db: &Connection, device: &DeviceId, since: Since) -> StoreResult<Inbox> {
-    let Some(user) = one(db, "SELECT user_id FROM devices WHERE id = ?1", [device.as_str()], |row| {
-        get::<String>(row, "user_id")
-    })?
+    let Some(user) = one(
+        db,
+        "SELECT user_id FROM devices WHERE id = ?1",
+        [device.as_str()],
+        |row| get::<String>(row, "user_id"),
+    )?
     else {
         return Ok(Inbox::default());
     };

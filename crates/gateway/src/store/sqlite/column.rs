@@ -24,7 +24,9 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> StoreRes
 
 /// A text column that may hold JSON.
 pub(super) fn optional_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> StoreResult<Option<T>> {
-    get::<Option<String>>(row, column)?.map(|text| from_json(column, &text)).transpose()
+    get::<Option<String>>(row, column)?
+        .map(|text| from_json(column, &text))
+        .transpose()
 }
 
 /// A column that holds a number that is not negative.
@@ -34,7 +36,9 @@ pub(super) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: &str) -> StoreRes
 
 /// A column that holds a SHA-256 hash.
 pub(super) fn hash(row: &Row<'_>, column: &str) -> StoreResult<Hash> {
-    get::<Vec<u8>>(row, column)?.try_into().map_err(|_| StoreError::corrupt(format!("column {column}")))
+    get::<Vec<u8>>(row, column)?
+        .try_into()
+        .map_err(|_| StoreError::corrupt(format!("column {column}")))
 }
 
 /// A value as JSON.

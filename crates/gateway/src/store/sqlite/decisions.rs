@@ -12,12 +12,17 @@ use super::{
 use crate::{
     audit,
     store::{
-        Approval, ApprovalState, BeforeDecision, CodeCheck, Decision, DecisionAttempt, Prior, PriorAnswer, StoreError,
-        StoreResult,
+        Approval, ApprovalState, BeforeDecision, CodeCheck, Decision, DecisionAttempt, Prior, PriorAnswer,
+        StoreError, StoreResult,
     },
 };
 
-pub(super) fn before(db: &Connection, device: &DeviceId, jti: &Jti, txn: &Txn) -> StoreResult<BeforeDecision> {
+pub(super) fn before(
+    db: &Connection,
+    device: &DeviceId,
+    jti: &Jti,
+    txn: &Txn,
+) -> StoreResult<BeforeDecision> {
     Ok(BeforeDecision {
         prior: prior(db, device, jti)?,
         approval: approvals::approval(db, txn)?,
@@ -32,13 +37,22 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
         db,
         "SELECT counter, revoked_at FROM devices WHERE id = ?1",
         [device.as_str()],
-        |row| Ok((unsigned::<u64>(row, "counter")?, get::<Option<i64>>(row, "revoked_at")?)),
+        |row| {
+            Ok((
+                unsigned::<u64>(row, "counter")?,
+                get::<Option<i64>>(row, "revoked_at")?,
+            ))
+        },
     )?;
-    let Some((counter, None)) = state else { return Ok(Decision::Revoked) };
+    let Some((counter, None)) = state else {
+        return Ok(Decision::Revoked);
+    };
     if let Some(prior) = prior(db, device, &attempt.jti)? {
         return Ok(Decision::Seen(prior));
     }
-    let Some(approval) = approvals::approval(db, &attempt.txn)? else { return Ok(Decision::Unknown) };
+    let Some(approval) = approvals::approval(db, &attempt.txn)? else {
+        return Ok(Decision::Unknown);
+    };
     if attempt.counter <= counter {
         return Ok(Decision::CounterRegression { last: counter });
     }
@@ -50,7 +64,11 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
         }
         ApprovalState::Pending if approval.expires_at <= attempt.now => {
             remember(db, &attempt, &PriorAnswer::Late)?;
-            Ok(Decision::Expired(Box::new(approvals::end_expired(db, approval, attempt.now)?)))
+            Ok(Decision::Expired(Box::new(approvals::end_expired(
+                db,
+                approval,
+                attempt.now,
+            )?)))
         }
         ApprovalState::Pending => match attempt.code {
             CodeCheck::Wrong => wrong_code(db, &attempt, &approval),
@@ -65,7 +83,13 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
 
 fn win(db: &Connection, attempt: DecisionAttempt, approval: Approval) -> StoreResult<Decision> {
     let entry = audit::decided(&attempt, &approval);
-    remember(db, &attempt, &PriorAnswer::Accepted { receipt: attempt.receipt.clone() })?;
+    remember(
+        db,
+        &attempt,
+        &PriorAnswer::Accepted {
+            receipt: attempt.receipt.clone(),
+        },
+    )?;
     let outcome = Outcome::from(attempt.decided.verdict);
     let approval = approvals::end(db, approval, outcome, attempt.now, &entry, Some(attempt.decided))?;
     Ok(Decision::Accepted(Box::new(approval)))
@@ -85,7 +109,11 @@ fn wrong_code(db: &Connection, attempt: &DecisionAttempt, approval: &Approval) -
     registry::set_wrong_codes(db, &approval.user, wrong_codes, Some(attempt.now))?;
     remember(db, attempt, &PriorAnswer::Late)?;
     log::append(db, &audit::user_locked(approval, wrong_codes, attempt.now))?;
-    Ok(Decision::Locked(approvals::lock_pending(db, &approval.user, attempt.now)?))
+    Ok(Decision::Locked(approvals::lock_pending(
+        db,
+        &approval.user,
+        attempt.now,
+    )?))
 }
 
 fn prior(db: &Connection, device: &DeviceId, jti: &Jti) -> StoreResult<Option<Prior>> {
@@ -94,12 +122,18 @@ fn prior(db: &Connection, device: &DeviceId, jti: &Jti) -> StoreResult<Option<Pr
         "SELECT decision_hash, receipt, attempts_left FROM decisions WHERE device_id = ?1 AND jti = ?2",
         [device.as_str(), jti.as_str()],
         |row| {
-            let answer = match (get::<Option<String>>(row, "receipt")?, get::<Option<u32>>(row, "attempts_left")?) {
+            let answer = match (
+                get::<Option<String>>(row, "receipt")?,
+                get::<Option<u32>>(row, "attempts_left")?,
+            ) {
                 (Some(receipt), _) => PriorAnswer::Accepted { receipt },
                 (None, Some(attempts_left)) => PriorAnswer::WrongCode { attempts_left },
                 (None, None) => PriorAnswer::Late,
             };
-            Ok(Prior { decision_hash: get(row, "decision_hash")?, answer })
+            Ok(Prior {
+                decision_hash: get(row, "decision_hash")?,
+                answer,
+            })
         },
     )
 }

@@ -15,25 +15,26 @@ impl StoreErrorExt for StoreError {}
 
 /// For `map_err`.
 pub(super) fn fail(error: Error) -> StoreError {
-    let code = match &error {
-        Error::SqliteFailure(failure, _) => Some(failure.code),
-        _ => None,
-    };
-    match code {
+    let passing = matches!(
+        error.sqlite_error_code(),
         Some(
             ErrorCode::DiskFull
-            | ErrorCode::ReadOnly
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::CannotOpen
-            | ErrorCode::PermissionDenied
-            | ErrorCode::OutOfMemory
-            | ErrorCode::OperationInterrupted
-            | ErrorCode::NoLargeFileSupport
-            | ErrorCode::FileLockingProtocolFailed,
-        ) => StoreError::Unavailable(error.to_string()),
-        _ => StoreError::Corrupt(error.to_string()),
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::NoLargeFileSupport
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    );
+    if passing {
+        StoreError::Unavailable(error.to_string())
+    } else {
+        StoreError::Corrupt(error.to_string())
     }
 }
 

@@ -22,14 +22,22 @@ pub(super) fn append(db: &Connection, entry: &Entry) -> StoreResult<u64> {
     let head = db
         .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
         .and_then(|mut head| {
-            head.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).optional()
+            head.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+                .optional()
         })
         .map_err(fail)?;
     let (last, prev) = head.unwrap_or_else(|| (0, GENESIS.to_owned()));
     let seq = u64::try_from(last + 1).map_err(|_| StoreError::corrupt("column seq"))?;
     let record = audit::seal(entry, seq, &prev);
     db.prepare_cached("INSERT INTO audit (seq, event, hash, line) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut insert| insert.execute(params![signed(seq), entry.event.as_str(), record.hash, record.line]))
+        .and_then(|mut insert| {
+            insert.execute(params![
+                signed(seq),
+                entry.event.as_str(),
+                record.hash,
+                record.line
+            ])
+        })
         .map_err(fail)?;
     Ok(seq)
 }
@@ -49,7 +57,11 @@ pub(super) fn records(db: &Connection, after: u64, count: usize) -> StoreResult<
         "SELECT seq, hash, line FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         params![signed(after), limit(count)],
         |row| {
-            Ok(ExportedRecord { seq: unsigned(row, "seq")?, hash: get(row, "hash")?, line: get(row, "line")? })
+            Ok(ExportedRecord {
+                seq: unsigned(row, "seq")?,
+                hash: get(row, "hash")?,
+                line: get(row, "line")?,
+            })
         },
     )
 }
@@ -62,18 +74,32 @@ pub(super) fn changes(db: &Connection, after: u64) -> StoreResult<Changes> {
             AND event IN ('device.revoked', 'client.added', 'client.removed', 'keys.rotated', 'keys.retired')
             ORDER BY seq LIMIT ?2",
         params![signed(after), CHANGES],
-        |row| Ok((unsigned::<u64>(row, "seq")?, get::<String>(row, "event")?, get::<String>(row, "line")?)),
+        |row| {
+            Ok((
+                unsigned::<u64>(row, "seq")?,
+                get::<String>(row, "event")?,
+                get::<String>(row, "line")?,
+            ))
+        },
     )?;
     let complete = limit(found.len()) < CHANGES;
     let last = found.last().map_or(after, |(seq, _, _)| *seq);
-    let list = found.iter().map(|(_, event, line)| change(event, line)).collect::<StoreResult<_>>()?;
-    Ok(Changes { seq: if complete { last_seq(db)?.max(last) } else { last }, list })
+    let list = found
+        .iter()
+        .map(|(_, event, line)| change(event, line))
+        .collect::<StoreResult<_>>()?;
+    Ok(Changes {
+        seq: if complete { last_seq(db)? } else { last },
+        list,
+    })
 }
 
 /// Whether the last record is whole. The chain before it is verified by the administrator's command.
 pub(super) fn check_head(db: &Connection) -> StoreResult<()> {
     let last = last_seq(db)?;
-    let Some(record) = records(db, last.saturating_sub(1), 1)?.into_iter().next() else { return Ok(()) };
+    let Some(record) = records(db, last.saturating_sub(1), 1)?.into_iter().next() else {
+        return Ok(());
+    };
     audit::verify(record.line.as_bytes())
         .map(|_| ())
         .map_err(|error| StoreError::corrupt(format!("the end of the audit log: {error}")))
@@ -84,7 +110,9 @@ fn change(event: &str, line: &str) -> StoreResult<Change> {
         let record: Value = serde_json::from_str(line).map_err(|_| StoreError::corrupt("an audit record"))?;
         let device = record.pointer("/subject/device").and_then(Value::as_str);
         let device = device.and_then(|id| DeviceId::parse(id).ok());
-        return device.map(Change::DeviceRevoked).ok_or_else(|| StoreError::corrupt("an audit record"));
+        return device
+            .map(Change::DeviceRevoked)
+            .ok_or_else(|| StoreError::corrupt("an audit record"));
     }
     if event == Event::ClientAdded.as_str() || event == Event::ClientRemoved.as_str() {
         return Ok(Change::Clients);

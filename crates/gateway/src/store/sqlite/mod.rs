@@ -28,9 +28,9 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Accepted, Approval, BeforeDecision, Callback, Cancelled, Changes, Client, Decision, DecisionAttempt, Device,
-    DeviceRotation, Hash, Idempotent, Inbox, NewApproval, NewDevice, Offer, Recipient, Revoked, Since, Store,
-    StoreError, StoreResult, User,
+    Accepted, Approval, BeforeDecision, Callback, Cancelled, Changes, Client, Decision, DecisionAttempt,
+    Device, DeviceRotation, Hash, Idempotent, Inbox, NewApproval, NewDevice, Offer, Recipient, Revoked,
+    Since, Store, StoreError, StoreResult, User,
 };
 use crate::audit::{Entry, ExportedRecord};
 
@@ -66,13 +66,22 @@ impl SqliteStore {
             connection.pragma_update(None, "query_only", true).map_err(fail)?;
             reading.push(connection);
         }
-        Ok(Self { writer: writer::start(writing)?, reader: reader::start(reading)? })
+        Ok(Self {
+            writer: writer::start(writing)?,
+            reader: reader::start(reading)?,
+        })
     }
 }
 
 fn create(path: &Path) -> io::Result<()> {
     // SQLite gives its other files (-wal, -shm) the mode of this one.
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(|_| ())
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
 }
 
 fn connect(path: &Path) -> StoreResult<Connection> {
@@ -94,13 +103,20 @@ fn connect(path: &Path) -> StoreResult<Connection> {
 }
 
 fn check(connection: &Connection) -> StoreResult<()> {
-    let found: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fail)?;
-    if found == "ok" { Ok(()) } else { Err(StoreError::corrupt(found)) }
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(fail)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::corrupt(found))
+    }
 }
 
 fn execute(db: &Connection, sql: &str, params: impl Params) -> StoreResult<usize> {
-    db.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(fail)
+    db.prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(params))
+        .map_err(fail)
 }
 
 fn rows<T>(
@@ -132,7 +148,9 @@ fn one<T>(
 #[async_trait]
 impl Store for SqliteStore {
     async fn add_client(&self, client: Client, entry: Entry) -> StoreResult<bool> {
-        self.writer.write(move |db| registry::add_client(db, &client, &entry)).await
+        self.writer
+            .write(move |db| registry::add_client(db, &client, &entry))
+            .await
     }
 
     async fn clients(&self) -> StoreResult<Vec<Client>> {
@@ -141,11 +159,15 @@ impl Store for SqliteStore {
 
     async fn remove_client(&self, id: &str, entry: Entry) -> StoreResult<bool> {
         let id = id.to_owned();
-        self.writer.write(move |db| registry::remove_client(db, &id, &entry)).await
+        self.writer
+            .write(move |db| registry::remove_client(db, &id, &entry))
+            .await
     }
 
     async fn client_by_secret(&self, secret_hash: Hash) -> StoreResult<Option<Client>> {
-        self.reader.read(move |db| registry::client_by_secret(db, &secret_hash)).await
+        self.reader
+            .read(move |db| registry::client_by_secret(db, &secret_hash))
+            .await
     }
 
     async fn users(&self) -> StoreResult<Vec<User>> {
@@ -159,29 +181,41 @@ impl Store for SqliteStore {
 
     async fn user_with_devices(&self, id: &str) -> StoreResult<Option<(User, Vec<Device>)>> {
         let id = id.to_owned();
-        self.reader.read(move |db| registry::user_with_devices(db, &id)).await
+        self.reader
+            .read(move |db| registry::user_with_devices(db, &id))
+            .await
     }
 
     async fn unlock_user(&self, id: &str, entry: Entry) -> StoreResult<bool> {
         let id = id.to_owned();
-        self.writer.write(move |db| registry::unlock_user(db, &id, &entry)).await
+        self.writer
+            .write(move |db| registry::unlock_user(db, &id, &entry))
+            .await
     }
 
     async fn add_offer(&self, offer: Offer, entry: Entry) -> StoreResult<()> {
-        self.writer.write(move |db| registry::add_offer(db, &offer, &entry)).await
+        self.writer
+            .write(move |db| registry::add_offer(db, &offer, &entry))
+            .await
     }
 
     async fn offer(&self, code_hash: Hash, now: Timestamp) -> StoreResult<Option<Offer>> {
-        self.reader.read(move |db| registry::offer(db, &code_hash, now)).await
+        self.reader
+            .read(move |db| registry::offer(db, &code_hash, now))
+            .await
     }
 
     async fn enrol(&self, code_hash: Hash, device: NewDevice) -> StoreResult<Option<Device>> {
-        self.writer.write(move |db| registry::enrol(db, &code_hash, device)).await
+        self.writer
+            .write(move |db| registry::enrol(db, &code_hash, device))
+            .await
     }
 
     async fn devices(&self, user: Option<&str>) -> StoreResult<Vec<Device>> {
         let user = user.map(str::to_owned);
-        self.reader.read(move |db| registry::devices(db, user.as_deref())).await
+        self.reader
+            .read(move |db| registry::devices(db, user.as_deref()))
+            .await
     }
 
     async fn device(&self, id: &DeviceId) -> StoreResult<Option<Device>> {
@@ -191,20 +225,28 @@ impl Store for SqliteStore {
 
     async fn revoke_device(&self, id: &DeviceId, now: Timestamp, entry: Entry) -> StoreResult<Revoked> {
         let id = id.clone();
-        self.writer.write(move |db| registry::revoke_device(db, &id, now, &entry)).await
+        self.writer
+            .write(move |db| registry::revoke_device(db, &id, now, &entry))
+            .await
     }
 
     async fn rotate_device(&self, rotation: DeviceRotation, entry: Entry) -> StoreResult<bool> {
-        self.writer.write(move |db| registry::rotate_device(db, &rotation, &entry)).await
+        self.writer
+            .write(move |db| registry::rotate_device(db, &rotation, &entry))
+            .await
     }
 
     async fn idempotent(&self, client: &str, key: &str) -> StoreResult<Option<Idempotent>> {
         let (client, key) = (client.to_owned(), key.to_owned());
-        self.reader.read(move |db| approvals::idempotent(db, &client, &key)).await
+        self.reader
+            .read(move |db| approvals::idempotent(db, &client, &key))
+            .await
     }
 
     async fn accept(&self, approval: NewApproval) -> StoreResult<Accepted> {
-        self.writer.write(move |db| approvals::accept(db, &approval)).await
+        self.writer
+            .write(move |db| approvals::accept(db, &approval))
+            .await
     }
 
     async fn approval(&self, txn: &Txn) -> StoreResult<Option<Approval>> {
@@ -214,7 +256,9 @@ impl Store for SqliteStore {
 
     async fn before_decision(&self, device: &DeviceId, jti: &Jti, txn: &Txn) -> StoreResult<BeforeDecision> {
         let (device, jti, txn) = (device.clone(), jti.clone(), txn.clone());
-        self.reader.read(move |db| decisions::before(db, &device, &jti, &txn)).await
+        self.reader
+            .read(move |db| decisions::before(db, &device, &jti, &txn))
+            .await
     }
 
     async fn decide(&self, attempt: DecisionAttempt) -> StoreResult<Decision> {
@@ -223,11 +267,15 @@ impl Store for SqliteStore {
 
     async fn cancel(&self, txn: &Txn, client: &str, now: Timestamp) -> StoreResult<Option<Cancelled>> {
         let (txn, client) = (txn.clone(), client.to_owned());
-        self.writer.write(move |db| approvals::cancel(db, &txn, &client, now)).await
+        self.writer
+            .write(move |db| approvals::cancel(db, &txn, &client, now))
+            .await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<Approval>> {
-        self.writer.write(move |db| approvals::expire(db, now, limit)).await
+        self.writer
+            .write(move |db| approvals::expire(db, now, limit))
+            .await
     }
 
     async fn next_expiry(&self) -> StoreResult<Option<Timestamp>> {
@@ -236,7 +284,9 @@ impl Store for SqliteStore {
 
     async fn inbox(&self, device: &DeviceId, since: Since) -> StoreResult<Inbox> {
         let device = device.clone();
-        self.reader.read(move |db| approvals::inbox(db, &device, since)).await
+        self.reader
+            .read(move |db| approvals::inbox(db, &device, since))
+            .await
     }
 
     async fn recipients(&self, txn: &Txn) -> StoreResult<Vec<Recipient>> {
@@ -254,16 +304,22 @@ impl Store for SqliteStore {
 
     async fn callback_done(&self, txn: &Txn, entry: Entry) -> StoreResult<()> {
         let txn = txn.clone();
-        self.writer.write(move |db| outbox::attempted(db, &txn, None, &entry)).await
+        self.writer
+            .write(move |db| outbox::attempted(db, &txn, None, &entry))
+            .await
     }
 
     async fn callback_failed(&self, txn: &Txn, again_at: Option<Timestamp>, entry: Entry) -> StoreResult<()> {
         let txn = txn.clone();
-        self.writer.write(move |db| outbox::attempted(db, &txn, again_at, &entry)).await
+        self.writer
+            .write(move |db| outbox::attempted(db, &txn, again_at, &entry))
+            .await
     }
 
     async fn audit(&self, entry: Entry) -> StoreResult<()> {
-        self.writer.write(move |db| log::append(db, &entry).map(|_| ())).await
+        self.writer
+            .write(move |db| log::append(db, &entry).map(|_| ()))
+            .await
     }
 
     async fn audit_records(&self, after: u64, limit: usize) -> StoreResult<Vec<ExportedRecord>> {
@@ -279,6 +335,8 @@ impl Store for SqliteStore {
     }
 
     async fn ready(&self) -> StoreResult<()> {
-        self.writer.write(|db| execute(db, "UPDATE probe SET written = written + 1", []).map(|_| ())).await
+        self.writer
+            .write(|db| execute(db, "UPDATE probe SET written = written + 1", []).map(|_| ()))
+            .await
     }
 }

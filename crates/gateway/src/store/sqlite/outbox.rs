@@ -30,8 +30,12 @@ pub(super) fn due(db: &Connection, now: Timestamp, count: usize) -> StoreResult<
 }
 
 pub(super) fn next(db: &Connection) -> StoreResult<Option<Timestamp>> {
-    let next: Option<Option<Timestamp>> =
-        one(db, "SELECT min(due_at) AS next FROM callbacks WHERE due_at IS NOT NULL", [], |row| get(row, "next"))?;
+    let next: Option<Option<Timestamp>> = one(
+        db,
+        "SELECT min(due_at) AS next FROM callbacks WHERE due_at IS NOT NULL",
+        [],
+        |row| get(row, "next"),
+    )?;
     Ok(next.flatten())
 }
 

@@ -56,7 +56,10 @@ impl Reader {
 
 fn run(mut connection: Connection, jobs: &Mutex<mpsc::Receiver<Job>>) {
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let job = jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .blocking_recv();
         let Some(job) = job else { return };
         job(&mut connection);
     }

@@ -10,9 +10,7 @@ use super::{
 };
 use crate::{
     audit::{self, Entry},
-    store::{
-        Client, Device, DeviceRotation, Hash, NewDevice, Offer, Revoked, StoreError, StoreResult, User,
-    },
+    store::{Client, Device, DeviceRotation, Hash, NewDevice, Offer, Revoked, StoreError, StoreResult, User},
 };
 
 pub(super) fn add_client(db: &Connection, client: &Client, entry: &Entry) -> StoreResult<bool> {
@@ -48,7 +46,12 @@ pub(super) fn remove_client(db: &Connection, id: &str, entry: &Entry) -> StoreRe
 }
 
 pub(super) fn client_by_secret(db: &Connection, secret_hash: &Hash) -> StoreResult<Option<Client>> {
-    one(db, "SELECT * FROM clients WHERE secret_hash = ?1", [secret_hash], client)
+    one(
+        db,
+        "SELECT * FROM clients WHERE secret_hash = ?1",
+        [secret_hash],
+        client,
+    )
 }
 
 pub(super) fn users(db: &Connection) -> StoreResult<Vec<User>> {
@@ -60,7 +63,11 @@ pub(super) fn user(db: &Connection, id: &str) -> StoreResult<Option<User>> {
 }
 
 pub(super) fn unlock_user(db: &Connection, id: &str, entry: &Entry) -> StoreResult<bool> {
-    let unlocked = execute(db, "UPDATE users SET wrong_codes = 0, locked_at = NULL WHERE id = ?1", [id])?;
+    let unlocked = execute(
+        db,
+        "UPDATE users SET wrong_codes = 0, locked_at = NULL WHERE id = ?1",
+        [id],
+    )?;
     if unlocked == 1 {
         log::append(db, entry)?;
     }
@@ -76,7 +83,13 @@ pub(super) fn add_offer(db: &Connection, offer: &Offer, entry: &Entry) -> StoreR
     execute(
         db,
         "INSERT INTO offers (code_hash, user_id, account, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![offer.code_hash, offer.user, offer.account, offer.created_at, offer.expires_at],
+        params![
+            offer.code_hash,
+            offer.user,
+            offer.account,
+            offer.created_at,
+            offer.expires_at
+        ],
     )?;
     log::append(db, entry)?;
     Ok(())
@@ -100,7 +113,9 @@ pub(super) fn offer(db: &Connection, code_hash: &Hash, now: Timestamp) -> StoreR
 }
 
 pub(super) fn enrol(db: &Connection, code_hash: &Hash, new: NewDevice) -> StoreResult<Option<Device>> {
-    let Some(offer) = offer(db, code_hash, new.now)? else { return Ok(None) };
+    let Some(offer) = offer(db, code_hash, new.now)? else {
+        return Ok(None);
+    };
     execute(
         db,
         "UPDATE offers SET used_by = ?1 WHERE code_hash = ?2 AND used_by IS NULL",
@@ -141,19 +156,34 @@ pub(super) fn enrol(db: &Connection, code_hash: &Hash, new: NewDevice) -> StoreR
 
 pub(super) fn devices(db: &Connection, user: Option<&str>) -> StoreResult<Vec<Device>> {
     match user {
-        Some(user) => {
-            rows(db, "SELECT * FROM devices WHERE user_id = ?1 ORDER BY enrolled_at, id", [user], device_row)
-        }
-        None => rows(db, "SELECT * FROM devices ORDER BY enrolled_at, id", [], device_row),
+        Some(user) => rows(
+            db,
+            "SELECT * FROM devices WHERE user_id = ?1 ORDER BY enrolled_at, id",
+            [user],
+            device_row,
+        ),
+        None => rows(
+            db,
+            "SELECT * FROM devices ORDER BY enrolled_at, id",
+            [],
+            device_row,
+        ),
     }
 }
 
 pub(super) fn device(db: &Connection, id: &DeviceId) -> StoreResult<Option<Device>> {
-    one(db, "SELECT * FROM devices WHERE id = ?1", [id.as_str()], device_row)
+    one(
+        db,
+        "SELECT * FROM devices WHERE id = ?1",
+        [id.as_str()],
+        device_row,
+    )
 }
 
 pub(super) fn user_with_devices(db: &Connection, id: &str) -> StoreResult<Option<(User, Vec<Device>)>> {
-    let Some(user) = user(db, id)? else { return Ok(None) };
+    let Some(user) = user(db, id)? else {
+        return Ok(None);
+    };
     let devices = rows(
         db,
         "SELECT * FROM devices WHERE user_id = ?1 AND revoked_at IS NULL ORDER BY enrolled_at, id",
@@ -169,11 +199,17 @@ pub(super) fn revoke_device(
     now: Timestamp,
     entry: &Entry,
 ) -> StoreResult<Revoked> {
-    let Some(device) = device(db, id)? else { return Ok(Revoked::Unknown) };
+    let Some(device) = device(db, id)? else {
+        return Ok(Revoked::Unknown);
+    };
     if let Some(at) = device.revoked_at {
         return Ok(Revoked::Before(at));
     }
-    execute(db, "UPDATE devices SET revoked_at = ?1 WHERE id = ?2", params![now, id.as_str()])?;
+    execute(
+        db,
+        "UPDATE devices SET revoked_at = ?1 WHERE id = ?2",
+        params![now, id.as_str()],
+    )?;
     log::append(db, &entry.clone().device(id).user(&device.user))?;
     Ok(Revoked::Now)
 }
@@ -197,7 +233,11 @@ pub(super) fn rotate_device(db: &Connection, rotation: &DeviceRotation, entry: &
 
 /// Counts a decision's counter as seen.
 pub(super) fn count(db: &Connection, id: &DeviceId, counter: u64) -> StoreResult<()> {
-    execute(db, "UPDATE devices SET counter = ?1 WHERE id = ?2", params![signed(counter), id.as_str()])?;
+    execute(
+        db,
+        "UPDATE devices SET counter = ?1 WHERE id = ?2",
+        params![signed(counter), id.as_str()],
+    )?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use rusqlite::Connection;
 
-use super::error::{fail, StoreErrorExt as _};
+use super::error::{StoreErrorExt as _, fail};
 use crate::store::{StoreError, StoreResult};
 
 /// Marks the file as ours: `Csgn`.
@@ -19,13 +19,21 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 /// # Errors
 /// [`StoreError::NewerSchema`], or [`StoreError::Corrupt`] if the file is something else.
 pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
-    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fail)?;
-    let pragma = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(fail);
+    let tx = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(fail)?;
+    let pragma = |name| {
+        tx.pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+            .map_err(fail)
+    };
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: u32 =
-        tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    let tables: u32 = tx
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(fail)?;
     if application != APPLICATION_ID && (version != 0 || application != 0 || tables != 0) {
-        return Err(StoreError::corrupt("the file is not the database of a Countersign gateway"));
+        return Err(StoreError::corrupt(
+            "the file is not the database of a Countersign gateway",
+        ));
     }
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     let found = u32::try_from(version).map_err(|_| StoreError::corrupt("the schema version is negative"))?;
@@ -36,6 +44,7 @@ pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
         tx.execute_batch(migration).map_err(fail)?;
         tx.pragma_update(None, "user_version", done).map_err(fail)?;
     }
-    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(fail)?;
     tx.commit().map_err(fail)
 }

@@ -37,7 +37,11 @@ impl Writer {
         operation: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
-        let job = Operation { operation: Some(operation), result: None, reply: Some(reply) };
+        let job = Operation {
+            operation: Some(operation),
+            result: None,
+            reply: Some(reply),
+        };
         self.0.send(Box::new(job)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
@@ -46,8 +50,8 @@ impl Writer {
 trait Job: Send {
     /// Runs it; `false` if what it did has to be undone.
     fn run(&mut self, connection: &Connection) -> bool;
-    /// Tells the one who waits. A failed commit beats whatever the operation said.
-    fn answer(&mut self, committed: Result<(), &str>);
+    /// Tells the one who waits, after the commit or with the reason why there was none.
+    fn answer(&mut self, not_committed: Option<&str>);
 }
 
 struct Operation<T, F> {
@@ -62,20 +66,22 @@ where
     F: FnOnce(&Connection) -> StoreResult<T> + Send,
 {
     fn run(&mut self, connection: &Connection) -> bool {
-        let Some(operation) = self.operation.take() else { return false };
+        let Some(operation) = self.operation.take() else {
+            return false;
+        };
         let result = operation(connection);
         let keep = result.is_ok();
         self.result = Some(result);
         keep
     }
 
-    fn answer(&mut self, committed: Result<(), &str>) {
-        let result = match (committed, self.result.take()) {
-            (Ok(()), Some(result)) => result,
-            (Ok(()), None) => Err(closed()),
+    fn answer(&mut self, not_committed: Option<&str>) {
+        let result = match (not_committed, self.result.take()) {
+            (None, Some(result)) => result,
+            (None, None) => Err(closed()),
             // What the operation itself complained about says more than the failed commit.
-            (Err(_), Some(Err(error))) => Err(error),
-            (Err(why), _) => Err(StoreError::Unavailable(why.to_owned())),
+            (Some(_), Some(Err(error))) => Err(error),
+            (Some(why), Some(Ok(_)) | None) => Err(StoreError::Unavailable(why.to_owned())),
         };
         if let Some(reply) = self.reply.take() {
             // Whoever asked may have gone; what was done stays done.
@@ -92,20 +98,28 @@ fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
             let Ok(job) = jobs.try_recv() else { break };
             batch.push(job);
         }
-        let committed = commit(&mut connection, &mut batch).map_err(|error| error.to_string());
-        if let Err(why) = &committed {
+        let not_committed = commit(&mut connection, &mut batch)
+            .err()
+            .map(|error| error.to_string());
+        if let Some(why) = &not_committed {
             tracing::error!(operations = batch.len(), error = %why, "the store could not commit");
         }
         for mut job in batch.drain(..) {
-            job.answer(committed.as_ref().map(|()| ()).map_err(String::as_str));
+            job.answer(not_committed.as_deref());
         }
     }
 }
 
 fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> StoreResult<()> {
-    let mut tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    let mut tx = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(fail)?;
     if let [only] = batch {
-        if only.run(&tx) { tx.commit().map_err(fail) } else { tx.rollback().map_err(fail) }
+        if only.run(&tx) {
+            tx.commit().map_err(fail)
+        } else {
+            tx.rollback().map_err(fail)
+        }
     } else {
         for job in batch {
             let savepoint = tx.savepoint().map_err(fail)?;
