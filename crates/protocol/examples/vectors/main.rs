@@ -2,8 +2,8 @@
 //!
 //! * `cargo run -p countersign-protocol --example vectors` rewrites the files. Inputs of `statements.json` are written by
 //!   hand; everything that can be computed is computed. Look at the difference before you commit it.
-//! * `… --example vectors -- accept` reads messages made by another implementation from standard input, one JSON object a line
-//!   with the members of a case in `jws.json`, and fails unless every one is accepted with the claims given.
+//! * `… --example vectors -- accept` reads messages made by another implementation from standard input, one JSON object a line:
+//!   a case of `jws.json` with its public keys as `pinned`, or a case of `evidence.json`. It fails unless every one is accepted with the claims given.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +20,7 @@ mod messages;
 
 use std::io::BufRead as _;
 
+use countersign_protocol::{Expect, Jwk};
 use evidence::EvidenceCase;
 use forge::Forge;
 use format::{JwsCase, Outcome, StatementCase};
@@ -69,28 +70,32 @@ fn save(name: &str, cases: &impl Serialize) -> Outcome<()> {
     )?)
 }
 
-/// A message made elsewhere, with the public keys of its maker.
+/// What another implementation made.
 #[derive(serde::Deserialize)]
-struct Foreign {
-    #[serde(flatten)]
-    case: JwsCase,
-    pinned: Vec<countersign_protocol::Jwk>,
+#[serde(untagged)]
+enum Foreign {
+    /// A message, with the public keys of its maker.
+    Message {
+        #[serde(flatten)]
+        case: JwsCase,
+        pinned: Vec<Jwk>,
+    },
+    /// A case of `evidence.json`.
+    Evidence(EvidenceCase),
 }
 
 fn accept() -> Outcome<()> {
     let mut accepted = 0;
     for line in std::io::stdin().lock().lines() {
-        let Foreign { case, pinned } = serde_json::from_str(&line?)?;
-        let keys = pinned.into_iter().collect();
-        let expect = countersign_protocol::Expect {
-            issuer: case.issuer.as_deref(),
-            audience: &case.audience,
-            now: case.now,
-        };
-        let claims = format::verify_as(&case.message, &case.token, &keys, &expect)
-            .map_err(|error| format!("{}: {error}", case.name))?;
-        if case.claims.as_ref() != Some(&claims) {
-            return Err(format!("{}: other claims than were signed", case.name).into());
+        match serde_json::from_str(&line?)? {
+            Foreign::Message { case, pinned } => accept_message(&case, pinned)?,
+            Foreign::Evidence(case) => {
+                if case.run().ok() != case.statement_hash {
+                    return Err(
+                        format!("{}: {:?}, not {:?}", case.name, case.run(), case.statement_hash).into(),
+                    );
+                }
+            }
         }
         accepted += 1;
     }
@@ -100,4 +105,19 @@ fn accept() -> Outcome<()> {
     } else {
         Ok(())
     }
+}
+
+fn accept_message(case: &JwsCase, pinned: Vec<Jwk>) -> Outcome<()> {
+    let keys = pinned.into_iter().collect();
+    let expect = Expect {
+        issuer: case.issuer.as_deref(),
+        audience: &case.audience,
+        now: case.now,
+    };
+    let claims = format::verify_as(&case.message, &case.token, &keys, &expect)
+        .map_err(|error| format!("{}: {error}", case.name))?;
+    if case.claims.as_ref() != Some(&claims) {
+        return Err(format!("{}: other claims than were signed", case.name).into());
+    }
+    Ok(())
 }
