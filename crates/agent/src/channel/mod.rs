@@ -119,6 +119,34 @@ impl std::fmt::Debug for Offer {
     }
 }
 
+#[cfg(test)]
+impl Offer {
+    /// What an issuer might offer.
+    pub(crate) fn for_tests(issuer: Issuer, account: &str, issuer_keys: KeySet, expires_at: i64) -> Self {
+        Self {
+            issuer,
+            issuer_name: "Alder Group".into(),
+            account: account.into(),
+            issuer_keys,
+            expires_at,
+            code: EnrolmentCode::from_random([7; 16]),
+            endpoints: Endpoints {
+                stream: "wss://id.alder.example/stream".into(),
+                poll: "https://id.alder.example/poll".into(),
+                decision: "https://id.alder.example/decision".into(),
+                rotation: "https://id.alder.example/rotation".into(),
+            },
+            enrolment_endpoint: "https://id.alder.example/enrol".into(),
+            offset: 0,
+        }
+    }
+
+    /// The endpoints that a binding made from it gets.
+    pub(crate) fn endpoints_for_tests(&self) -> Endpoints {
+        self.endpoints.clone()
+    }
+}
+
 /// A device was bound.
 #[derive(Debug, Clone)]
 pub struct Enrolled {
