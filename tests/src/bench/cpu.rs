@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// When the process has ended.
-pub fn time(pid: u32) -> Result<Duration> {
+pub(super) fn time(pid: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may hold anything; utime and stime are the 12th and 13th field after it.
     let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
@@ -24,7 +24,7 @@ pub fn time(pid: u32) -> Result<Duration> {
 ///
 /// # Errors
 /// When the process has ended.
-pub fn switches(pid: u32) -> Result<u64> {
+pub(super) fn switches(pid: u32) -> Result<u64> {
     let mut total = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let status = std::fs::read_to_string(task?.path().join("status")).unwrap_or_default();

@@ -48,7 +48,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// The value below which this share of the samples lies (nearest rank). `None` without samples.
-pub fn quantile(samples: &[f64], share: f64) -> Option<f64> {
+pub(super) fn quantile(samples: &[f64], share: f64) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     let last = sorted.len().checked_sub(1)?;

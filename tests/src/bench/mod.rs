@@ -3,6 +3,7 @@
 //! Invariant: nothing here asserts a time. A figure that falls short is printed like any other.
 
 mod cpu;
+pub mod desktop;
 mod figure;
 pub mod floor;
 pub mod idle;

@@ -7,7 +7,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use countersign_tests::{
-    bench::{Figure, floor, idle, load},
+    bench::{Figure, desktop, floor, idle, load},
     harness::{Session, SessionOptions},
 };
 
@@ -27,7 +27,7 @@ async fn main() -> Result<ExitCode> {
         _ => bail!("usage: countersign-bench [--json] [--only load|idle|desktop]"),
     };
     let mut failed = false;
-    for part in ["load", "idle"] {
+    for part in ["load", "idle", "desktop"] {
         if only.is_some_and(|only| only != part) {
             continue;
         }
@@ -48,15 +48,19 @@ async fn main() -> Result<ExitCode> {
 }
 
 async fn measure(part: &str) -> Result<Vec<Figure>> {
-    let no_desktop = SessionOptions {
+    if part == "desktop" {
+        return desktop::figures(&Session::start().await.context("no session")?).await;
+    }
+    let options = SessionOptions {
         display: false,
         notifications: false,
         keyring: false,
     };
-    let session = Session::with(no_desktop).await.context("no session")?;
-    match part {
-        "load" => load::figures(&session).await,
-        _ => idle::figures(&session).await,
+    let session = Session::with(options).await.context("no session")?;
+    if part == "load" {
+        load::figures(&session).await
+    } else {
+        idle::figures(&session).await
     }
 }
 

@@ -164,6 +164,14 @@ impl Agent {
         self.process.as_ref().context("the agent does not run")
     }
 
+    /// The running process, to wait for what it prints.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process_mut(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("the agent does not run")
+    }
+
     /// Where it listens for front ends.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("run/agent.sock")

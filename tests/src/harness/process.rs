@@ -103,20 +103,38 @@ impl Process {
     ///
     /// # Errors
     /// When it ends before, or takes longer than 20 s; its last lines are in the error.
-    pub async fn line<T>(&mut self, what: &str, mut wanted: impl FnMut(&str) -> Option<T>) -> Result<T> {
+    pub async fn line<T>(&mut self, what: &str, wanted: impl FnMut(&str) -> Option<T>) -> Result<T> {
+        self.line_from(0, what, wanted).await
+    }
+
+    /// How many lines it has printed: where [`Process::line_from`] may start.
+    pub fn printed(&self) -> usize {
+        lock(&self.output.lines).len()
+    }
+
+    /// [`Process::line`], without the lines before this one.
+    ///
+    /// # Errors
+    /// As [`Process::line`].
+    pub async fn line_from<T>(
+        &mut self,
+        first: usize,
+        what: &str,
+        mut wanted: impl FnMut(&str) -> Option<T>,
+    ) -> Result<T> {
         let mut count = self.output.count.subscribe();
         let output = Arc::clone(&self.output);
-        let mut seen = 0;
+        let mut seen = first;
         let found = async {
             loop {
                 let known = *count.borrow_and_update();
-                let found = lock(&output.lines)[seen..known]
+                let found = lock(&output.lines)[seen.min(known)..known]
                     .iter()
                     .find_map(|line| wanted(line));
                 if found.is_some() {
                     return found;
                 }
-                seen = known;
+                seen = seen.max(known);
                 if count.changed().await.is_err() {
                     return None;
                 }
