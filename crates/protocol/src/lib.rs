@@ -10,6 +10,42 @@
 //!    ([`ApprovalDecision::check_answers`]) and signs an [`ApprovalReceipt`] and an [`ApprovalResult`].
 //! 5. Anybody verifies the exported [`Evidence`] later, without a server.
 //!
+//! ```
+//! use countersign_protocol::jws::{sign, verify};
+//! use countersign_protocol::{
+//!     ApprovalRequest, Client, DeviceId, Es256Key, Expect, Issuer, Jti, KeySet, Nonce, Requires, Signer, Statement, Txn,
+//! };
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[allow(clippy::disallowed_methods)]
+//! let rng = ring::rand::SystemRandom::new();
+//! let issuer_key = Es256Key::from_pkcs8(&Es256Key::generate_pkcs8(&rng)?, &rng)?;
+//! let request = ApprovalRequest {
+//!     iss: Issuer::parse("https://approve.example")?,
+//!     aud: DeviceId::from_random([1; 16]), // random bits, of course
+//!     sub: "ada@example.com".into(),
+//!     iat: 1_800_000_000,
+//!     exp: 1_800_000_120,
+//!     jti: Jti::from_random([2; 16]),
+//!     txn: Txn::from_random([3; 16]),
+//!     nonce: Nonce::from_random([4; 16]),
+//!     client: Client { id: "bank".into(), name: "Example Bank".into() },
+//!     acr: None,
+//!     binding_message: Some("Pay 4250.00 EUR to Müller GmbH".into()),
+//!     authorization_details: None,
+//!     context: None,
+//!     requires: Requires::default(),
+//! };
+//! let token = sign(&request, &issuer_key)?;
+//!
+//! let pinned = KeySet::from_iter([issuer_key.public_key().clone()]);
+//! let expect = Expect { issuer: Some("https://approve.example"), audience: request.aud.as_str(), now: 1_800_000_003 };
+//! let received: ApprovalRequest = verify(&token, &pinned, &expect)?;
+//! let shown = Statement::from_request(&received)?;
+//! assert_eq!(shown.lines().len(), 3); // client, account, message
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Invariants: no I/O, no async, no clock and no randomness of its own (both are arguments). Every type that comes from outside
 //! is valid once it exists: identifiers parse, messages are checked by [`Claims::check`] before a signature is
 //! made and before a verified message is handed out. Keys are chosen by the party's pinned [`KeySet`], never by

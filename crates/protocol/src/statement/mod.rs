@@ -5,8 +5,6 @@
 
 mod details;
 mod line;
-#[cfg(test)]
-mod tests;
 
 pub use line::{Line, LineValue};
 
