@@ -166,3 +166,124 @@ fn canonical(record: &Value) -> String {
     // A value of strings, integers and objects always has a canonical form; the plain one is the same but for order.
     serde_json_canonicalizer::to_string(record).unwrap_or_else(|_| record.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_protocol::Txn;
+
+    use super::*;
+    use crate::audit::{Actor, Event};
+
+    fn log(count: u64) -> Vec<String> {
+        let mut prev = GENESIS.to_owned();
+        let mut lines = Vec::new();
+        for seq in 1..=count {
+            let entry = Entry::new(
+                1_800_000_000,
+                Actor::Client("bank".to_owned()),
+                Event::ApprovalRequested,
+            )
+            .user("ada")
+            .txn(&Txn::from_random([1; 16]))
+            .detail("number", seq);
+            let record = seal(&entry, seq, &prev);
+            prev = record.hash;
+            lines.push(record.line);
+        }
+        lines
+    }
+
+    fn verified(lines: &[String]) -> Result<Verified, ChainError> {
+        verify(lines.join("\n").as_bytes())
+    }
+
+    #[test]
+    fn a_record_has_a_form_that_others_can_check() {
+        let expected = concat!(
+            r#"{"actor":"client:bank","details":{"number":1},"event":"approval.requested","#,
+            r#""hash":"c2b4","prev":"0000000000000000000000000000000000000000000000000000000000000000","#,
+            r#""seq":1,"subject":{"txn":"txn_AQEBAQEBAQEBAQEBAQEBAQ","user":"ada"},"time":1800000000}"#,
+        );
+        let line = &log(1)[0];
+        let hash = serde_json::from_str::<Value>(line).unwrap()["hash"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert_eq!(line.replace(&hash, "c2b4"), expected);
+        let unhashed = line.replace(&format!(r#""hash":"{hash}","#), "");
+        let digest = digest(&SHA256, unhashed.as_bytes());
+        assert_eq!(
+            hash,
+            digest
+                .as_ref()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        );
+    }
+
+    #[test]
+    fn a_whole_log_and_any_stretch_of_it_verify() {
+        let lines = log(5);
+        let whole = verified(&lines).unwrap();
+        assert_eq!((whole.records, whole.first, whole.last), (5, 1, 5));
+        let stretch = verified(&lines[2..4]).unwrap();
+        assert_eq!((stretch.records, stretch.first, stretch.last), (2, 3, 4));
+        assert!(matches!(verified(&[]), Err(ChainError::Empty)));
+    }
+
+    #[test]
+    fn a_changed_record_is_noticed() {
+        for (what, with) in [
+            ("ada", "eve"),
+            ("bank", "shop"),
+            (":1800000000", ":1800000001"),
+            ("number", "amount"),
+        ] {
+            let mut lines = log(3);
+            lines[1] = lines[1].replace(what, with);
+            assert!(
+                matches!(verified(&lines), Err(ChainError::Changed { seq: 2 })),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_left_out_put_in_or_moved_is_noticed() {
+        let lines = log(4);
+        let without = [lines[0].clone(), lines[2].clone()];
+        let twice = [lines[0].clone(), lines[0].clone()];
+        let swapped = [lines[0].clone(), lines[2].clone(), lines[1].clone()];
+        for broken in [&without[..], &twice, &swapped] {
+            assert!(
+                matches!(verified(broken), Err(ChainError::Broken { .. })),
+                "{broken:?}"
+            );
+        }
+        let mut other = log(2);
+        other[0] = seal(&Entry::new(0, Actor::Gateway, Event::AuditExported), 1, GENESIS).line;
+        assert!(matches!(verified(&other), Err(ChainError::Broken { seq: 2 })));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        let long = format!("{{\"hash\":\"{}\"}}", "x".repeat(70_000));
+        for line in [
+            "x",
+            "[]",
+            "{}",
+            r#"{"hash":"x"}"#,
+            r#"{"hash":"x","seq":1}"#,
+            &long,
+        ] {
+            assert!(
+                matches!(
+                    verify(line.as_bytes()),
+                    Err(ChainError::Malformed { line: 1, .. })
+                ),
+                "{line}"
+            );
+        }
+    }
+}

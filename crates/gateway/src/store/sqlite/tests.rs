@@ -143,20 +143,19 @@ async fn a_damaged_file_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_damaged_page_is_noticed_at_the_start() {
-    let (_dir, path) = database();
+    let (dir, path) = database();
     let store = SqliteStore::open(&path).unwrap();
     for _ in 0..200 {
         store.audit(entry()).await.unwrap();
     }
-    drop(store);
-    let connection = raw(&path);
-    connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
-    drop(connection);
+    raw(&path).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let damaged = dir.path().join("damaged.db");
     let mut bytes = fs::read(&path).unwrap();
     let page = bytes.len() - 4096;
     bytes[page..page + 64].fill(0xff);
-    fs::write(&path, &bytes).unwrap();
-    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Corrupt(_))));
+    fs::write(&damaged, &bytes).unwrap();
+    assert!(matches!(SqliteStore::open(&damaged), Err(StoreError::Corrupt(_))));
+    assert_eq!(fs::read(&damaged).unwrap(), bytes);
 }
 
 #[tokio::test]

@@ -1,0 +1,330 @@
+//! Enrolment, delivery, revocation and keys.
+
+use super::*;
+
+#[tokio::test]
+async fn a_preview_changes_nothing_and_an_offer_is_used_once() {
+    let world = World::new().await;
+    let code = world.offer("ada").await;
+    for _ in 0..2 {
+        let preview = world.gateway.preview(&code).await.unwrap();
+        assert_eq!(
+            (preview.account.as_str(), preview.issuer_name.as_str()),
+            ("ada@example.com", "Example")
+        );
+    }
+    let key = key();
+    let enrolled = world.gateway.enrol(&world.enrolment(&code, &key)).await.unwrap();
+    assert_eq!(enrolled.keys, world.gateway.keys());
+    let again = world.gateway.enrol(&world.enrolment(&code, &key)).await;
+    assert_eq!(refusal(again).code, ErrorCode::InvalidCode);
+    assert_eq!(
+        refusal(world.gateway.preview(&code).await).code,
+        ErrorCode::InvalidCode
+    );
+    let events = world.events().await;
+    assert_eq!(
+        events.iter().filter(|event| *event == "device.enrolled").count(),
+        1
+    );
+    assert_eq!(
+        events
+            .iter()
+            .filter(|event| *event == "enrolment.refused")
+            .count(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn unknown_and_expired_offers_are_not_told_apart() {
+    let world = World::new().await;
+    let code = world.offer("ada").await;
+    world.clock.advance(MAX_OFFER);
+    let unknown = EnrolmentCode::from_random([9; 16]);
+    let key = key();
+    let (expired, unknown) = (
+        refusal(world.gateway.enrol(&world.enrolment(&code, &key)).await),
+        refusal(world.gateway.enrol(&world.enrolment(&unknown, &key)).await),
+    );
+    assert_eq!(expired, unknown);
+}
+
+#[tokio::test]
+async fn a_device_that_rotates_signs_with_its_new_key_only() {
+    let world = World::new().await;
+    let mut device = world.device("ada").await;
+    let asked = world.ask("ada").await;
+    let (now, new) = (world.clock.now(), key());
+    let inner = RotateNew {
+        iss: device.id.clone(),
+        aud: issuer(),
+        iat: now,
+        exp: now + 60,
+        jti: jti(),
+        key_protection: world
+            .decision(
+                &device,
+                &world.request(&device, &asked.txn).await,
+                Verdict::Deny,
+                None,
+            )
+            .key_protection,
+    };
+    let outer = |new: String| ApprovalRotate {
+        iss: device.id.clone(),
+        aud: issuer(),
+        iat: now,
+        exp: now + 60,
+        jti: jti(),
+        new,
+    };
+    let rotation = device.sign(&outer(jws::sign(&inner, &new).unwrap()));
+    let rotated = world.gateway.rotate(&rotation).await.unwrap();
+    assert_eq!(rotated.kid, *new.public_key().thumbprint());
+    assert!(
+        world.gateway.rotate(&rotation).await.is_err(),
+        "the old key signs no more"
+    );
+
+    let request = world.request(&device, &asked.txn).await;
+    let decision = world.decision(&device, &request, Verdict::Deny, None);
+    assert_eq!(
+        refusal(world.send(&device, &decision).await).code,
+        ErrorCode::InvalidMessage
+    );
+    device.key = new;
+    world.send(&device, &decision).await.unwrap();
+    assert!(world.events().await.contains(&"device.rotated".to_owned()));
+}
+
+#[tokio::test]
+async fn a_connected_device_is_sent_what_is_pending_and_what_comes() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let before = world.ask("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let delivery = world.gateway.connect(&known, None, 25).await.unwrap();
+    let [
+        ServerFrame::Welcome {
+            heartbeat: 25,
+            cursor,
+            ..
+        },
+        ServerFrame::Request { request, .. },
+    ] = &delivery.frames[..]
+    else {
+        panic!("{:?}", delivery.frames)
+    };
+    assert_eq!(world.read(&device, request).txn, before.txn);
+    let asked = world.ask("ada").await;
+    let ServerFrame::Request { request, .. } = frame(&delivery.connection).await else {
+        panic!("no request")
+    };
+    assert_eq!(world.read(&device, &request).txn, asked.txn);
+    world.gateway.cancel(&world.client, &asked.txn).await.unwrap();
+    let ServerFrame::Closed { receipt: closed, .. } = frame(&delivery.connection).await else {
+        panic!("not closed")
+    };
+    assert_eq!(
+        receipt(&world, device.id.as_str(), &closed).outcome,
+        How::Cancelled
+    );
+
+    let cursor = cursor.parse().unwrap();
+    let again = world.gateway.connect(&known, Some(cursor), 25).await.unwrap();
+    assert_eq!(delivery.connection.next().await, Outgoing::Close(Close::Replaced));
+    let [
+        _,
+        ServerFrame::Request { .. },
+        ServerFrame::Closed { receipt: closed, .. },
+    ] = &again.frames[..]
+    else {
+        panic!("{:?}", again.frames)
+    };
+    assert_eq!(receipt(&world, device.id.as_str(), closed).txn, asked.txn);
+}
+
+#[tokio::test]
+async fn the_other_device_is_told_when_one_decides() {
+    let world = World::new().await;
+    let (one, two) = (world.device("ada").await, world.device("ada").await);
+    let connect = async |device: &TestDevice| {
+        let device = world.gateway.enrolled(&device.id).await.unwrap();
+        world.gateway.connect(&device, None, 25).await.unwrap().connection
+    };
+    let (first, second) = (connect(&one).await, connect(&two).await);
+    let asked = world.ask("ada").await;
+    frame(&first).await;
+    frame(&second).await;
+    world.decide(&one, &asked, Verdict::Approve).await.unwrap();
+    let ServerFrame::Closed { receipt: closed, .. } = frame(&second).await else {
+        panic!("not told")
+    };
+    let told = receipt(&world, two.id.as_str(), &closed);
+    assert_eq!((told.outcome, told.decided_by), (How::Approved, Some(one.id)));
+}
+
+#[tokio::test]
+async fn a_poll_is_answered_by_what_happens() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let long = Duration::from_secs(3600);
+    let first = world.gateway.poll(&known, None, long).await.unwrap();
+    assert_eq!(first.frames, [], "without a cursor the answer comes at once");
+    let cursor = first.cursor.parse().unwrap();
+    let (gateway, waiting) = (Arc::clone(&world.gateway), Arc::clone(&known));
+    let poll = tokio::spawn(async move { gateway.poll(&waiting, Some(cursor), long).await });
+    let asked = world.ask("ada").await;
+    let polled = poll.await.unwrap().unwrap();
+    let [ServerFrame::Request { request, .. }] = &polled.frames[..] else {
+        panic!("{:?}", polled.frames)
+    };
+    assert_eq!(world.read(&device, request).txn, asked.txn);
+    world.decide(&device, &asked, Verdict::Deny).await.unwrap();
+    let polled = world
+        .gateway
+        .poll(&known, polled.cursor.parse().ok(), long)
+        .await
+        .unwrap();
+    assert!(matches!(&polled.frames[..], [ServerFrame::Closed { .. }]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_with_nothing_to_say_ends_after_its_wait() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let cursor = world
+        .gateway
+        .poll(&known, None, Duration::ZERO)
+        .await
+        .unwrap()
+        .cursor;
+    let polled = world
+        .gateway
+        .poll(&known, cursor.parse().ok(), Duration::from_secs(25))
+        .await
+        .unwrap();
+    assert_eq!((polled.frames, polled.cursor), (Vec::new(), cursor));
+}
+
+#[tokio::test]
+async fn a_device_revoked_by_another_process_is_closed_and_its_signatures_are_refused() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let asked = world.ask("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let connection = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    let polling = world.gateway.hub().poller(&device.id);
+    let request = world.request(&device, &asked.txn).await;
+    let decision = world.decision(&device, &request, Verdict::Approve, asked.match_code.as_deref());
+
+    let entry = Entry::new(
+        world.clock.now(),
+        Actor::Admin("root".to_owned()),
+        Event::DeviceRevoked,
+    );
+    world
+        .other_process()
+        .revoke_device(&device.id, world.clock.now(), entry)
+        .await
+        .unwrap();
+    assert_eq!(
+        refusal(world.send(&device, &decision).await).code,
+        ErrorCode::DeviceRevoked,
+        "even before it is noticed"
+    );
+    world.gateway.notice_changes().await.unwrap();
+    assert_eq!(frame(&connection).await, ServerFrame::Revoked {});
+    assert_eq!(connection.next().await, Outgoing::Close(Close::Revoked));
+    let polled = world
+        .gateway
+        .poll(&known, Some(Cursor(0)), Duration::from_secs(3600))
+        .await;
+    assert_eq!(refusal(polled).code, ErrorCode::DeviceRevoked);
+    drop(polling);
+    assert_eq!(
+        refusal(world.send(&device, &decision).await).code,
+        ErrorCode::DeviceRevoked
+    );
+    assert_eq!(
+        refusal(world.gateway.ask(&world.client, ask("ada")).await).code,
+        ErrorCode::NoDevice
+    );
+}
+
+#[tokio::test]
+async fn a_client_removed_by_another_process_is_refused() {
+    let world = World::new().await;
+    assert_eq!(
+        *world.gateway.client(testing::SECRET).await.unwrap(),
+        world.client
+    );
+    assert_eq!(
+        refusal(world.gateway.client("cs_other").await).code,
+        ErrorCode::Unauthorized
+    );
+    let entry = Entry::new(
+        world.clock.now(),
+        Actor::Admin("root".to_owned()),
+        Event::ClientRemoved,
+    );
+    world.other_process().remove_client("bank", entry).await.unwrap();
+    world.gateway.notice_changes().await.unwrap();
+    assert_eq!(
+        refusal(world.gateway.client(testing::SECRET).await).code,
+        ErrorCode::Unauthorized
+    );
+}
+
+#[tokio::test]
+async fn rotated_issuer_keys_are_introduced_by_a_key_that_the_device_has() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let pinned = world.gateway.keys();
+    let connection = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    world.keys.rotate(world.clock.now()).unwrap();
+    let entry = Entry::new(
+        world.clock.now(),
+        Actor::Admin("root".to_owned()),
+        Event::KeysRotated,
+    );
+    world.other_process().audit(entry).await.unwrap();
+    world.gateway.notice_changes().await.unwrap();
+
+    let ServerFrame::Keys { keys } = frame(&connection).await else {
+        panic!("not introduced")
+    };
+    let expect = Expect {
+        issuer: Some(ISSUER),
+        audience: device.id.as_str(),
+        now: world.clock.now(),
+    };
+    let introduced: ApprovalKeys = jws::verify(&keys, &pinned, &expect).unwrap();
+    assert_eq!(introduced.keys, world.gateway.keys());
+    assert_ne!(introduced.keys.first(), pinned.first());
+
+    world.ask("ada").await;
+    let ServerFrame::Request { request, .. } = frame(&connection).await else {
+        panic!("no request")
+    };
+    assert!(jws::verify::<ApprovalRequest>(&request, &pinned, &expect).is_err());
+    jws::verify::<ApprovalRequest>(&request, &introduced.keys, &expect).unwrap();
+    let again = world.gateway.connect(&known, None, 25).await.unwrap();
+    assert!(matches!(
+        &again.frames[..],
+        [
+            ServerFrame::Welcome { .. },
+            ServerFrame::Keys { .. },
+            ServerFrame::Request { .. }
+        ]
+    ));
+    let polled = world.gateway.poll(&known, None, Duration::ZERO).await.unwrap();
+    assert!(matches!(
+        &polled.frames[..],
+        [ServerFrame::Keys { .. }, ServerFrame::Request { .. }]
+    ));
+}
