@@ -17,7 +17,10 @@ pub trait Clock: Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the edge that provides the real clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the edge that provides the real clock"
+    )]
     fn now(&self) -> i64 {
         match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
@@ -27,7 +30,10 @@ impl Clock for SystemClock {
 }
 
 /// The operating system's random numbers.
-#[allow(clippy::disallowed_methods, reason = "this is the edge that provides real randomness")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the edge that provides real randomness"
+)]
 pub fn random() -> SystemRandom {
     SystemRandom::new()
 }

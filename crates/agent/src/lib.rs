@@ -20,6 +20,8 @@ pub mod keystore;
 pub mod launch;
 pub mod net;
 pub mod notify;
+#[cfg(test)]
+mod private_session;
 pub mod run;
 pub mod state_dir;
 pub mod verify;

@@ -60,7 +60,10 @@ pub(crate) fn run(inner: &str, before: &str) {
 
 /// Stops an inner test that was started by hand: it would use the person's own keyring and desktop.
 pub(crate) fn assert_inside() {
-    assert!(std::env::var_os(MARK).is_some(), "this test runs only inside the session that its outer test makes");
+    assert!(
+        std::env::var_os(MARK).is_some(),
+        "this test runs only inside the session that its outer test makes"
+    );
 }
 
 /// A shell word: the process behind a bus name.
@@ -73,7 +76,11 @@ pub(crate) fn process_of(name: &str) -> String {
 
 /// A shell command of an inner test; it has to succeed. Returns what it printed.
 pub(crate) fn shell(command: &str) -> String {
-    let output = Command::new("sh").args(["-ec", command]).stderr(Stdio::inherit()).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-ec", command])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{command} failed");
     String::from_utf8(output.stdout).unwrap()
 }

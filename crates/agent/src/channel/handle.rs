@@ -53,8 +53,16 @@ pub struct FarEnd {
 pub fn subscription() -> (Subscription, FarEnd) {
     let (event_sender, events) = mpsc::channel(QUEUE);
     let (command_sender, commands) = mpsc::channel(QUEUE);
-    let handle = ChannelHandle { commands: command_sender };
-    (Subscription { events, handle }, FarEnd { events: event_sender, commands })
+    let handle = ChannelHandle {
+        commands: command_sender,
+    };
+    (
+        Subscription { events, handle },
+        FarEnd {
+            events: event_sender,
+            commands,
+        },
+    )
 }
 
 impl ChannelHandle {
@@ -65,7 +73,9 @@ impl ChannelHandle {
         if self.commands.send(command).await.is_err() {
             return DecisionOutcome::NotDelivered(ChannelProblem::Closed);
         }
-        outcome.await.unwrap_or(DecisionOutcome::NotDelivered(ChannelProblem::Closed))
+        outcome
+            .await
+            .unwrap_or(DecisionOutcome::NotDelivered(ChannelProblem::Closed))
     }
 
     /// Asks for an attempt now. Without effect while connected.

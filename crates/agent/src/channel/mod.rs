@@ -12,8 +12,8 @@ pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscript
 
 use countersign_agent_api::{Capabilities, ErrorCode, KeyringState, Transport};
 use countersign_protocol::{
-    ApprovalReceipt, ApprovalRequest, DeviceId, EnrolmentCode, Issuer, KeySet, LinkError, Statement, StatementError, Txn,
-    VerifyError, wire::ConfigurationError,
+    ApprovalReceipt, ApprovalRequest, DeviceId, EnrolmentCode, Issuer, KeySet, LinkError, Statement,
+    StatementError, Txn, VerifyError, wire::ConfigurationError,
 };
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,10 @@ pub struct Offer {
 impl std::fmt::Debug for Offer {
     /// Without the code.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Offer").field("issuer", &self.issuer).field("account", &self.account).finish_non_exhaustive()
+        f.debug_struct("Offer")
+            .field("issuer", &self.issuer)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
     }
 }
 

@@ -14,7 +14,9 @@ fn verifies(key: &DeviceKey, message: &[u8], signature: &[u8]) -> bool {
     for coordinate in ["x", "y"] {
         point.extend(URL_SAFE_NO_PAD.decode(jwk[coordinate].as_str().unwrap()).unwrap());
     }
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+        .verify(message, signature)
+        .is_ok()
 }
 
 fn a_store_keeps_the_contract(store: &dyn KeyStore) {
@@ -31,13 +33,25 @@ fn a_store_keeps_the_contract(store: &dyn KeyStore) {
     assert!(!verifies(&key, b"another", &signature));
     assert!(!verifies(&other, b"message", &signature));
 
-    let mixed_up = DeviceKey { reference: key.reference.clone(), public: other.public.clone() };
-    assert!(matches!(store.sign(&mixed_up, b"message", SILENT), Err(KeyStoreError::Damaged)));
+    let mixed_up = DeviceKey {
+        reference: key.reference.clone(),
+        public: other.public.clone(),
+    };
+    assert!(matches!(
+        store.sign(&mixed_up, b"message", SILENT),
+        Err(KeyStoreError::Damaged)
+    ));
 
     store.delete(&key.reference, SILENT).unwrap();
     store.delete(&key.reference, SILENT).unwrap();
-    assert!(matches!(store.sign(&key, b"message", SILENT), Err(KeyStoreError::NoEntry)));
-    assert!(matches!(store.public_key(&key.reference, SILENT), Err(KeyStoreError::NoEntry)));
+    assert!(matches!(
+        store.sign(&key, b"message", SILENT),
+        Err(KeyStoreError::NoEntry)
+    ));
+    assert!(matches!(
+        store.public_key(&key.reference, SILENT),
+        Err(KeyStoreError::NoEntry)
+    ));
     assert_eq!(store.public_key(&other.reference, SILENT).unwrap(), other.public);
     store.delete(&other.reference, SILENT).unwrap();
 }
@@ -46,25 +60,43 @@ fn a_store_keeps_the_contract(store: &dyn KeyStore) {
 fn a_locked_store_says_so(store: &dyn KeyStore, key: &DeviceKey) {
     for interaction in [Interaction::Forbidden, Interaction::Allowed] {
         assert!(matches!(store.probe(interaction), Err(KeyStoreError::Locked)));
-        assert!(matches!(store.sign(key, b"message", interaction), Err(KeyStoreError::Locked)));
+        assert!(matches!(
+            store.sign(key, b"message", interaction),
+            Err(KeyStoreError::Locked)
+        ));
         assert!(matches!(store.create(interaction), Err(KeyStoreError::Locked)));
-        assert!(matches!(store.delete(&key.reference, interaction), Err(KeyStoreError::Locked)));
+        assert!(matches!(
+            store.delete(&key.reference, interaction),
+            Err(KeyStoreError::Locked)
+        ));
     }
 }
 
 /// With a store that has lost its keyring.
 fn a_store_without_a_keyring_says_so(store: &dyn KeyStore, key: &DeviceKey) {
     assert!(matches!(store.probe(SILENT), Err(KeyStoreError::NoCollection)));
-    assert!(matches!(store.sign(key, b"message", SILENT), Err(KeyStoreError::NoEntry)));
+    assert!(matches!(
+        store.sign(key, b"message", SILENT),
+        Err(KeyStoreError::NoEntry)
+    ));
     assert!(matches!(store.create(SILENT), Err(KeyStoreError::NoCollection)));
 }
 
 /// With nobody to talk to.
 fn a_store_without_a_service_says_so(store: &dyn KeyStore, key: &DeviceKey) {
     for interaction in [Interaction::Forbidden, Interaction::Allowed] {
-        assert!(matches!(store.probe(interaction), Err(KeyStoreError::NoService(_))));
-        assert!(matches!(store.sign(key, b"message", interaction), Err(KeyStoreError::NoService(_))));
-        assert!(matches!(store.create(interaction), Err(KeyStoreError::NoService(_))));
+        assert!(matches!(
+            store.probe(interaction),
+            Err(KeyStoreError::NoService(_))
+        ));
+        assert!(matches!(
+            store.sign(key, b"message", interaction),
+            Err(KeyStoreError::NoService(_))
+        ));
+        assert!(matches!(
+            store.create(interaction),
+            Err(KeyStoreError::NoService(_))
+        ));
     }
 }
 
@@ -76,7 +108,7 @@ fn some_key() -> DeviceKey {
 fn the_store_in_memory_keeps_the_contract() {
     let store = MemoryKeyStore::new();
     a_store_keeps_the_contract(&store);
-    assert_eq!(store.len(), 0);
+    assert_eq!(store.count(), 0);
     let key = store.create(SILENT).unwrap();
     store.set_state(MemoryState::Locked);
     a_locked_store_says_so(&store, &key);
@@ -91,7 +123,13 @@ fn the_store_in_memory_keeps_the_contract() {
 #[test]
 fn a_key_reference_is_22_characters_of_base64url() {
     assert!(KeyRef::try_from("AAAAAAAAAAAAAAAAAAAAAA".to_owned()).is_ok());
-    for wrong in ["", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA=", "mara@example.com______"] {
+    for wrong in [
+        "",
+        "AAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAA=",
+        "mara@example.com______",
+    ] {
         assert!(KeyRef::try_from(wrong.to_owned()).is_err(), "{wrong}");
     }
 }
@@ -100,7 +138,10 @@ fn a_key_reference_is_22_characters_of_base64url() {
 mod gnome_keyring {
     use std::{collections::HashMap, sync::Arc, time::Duration};
 
-    use zbus::{blocking::Connection, zvariant::OwnedObjectPath};
+    use zbus::{
+        blocking::Connection,
+        zvariant::{OwnedObjectPath, OwnedValue, Value},
+    };
 
     use super::*;
     use crate::{
@@ -108,7 +149,9 @@ mod gnome_keyring {
         private_session::{assert_inside, process_of, run, shell},
     };
 
-    const START_UNLOCKED: &str = "printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+    const SECRETS: &str = "org.freedesktop.Secret.Service";
+    const START_UNLOCKED: &str =
+        "printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null
         gdbus wait --session --timeout 20 org.freedesktop.secrets";
     const START_WITHOUT_KEYRING: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null
         gdbus wait --session --timeout 20 org.freedesktop.secrets";
@@ -117,31 +160,55 @@ mod gnome_keyring {
         SecretServiceKeyStore::new(crate::edge::random())
     }
 
-    fn lock() {
-        let bus = Connection::session().unwrap();
-        let service = "org.freedesktop.secrets";
-        let call = |method: &str, body: &(&str,)| {
-            bus.call_method(Some(service), "/org/freedesktop/secrets", Some("org.freedesktop.Secret.Service"), method, body)
-        };
-        let path: OwnedObjectPath = call("ReadAlias", &("default",)).unwrap().body().deserialize().unwrap();
-        let (locked, _): (Vec<OwnedObjectPath>, OwnedObjectPath) = bus
-            .call_method(
-                Some(service),
-                "/org/freedesktop/secrets",
-                Some("org.freedesktop.Secret.Service"),
-                "Lock",
-                &(vec![path],),
-            )
-            .unwrap()
+    fn service<B>(bus: &Connection, interface: &str, method: &str, body: &B) -> zbus::Message
+    where
+        B: serde::Serialize + zbus::zvariant::DynamicType,
+    {
+        bus.call_method(
+            Some("org.freedesktop.secrets"),
+            "/org/freedesktop/secrets",
+            Some(interface),
+            method,
+            body,
+        )
+        .unwrap()
+    }
+
+    fn default_collection(bus: &Connection) -> OwnedObjectPath {
+        service(bus, SECRETS, "ReadAlias", &("default",))
             .body()
             .deserialize()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn lock() {
+        let bus = Connection::session().unwrap();
+        let reply = service(&bus, SECRETS, "Lock", &(vec![default_collection(&bus)],));
+        let (locked, _): (Vec<OwnedObjectPath>, OwnedObjectPath) = reply.body().deserialize().unwrap();
         assert_eq!(locked.len(), 1);
+    }
+
+    /// As the log-in does it, without a dialog.
+    fn unlock() {
+        let bus = Connection::session().unwrap();
+        let reply = service(&bus, SECRETS, "OpenSession", &("plain", Value::from("")));
+        let (_, session): (OwnedValue, OwnedObjectPath) = reply.body().deserialize().unwrap();
+        let secret = (session, Vec::<u8>::new(), b"secret".to_vec(), "text/plain");
+        let guilty = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
+        service(
+            &bus,
+            guilty,
+            "UnlockWithMasterPassword",
+            &(default_collection(&bus), secret),
+        );
     }
 
     #[test]
     fn it_keeps_the_contract() {
-        run("keystore::contract::gnome_keyring::inside_contract", START_UNLOCKED);
+        run(
+            "keystore::contract::gnome_keyring::inside_contract",
+            START_UNLOCKED,
+        );
     }
 
     #[test]
@@ -165,14 +232,17 @@ mod gnome_keyring {
         lock();
         a_locked_store_says_so(&store, &key);
         a_locked_store_says_so(&latecomer, &key);
-        shell("printf secret | gnome-keyring-daemon --unlock >/dev/null");
+        unlock();
         let signature = store.sign(&key, b"message", SILENT).unwrap();
         assert!(verifies(&key, b"message", &signature));
     }
 
     #[test]
     fn a_missing_keyring_is_not_a_missing_service() {
-        run("keystore::contract::gnome_keyring::inside_no_collection", START_WITHOUT_KEYRING);
+        run(
+            "keystore::contract::gnome_keyring::inside_no_collection",
+            START_WITHOUT_KEYRING,
+        );
     }
 
     #[test]
@@ -199,7 +269,10 @@ mod gnome_keyring {
 
     #[test]
     fn no_bus_is_no_service() {
-        run("keystore::contract::gnome_keyring::inside_no_bus", "export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus");
+        run(
+            "keystore::contract::gnome_keyring::inside_no_bus",
+            "export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus",
+        );
     }
 
     #[test]
@@ -211,7 +284,10 @@ mod gnome_keyring {
 
     #[test]
     fn a_restarted_service_is_found_again() {
-        run("keystore::contract::gnome_keyring::inside_restart", START_UNLOCKED);
+        run(
+            "keystore::contract::gnome_keyring::inside_restart",
+            START_UNLOCKED,
+        );
     }
 
     #[test]
@@ -221,8 +297,13 @@ mod gnome_keyring {
         let store = store();
         let key = store.create(SILENT).unwrap();
         let pid = process_of("org.freedesktop.secrets");
-        shell(&format!("pid={pid}; kill $pid; while kill -0 $pid 2>/dev/null; do :; done"));
-        assert!(matches!(store.sign(&key, b"message", SILENT), Err(KeyStoreError::NoService(_))));
+        shell(&format!(
+            "pid={pid}; kill $pid; while kill -0 $pid 2>/dev/null; do :; done"
+        ));
+        assert!(matches!(
+            store.sign(&key, b"message", SILENT),
+            Err(KeyStoreError::NoService(_))
+        ));
         shell(START_UNLOCKED);
         let signature = store.sign(&key, b"message", SILENT).unwrap();
         assert!(verifies(&key, b"message", &signature));
@@ -249,28 +330,28 @@ mod gnome_keyring {
             )
             .unwrap()
             .body()
-            .deserialize::<zbus::zvariant::OwnedValue>()
+            .deserialize::<OwnedValue>()
             .unwrap()
         };
-        let (found, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = bus
-            .call_method(
-                Some("org.freedesktop.secrets"),
-                "/org/freedesktop/secrets",
-                Some("org.freedesktop.Secret.Service"),
-                "SearchItems",
-                &(HashMap::from([("service", "countersign")]),),
-            )
-            .unwrap()
-            .body()
-            .deserialize()
-            .unwrap();
+        let ours = HashMap::from([("service", "countersign")]);
+        let (found, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
+            service(&bus, SECRETS, "SearchItems", &(ours,))
+                .body()
+                .deserialize()
+                .unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(String::try_from(get(&found[0], "Label")).unwrap(), "Countersign device key");
+        assert_eq!(
+            String::try_from(get(&found[0], "Label")).unwrap(),
+            "Countersign device key"
+        );
         let mut attributes = HashMap::<String, String>::try_from(get(&found[0], "Attributes")).unwrap();
         // Added by libsecret's conventions; says what kind of thing it is.
         attributes.remove("xdg:schema");
         let expected = [("service", "countersign"), ("username", key.reference.as_str())];
-        assert_eq!(attributes, HashMap::from(expected.map(|(k, v)| (k.to_owned(), v.to_owned()))));
+        assert_eq!(
+            attributes,
+            HashMap::from(expected.map(|(k, v)| (k.to_owned(), v.to_owned())))
+        );
     }
 
     #[test]
@@ -285,7 +366,10 @@ mod gnome_keyring {
         // Owns the name and reads nothing.
         let mute = zbus::Connection::session().await.unwrap();
         mute.request_name("org.freedesktop.secrets").await.unwrap();
-        let limits = Limits { silent: Duration::from_millis(300), interactive: Duration::from_millis(300) };
+        let limits = Limits {
+            silent: Duration::from_millis(300),
+            interactive: Duration::from_millis(300),
+        };
         let keys = Keys::new(Arc::new(store()), limits);
         assert!(matches!(keys.probe(SILENT).await, Err(KeyStoreError::TimedOut)));
         drop(mute);

@@ -24,7 +24,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { silent: Duration::from_secs(5), interactive: Duration::from_secs(60) }
+        Self {
+            silent: Duration::from_secs(5),
+            interactive: Duration::from_secs(60),
+        }
     }
 }
 
@@ -48,7 +51,11 @@ pub struct Keys {
 impl Keys {
     /// In front of `store`.
     pub fn new(store: Arc<dyn KeyStore>, limits: Limits) -> Self {
-        Self { store, limits, threads: Arc::new(Semaphore::new(MAX_THREADS)) }
+        Self {
+            store,
+            limits,
+            threads: Arc::new(Semaphore::new(MAX_THREADS)),
+        }
     }
 
     /// What protects the keys.
@@ -66,7 +73,8 @@ impl Keys {
                 tracing::warn!(%error, "a key that was made too late could not be deleted");
             }
         };
-        self.run(interaction, move |store| store.create(interaction), undo).await
+        self.run(interaction, move |store| store.create(interaction), undo)
+            .await
     }
 
     /// Signs a protocol message.
@@ -84,7 +92,15 @@ impl Keys {
     {
         let key = key.clone();
         let work = move |store: &dyn KeyStore| {
-            jws::sign(&claims, &StoreSigner { store, key: &key, interaction }).map_err(from_sign_error)
+            jws::sign(
+                &claims,
+                &StoreSigner {
+                    store,
+                    key: &key,
+                    interaction,
+                },
+            )
+            .map_err(from_sign_error)
         };
         self.run(interaction, work, |_, _| {}).await
     }
@@ -93,9 +109,18 @@ impl Keys {
     ///
     /// # Errors
     /// As there, and [`KeyStoreError::TimedOut`].
-    pub async fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<Jwk, KeyStoreError> {
+    pub async fn public_key(
+        &self,
+        reference: &KeyRef,
+        interaction: Interaction,
+    ) -> Result<Jwk, KeyStoreError> {
         let reference = reference.clone();
-        self.run(interaction, move |store| store.public_key(&reference, interaction), |_, _| {}).await
+        self.run(
+            interaction,
+            move |store| store.public_key(&reference, interaction),
+            |_, _| {},
+        )
+        .await
     }
 
     /// See [`KeyStore::delete`].
@@ -104,7 +129,12 @@ impl Keys {
     /// As there, and [`KeyStoreError::TimedOut`].
     pub async fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {
         let reference = reference.clone();
-        self.run(interaction, move |store| store.delete(&reference, interaction), |_, ()| {}).await
+        self.run(
+            interaction,
+            move |store| store.delete(&reference, interaction),
+            |_, ()| {},
+        )
+        .await
     }
 
     /// See [`KeyStore::probe`].
@@ -112,7 +142,8 @@ impl Keys {
     /// # Errors
     /// As there, and [`KeyStoreError::TimedOut`].
     pub async fn probe(&self, interaction: Interaction) -> Result<(), KeyStoreError> {
-        self.run(interaction, move |store| store.probe(interaction), |_, ()| {}).await
+        self.run(interaction, move |store| store.probe(interaction), |_, ()| {})
+            .await
     }
 
     /// `undo` gets a result that nobody waits for any more.
@@ -123,8 +154,10 @@ impl Keys {
         U: FnOnce(&dyn KeyStore, T) + Send + 'static,
     {
         let started = async {
-            let permit =
-                Arc::clone(&self.threads).acquire_owned().await.map_err(|_| KeyStoreError::TimedOut)?;
+            let permit = Arc::clone(&self.threads)
+                .acquire_owned()
+                .await
+                .map_err(|_| KeyStoreError::TimedOut)?;
             let (sender, result) = oneshot::channel();
             let store = Arc::clone(&self.store);
             let thread = move || {
@@ -137,9 +170,13 @@ impl Keys {
                 .name("keystore".into())
                 .spawn(thread)
                 .map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
-            result.await.map_err(|_| KeyStoreError::Failed("the key store's thread ended".into()))?
+            result
+                .await
+                .map_err(|_| KeyStoreError::Failed("the key store's thread ended".into()))?
         };
-        timeout(self.limits.of(interaction), started).await.unwrap_or(Err(KeyStoreError::TimedOut))
+        timeout(self.limits.of(interaction), started)
+            .await
+            .unwrap_or(Err(KeyStoreError::TimedOut))
     }
 }
 
@@ -156,7 +193,9 @@ impl Signer for StoreSigner<'_> {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        self.store.sign(self.key, message, self.interaction).map_err(|e| SignError::Signer(Box::new(e)))
+        self.store
+            .sign(self.key, message, self.interaction)
+            .map_err(|e| SignError::Signer(Box::new(e)))
     }
 }
 
@@ -183,7 +222,10 @@ mod tests {
 
     fn keys() -> (Arc<MemoryKeyStore>, Keys) {
         let store = Arc::new(MemoryKeyStore::new());
-        let limits = Limits { silent: Duration::from_millis(50), interactive: Duration::from_millis(50) };
+        let limits = Limits {
+            silent: Duration::from_millis(50),
+            interactive: Duration::from_millis(50),
+        };
         (Arc::clone(&store), Keys::new(store, limits))
     }
 
@@ -197,7 +239,10 @@ mod tests {
             assert!(matches!(hung, Err(KeyStoreError::TimedOut)));
         }
         store.set_state(MemoryState::Ready);
-        let found = keys.public_key(&key.reference, Interaction::Forbidden).await.unwrap();
+        let found = keys
+            .public_key(&key.reference, Interaction::Forbidden)
+            .await
+            .unwrap();
         assert_eq!(found, key.public);
     }
 
@@ -205,11 +250,14 @@ mod tests {
     async fn a_key_that_is_made_too_late_is_deleted_again() {
         let (store, keys) = keys();
         store.set_state(MemoryState::Hanging);
-        assert!(matches!(keys.create(Interaction::Forbidden).await, Err(KeyStoreError::TimedOut)));
+        assert!(matches!(
+            keys.create(Interaction::Forbidden).await,
+            Err(KeyStoreError::TimedOut)
+        ));
         store.set_state(MemoryState::Ready);
         // Every permit is back only after the late thread has finished.
         let all = keys.threads.acquire_many(MAX_THREADS as u32).await.unwrap();
-        assert_eq!(store.len(), 0);
+        assert_eq!(store.count(), 0);
         drop(all);
     }
 

@@ -43,15 +43,32 @@ struct Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("state", &self.state).field("keys", &self.keys.len()).finish()
+        f.debug_struct("Inner")
+            .field("state", &self.state)
+            .field("keys", &self.keys.len())
+            .finish()
+    }
+}
+
+/// Ready and empty.
+impl Default for MemoryKeyStore {
+    fn default() -> Self {
+        let inner = Inner {
+            state: MemoryState::Ready,
+            keys: HashMap::new(),
+        };
+        Self {
+            rng: crate::edge::random(),
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+        }
     }
 }
 
 impl MemoryKeyStore {
     /// Ready and empty.
     pub fn new() -> Self {
-        let inner = Inner { state: MemoryState::Ready, keys: HashMap::new() };
-        Self { rng: crate::edge::random(), inner: Mutex::new(inner), changed: Condvar::new() }
+        Self::default()
     }
 
     /// Puts it into another state.
@@ -66,13 +83,15 @@ impl MemoryKeyStore {
     }
 
     /// Number of keys kept.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.lock().keys.len()
     }
 
     /// Puts something else in a key's place.
     pub fn replace(&self, reference: &KeyRef, bytes: &[u8]) {
-        self.lock().keys.insert(reference.clone(), Zeroizing::new(bytes.to_vec()));
+        self.lock()
+            .keys
+            .insert(reference.clone(), Zeroizing::new(bytes.to_vec()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -114,12 +133,20 @@ impl KeyStore for MemoryKeyStore {
         self.rng.fill(&mut bits).unwrap();
         let reference = KeyRef::from_random(bits);
         let bytes = Es256Key::generate_pkcs8(&self.rng).unwrap();
-        let public = Es256Key::from_pkcs8(&bytes, &self.rng).unwrap().public_key().clone();
+        let public = Es256Key::from_pkcs8(&bytes, &self.rng)
+            .unwrap()
+            .public_key()
+            .clone();
         inner.keys.insert(reference.clone(), bytes);
         Ok(DeviceKey { reference, public })
     }
 
-    fn sign(&self, key: &DeviceKey, message: &[u8], interaction: Interaction) -> Result<Vec<u8>, KeyStoreError> {
+    fn sign(
+        &self,
+        key: &DeviceKey,
+        message: &[u8],
+        interaction: Interaction,
+    ) -> Result<Vec<u8>, KeyStoreError> {
         let loaded = self.load(&key.reference, interaction)?;
         if *loaded.public_key() != key.public {
             return Err(KeyStoreError::Damaged);
@@ -137,7 +164,10 @@ impl KeyStore for MemoryKeyStore {
     }
 
     fn protection(&self) -> KeyProtection {
-        KeyProtection { level: ProtectionLevel::Sw, evidence: Evidenced::Claimed }
+        KeyProtection {
+            level: ProtectionLevel::Sw,
+            evidence: Evidenced::Claimed,
+        }
     }
 
     fn probe(&self, interaction: Interaction) -> Result<(), KeyStoreError> {

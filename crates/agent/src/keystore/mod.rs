@@ -48,7 +48,10 @@ impl TryFrom<String> for KeyRef {
     type Error = InvalidKeyRef;
 
     fn try_from(text: String) -> Result<Self, InvalidKeyRef> {
-        let fits = text.len() == 22 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let fits = text.len() == 22
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if fits { Ok(Self(text)) } else { Err(InvalidKeyRef) }
     }
 }
@@ -90,7 +93,12 @@ pub trait KeyStore: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`KeyStoreError::NoEntry`] if the key is not there; [`KeyStoreError::Damaged`] if what is there is another one.
-    fn sign(&self, key: &DeviceKey, message: &[u8], interaction: Interaction) -> Result<Vec<u8>, KeyStoreError>;
+    fn sign(
+        &self,
+        key: &DeviceKey,
+        message: &[u8],
+        interaction: Interaction,
+    ) -> Result<Vec<u8>, KeyStoreError>;
 
     /// Reads the key's public half from the store: proof that the key is there and usable.
     ///
@@ -131,7 +139,9 @@ pub enum KeyStoreError {
     #[error("this account's key is not in the keyring. Restore the keyring, or enrol this computer again")]
     NoEntry,
     /// No answer in time.
-    #[error("the keyring did not answer in time. Look for an open unlock dialog, or restart the keyring service")]
+    #[error(
+        "the keyring did not answer in time. Look for an open unlock dialog, or restart the keyring service"
+    )]
     TimedOut,
     /// What is kept under the reference is not the key that was enrolled.
     #[error("the keyring holds something else in place of this account's key. Enrol this computer again")]

@@ -60,7 +60,10 @@ enum Seen {
 impl SecretServiceKeyStore {
     /// New keys and signatures take their randomness from `rng`.
     pub fn new(rng: SystemRandom) -> Self {
-        Self { rng, session: Mutex::default() }
+        Self {
+            rng,
+            session: Mutex::default(),
+        }
     }
 
     /// Runs `work` with a session; with a fresh one once more if the old one has gone stale.
@@ -87,13 +90,20 @@ impl SecretServiceKeyStore {
             Problem::Named(error) => error,
             Problem::Broken(error) => {
                 self.forget();
-                if session.has_service() { KeyStoreError::Failed(error) } else { KeyStoreError::NoService(Some(error)) }
+                if session.has_service() {
+                    KeyStoreError::Failed(error)
+                } else {
+                    KeyStoreError::NoService(Some(error))
+                }
             }
         }
     }
 
     fn held(&self) -> Option<Arc<Session>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn forget(&self) {
@@ -111,7 +121,11 @@ impl SecretServiceKeyStore {
 
     fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<Es256Key, KeyStoreError> {
         let text = self.with(|session| session.read(reference, interaction))?;
-        let bytes = Zeroizing::new(STANDARD.decode(text.as_bytes()).map_err(|_| KeyStoreError::Damaged)?);
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(text.as_bytes())
+                .map_err(|_| KeyStoreError::Damaged)?,
+        );
         Es256Key::from_pkcs8(&bytes, &self.rng).map_err(|_| KeyStoreError::Damaged)
     }
 }
@@ -119,13 +133,17 @@ impl SecretServiceKeyStore {
 impl KeyStore for SecretServiceKeyStore {
     fn create(&self, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
         let mut bits = [0; 16];
-        self.rng.fill(&mut bits).map_err(|_| KeyStoreError::Message(SignError::Unavailable))?;
+        self.rng
+            .fill(&mut bits)
+            .map_err(|_| KeyStoreError::Message(SignError::Unavailable))?;
         let reference = KeyRef::from_random(bits);
         let bytes = Es256Key::generate_pkcs8(&self.rng).map_err(KeyStoreError::Message)?;
         let text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
         self.with(|session| session.write(&reference, &text, interaction))?;
         // Read back: a key that cannot be read again must not be enrolled.
-        let public = self.load(&reference, interaction).map(|key| key.public_key().clone());
+        let public = self
+            .load(&reference, interaction)
+            .map(|key| key.public_key().clone());
         match public {
             Ok(public) => Ok(DeviceKey { reference, public }),
             Err(error) => {
@@ -137,7 +155,12 @@ impl KeyStore for SecretServiceKeyStore {
         }
     }
 
-    fn sign(&self, key: &DeviceKey, message: &[u8], interaction: Interaction) -> Result<Vec<u8>, KeyStoreError> {
+    fn sign(
+        &self,
+        key: &DeviceKey,
+        message: &[u8],
+        interaction: Interaction,
+    ) -> Result<Vec<u8>, KeyStoreError> {
         let loaded = self.load(&key.reference, interaction)?;
         if *loaded.public_key() != key.public {
             return Err(KeyStoreError::Damaged);
@@ -157,7 +180,10 @@ impl KeyStore for SecretServiceKeyStore {
     }
 
     fn protection(&self) -> KeyProtection {
-        KeyProtection { level: ProtectionLevel::Sw, evidence: Evidenced::Claimed }
+        KeyProtection {
+            level: ProtectionLevel::Sw,
+            evidence: Evidenced::Claimed,
+        }
     }
 
     fn probe(&self, interaction: Interaction) -> Result<(), KeyStoreError> {
@@ -179,7 +205,10 @@ impl From<zbus::Error> for Problem {
 
 impl From<Error> for Problem {
     /// What the `keyring` store says, after it was seen that the entry is there or may be made.
-    #[allow(clippy::wildcard_enum_match_arm, reason = "keyring's error enum is non-exhaustive")]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "keyring's error enum is non-exhaustive"
+    )]
     fn from(error: Error) -> Self {
         match error {
             Error::NoEntry => Self::Named(KeyStoreError::NoEntry),
@@ -200,7 +229,9 @@ impl Session {
     }
 
     fn write(&self, reference: &KeyRef, text: &str, interaction: Interaction) -> Result<(), Problem> {
-        let collection = self.default_collection()?.ok_or(Problem::Named(KeyStoreError::NoCollection))?;
+        let collection = self
+            .default_collection()?
+            .ok_or(Problem::Named(KeyStoreError::NoCollection))?;
         if interaction == Interaction::Forbidden && self.is_locked(&collection)? {
             return Err(Problem::Named(KeyStoreError::Locked));
         }
@@ -224,12 +255,18 @@ impl Session {
     }
 
     fn probe(&self, interaction: Interaction) -> Result<(), Problem> {
-        let collection = self.default_collection()?.ok_or(Problem::Named(KeyStoreError::NoCollection))?;
+        let collection = self
+            .default_collection()?
+            .ok_or(Problem::Named(KeyStoreError::NoCollection))?;
         if self.is_locked(&collection)? && interaction == Interaction::Allowed {
             // Searching asks the person to unlock what is found locked.
             self.store.search(&HashMap::from([("service", APPLICATION)]))?;
         }
-        if self.is_locked(&collection)? { Err(Problem::Named(KeyStoreError::Locked)) } else { Ok(()) }
+        if self.is_locked(&collection)? {
+            Err(Problem::Named(KeyStoreError::Locked))
+        } else {
+            Ok(())
+        }
     }
 
     fn entry(&self, reference: &KeyRef) -> Result<Entry, Problem> {
@@ -277,14 +314,19 @@ impl Session {
     }
 
     fn has_service(&self) -> bool {
-        let Ok(name) = BusName::try_from(SERVICE_NAME) else { return false };
-        DBusProxy::new(&self.bus).and_then(|bus| Ok(bus.name_has_owner(name)?)).unwrap_or(false)
+        let Ok(name) = BusName::try_from(SERVICE_NAME) else {
+            return false;
+        };
+        DBusProxy::new(&self.bus)
+            .and_then(|bus| Ok(bus.name_has_owner(name)?))
+            .unwrap_or(false)
     }
 
     fn call<B>(&self, path: &str, interface: &str, method: &str, body: &B) -> zbus::Result<zbus::Message>
     where
         B: serde::Serialize + zbus::zvariant::DynamicType,
     {
-        self.bus.call_method(Some(SERVICE_NAME), path, Some(interface), method, body)
+        self.bus
+            .call_method(Some(SERVICE_NAME), path, Some(interface), method, body)
     }
 }

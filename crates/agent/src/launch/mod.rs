@@ -34,7 +34,9 @@ pub enum LaunchError {
     #[error("the Countersign app is not installed (no {0}). Use `countersign-agent requests` in a terminal")]
     NotFound(String),
     /// No display to show it on.
-    #[error("there is no display to open the Countersign app on. Use `countersign-agent requests` in a terminal")]
+    #[error(
+        "there is no display to open the Countersign app on. Use `countersign-agent requests` in a terminal"
+    )]
     NoDisplay,
     /// The system refused.
     #[error("the Countersign app could not be started. Use `countersign-agent requests` in a terminal")]

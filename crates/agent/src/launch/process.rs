@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    io::ErrorKind,
     path::PathBuf,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
@@ -39,7 +40,11 @@ impl ProcessLauncher {
     pub fn new(command: AppCommand, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| variable(name).is_some_and(|v| !v.is_empty());
         let display = set("WAYLAND_DISPLAY") || set("DISPLAY");
-        Self { command, display, running: Arc::default() }
+        Self {
+            command,
+            display,
+            running: Arc::default(),
+        }
     }
 
     fn command(&self, window: &Window) -> Command {
@@ -66,7 +71,11 @@ impl ProcessLauncher {
             }
         }
         // A group of its own: a signal to the agent's terminal or group is not meant for the app.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).kill_on_drop(false);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(false);
         command
     }
 }
@@ -80,11 +89,12 @@ impl AppLauncher for ProcessLauncher {
         if !self.display {
             return Err(LaunchError::NoDisplay);
         }
-        let mut child = self.command(window).spawn().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => {
+        let mut child = self.command(window).spawn().map_err(|e| {
+            if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) {
                 LaunchError::NotFound(name(self.command.program.as_os_str()))
+            } else {
+                LaunchError::Failed(e)
             }
-            _ => LaunchError::Failed(e),
         })?;
         *running = true;
         let shared = Arc::clone(&self.running);
@@ -106,4 +116,122 @@ fn name(program: &OsStr) -> String {
 
 fn lock(running: &Mutex<bool>) -> std::sync::MutexGuard<'_, bool> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use countersign_agent_api::RequestId;
+
+    use super::*;
+
+    fn prompt(activation: Activation) -> Window {
+        Window::Prompt {
+            request: Some(RequestId("k7f2".into())),
+            activation,
+        }
+    }
+
+    fn launcher(program: &str, args: &[&str]) -> ProcessLauncher {
+        let args = args.iter().map(OsString::from).collect();
+        let command = AppCommand {
+            program: program.into(),
+            args,
+            allow_automation: false,
+        };
+        ProcessLauncher::new(command, |name| (name == "DISPLAY").then(|| ":0".into()))
+    }
+
+    fn arguments(launcher: &ProcessLauncher, window: &Window) -> Vec<String> {
+        launcher
+            .command(window)
+            .as_std()
+            .get_args()
+            .map(|a| a.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_app_is_told_the_request_and_nothing_else() {
+        let launcher = launcher("countersign", &["--flag"]);
+        assert_eq!(arguments(&launcher, &Window::Main), ["--flag"]);
+        assert_eq!(
+            arguments(&launcher, &prompt(Activation::Unasked)),
+            ["--flag", "--prompt", "k7f2"]
+        );
+        assert_eq!(
+            arguments(&launcher, &prompt(Activation::Asked)),
+            ["--flag", "--prompt", "k7f2", "--focus"]
+        );
+    }
+
+    #[test]
+    fn web_view_automation_is_not_inherited_unless_allowed() {
+        let mut launcher = launcher("countersign", &[]);
+        let removed = |launcher: &ProcessLauncher| {
+            let command = launcher.command(&Window::Main);
+            command
+                .as_std()
+                .get_envs()
+                .filter(|(_, value)| value.is_none())
+                .count()
+        };
+        assert_eq!(removed(&launcher), AUTOMATION.len());
+        launcher.command.allow_automation = true;
+        assert_eq!(removed(&launcher), 0);
+    }
+
+    #[tokio::test]
+    async fn a_missing_app_or_display_is_named() {
+        let missing = launcher("/nonexistent/countersign", &[]);
+        assert!(matches!(
+            missing.launch(&Window::Main),
+            Err(LaunchError::NotFound(_))
+        ));
+        // Nothing is left that looks like a running app.
+        assert!(matches!(
+            missing.launch(&Window::Main),
+            Err(LaunchError::NotFound(_))
+        ));
+        let command = AppCommand {
+            program: "true".into(),
+            args: Vec::new(),
+            allow_automation: false,
+        };
+        let blind = ProcessLauncher::new(command, |_| None);
+        assert!(matches!(blind.launch(&Window::Main), Err(LaunchError::NoDisplay)));
+    }
+
+    #[tokio::test]
+    async fn one_app_at_a_time_and_each_is_reaped() {
+        let dir = tempfile::tempdir().unwrap();
+        let gate = dir.path().join("gate");
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&gate)
+                .status()
+                .unwrap()
+                .success()
+        );
+        // Lives until somebody opens the other end.
+        let launcher = launcher("sh", &["-c", "read line < \"$0\"", gate.to_str().unwrap()]);
+        assert_eq!(launcher.launch(&Window::Main).unwrap(), Launched::Started);
+        assert_eq!(
+            launcher.launch(&prompt(Activation::Asked)).unwrap(),
+            Launched::AlreadyRunning
+        );
+        tokio::task::spawn_blocking(move || std::fs::write(gate, "go\n"))
+            .await
+            .unwrap()
+            .unwrap();
+        let reaped = async {
+            while *lock(&launcher.running) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), reaped)
+            .await
+            .expect("the app to be reaped");
+    }
 }

@@ -55,7 +55,11 @@ impl Connection {
             // How it ends, the request in flight says.
             let _ = connection.with_upgrades().await;
         });
-        Ok(Self { origin, sender, driver })
+        Ok(Self {
+            origin,
+            sender,
+            driver,
+        })
     }
 
     /// Whether another request can be sent. A server may close a connection at any time all the same.
@@ -76,7 +80,9 @@ impl Connection {
         limit: Duration,
     ) -> Result<Answer, NetError> {
         let request = self.request(method, url, headers, body)?;
-        timeout(limit, self.exchange(request)).await.unwrap_or_else(|_| Err(self.timed_out()))
+        timeout(limit, self.exchange(request))
+            .await
+            .unwrap_or_else(|_| Err(self.timed_out()))
     }
 
     /// Asks for an upgrade, within `limit`. `Err` inside is an answer other than 101; the connection can go on.
@@ -90,7 +96,9 @@ impl Connection {
         limit: Duration,
     ) -> Result<Result<(Upgraded, HeaderMap), Answer>, NetError> {
         let request = self.request(Method::GET, url, headers, Vec::new())?;
-        timeout(limit, self.exchange_upgrade(request)).await.unwrap_or_else(|_| Err(self.timed_out()))
+        timeout(limit, self.exchange_upgrade(request))
+            .await
+            .unwrap_or_else(|_| Err(self.timed_out()))
     }
 
     fn request(
@@ -108,7 +116,10 @@ impl Connection {
             .method(method)
             .uri(target)
             .header(header::HOST, &self.origin.authority)
-            .header(header::USER_AGENT, concat!("countersign-agent/", env!("CARGO_PKG_VERSION")))
+            .header(
+                header::USER_AGENT,
+                concat!("countersign-agent/", env!("CARGO_PKG_VERSION")),
+            )
             .header(header::ACCEPT, "application/json");
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -134,7 +145,9 @@ impl Connection {
             return Ok(Err(self.read(response).await?));
         }
         let headers = std::mem::take(response.headers_mut());
-        let io = hyper::upgrade::on(response).await.map_err(|e| broken(&self.origin, e))?;
+        let io = hyper::upgrade::on(response)
+            .await
+            .map_err(|e| broken(&self.origin, e))?;
         Ok(Ok((TokioIo::new(io), headers)))
     }
 
@@ -143,7 +156,10 @@ impl Connection {
         request: Request<Full<Bytes>>,
     ) -> Result<http::Response<hyper::body::Incoming>, NetError> {
         self.sender.ready().await.map_err(|e| broken(&self.origin, e))?;
-        self.sender.send_request(request).await.map_err(|e| broken(&self.origin, e))
+        self.sender
+            .send_request(request)
+            .await
+            .map_err(|e| broken(&self.origin, e))
     }
 
     async fn read(&self, response: http::Response<hyper::body::Incoming>) -> Result<Answer, NetError> {
@@ -152,14 +168,24 @@ impl Connection {
             if e.is::<LengthLimitError>() {
                 NetError::TooLarge(self.origin.host.clone())
             } else {
-                NetError::Broken { host: self.origin.host.clone(), source: e }
+                NetError::Broken {
+                    host: self.origin.host.clone(),
+                    source: e,
+                }
             }
         })?;
-        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
     }
 
     fn timed_out(&self) -> NetError {
-        NetError::TimedOut { host: self.origin.host.clone(), sent: true }
+        NetError::TimedOut {
+            host: self.origin.host.clone(),
+            sent: true,
+        }
     }
 }
 
@@ -171,5 +197,8 @@ impl Drop for Connection {
 }
 
 fn broken(origin: &Origin, source: hyper::Error) -> NetError {
-    NetError::Broken { host: origin.host.clone(), source: Box::new(source) }
+    NetError::Broken {
+        host: origin.host.clone(),
+        source: Box::new(source),
+    }
 }

@@ -47,23 +47,36 @@ impl Origin {
         let host = url.host().ok_or_else(invalid)?;
         let dialled = dialable(&host);
         let port = url.port_or_known_default().ok_or_else(invalid)?;
-        let authority = url.port().map_or_else(|| host.to_string(), |p| format!("{host}:{p}"));
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_string(), |p| format!("{host}:{p}"));
         let name = ServerName::try_from(dialled.clone()).map_err(|_| invalid())?;
-        Ok(Self { host: dialled, port, authority, name })
+        Ok(Self {
+            host: dialled,
+            port,
+            authority,
+            name,
+        })
     }
 }
 
 impl Net {
     /// With this configuration (see [`super::client_config`]) and these routes.
     pub fn new(tls: Arc<ClientConfig>, routes: Routes) -> Self {
-        Self { tls, routes: Arc::new(routes) }
+        Self {
+            tls,
+            routes: Arc::new(routes),
+        }
     }
 
     /// A TLS connection to the URL's host, within 8 s.
     pub(super) async fn dial(&self, origin: &Origin) -> Result<TlsStream<TcpStream>, NetError> {
         match timeout(DIAL_LIMIT, self.dial_without_limit(origin)).await {
             Ok(result) => result,
-            Err(_) => Err(NetError::TimedOut { host: origin.host.clone(), sent: false }),
+            Err(_) => Err(NetError::TimedOut {
+                host: origin.host.clone(),
+                sent: false,
+            }),
         }
     }
 
@@ -82,7 +95,10 @@ impl Net {
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {
-    let resolve = |source| NetError::Resolve { host: host.to_owned(), source };
+    let resolve = |source| NetError::Resolve {
+        host: host.to_owned(),
+        source,
+    };
     let mut problem = io::Error::from(io::ErrorKind::NotFound);
     for address in tokio::net::lookup_host((host, port)).await.map_err(resolve)? {
         match timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
@@ -91,7 +107,10 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {
             Err(_) => problem = io::ErrorKind::TimedOut.into(),
         }
     }
-    Err(NetError::Connect { host: host.to_owned(), source: problem })
+    Err(NetError::Connect {
+        host: host.to_owned(),
+        source: problem,
+    })
 }
 
 async fn tunnel(proxy: &Proxy, origin: &Origin) -> Result<TcpStream, NetError> {
@@ -108,10 +127,16 @@ async fn tunnel(proxy: &Proxy, origin: &Origin) -> Result<TcpStream, NetError> {
         head.push_str("\r\n");
     }
     head.push_str("\r\n");
-    stream.write_all(head.as_bytes()).await.map_err(|e| NetError::ProxyBroken(Some(e)))?;
+    stream
+        .write_all(head.as_bytes())
+        .await
+        .map_err(|e| NetError::ProxyBroken(Some(e)))?;
     match connect_status(&mut stream).await? {
         200..=299 => Ok(stream),
-        status => Err(NetError::ProxyRefused { host: origin.host.clone(), status }),
+        status => Err(NetError::ProxyRefused {
+            host: origin.host.clone(),
+            status,
+        }),
     }
 }
 
@@ -122,9 +147,17 @@ async fn connect_status(stream: &mut TcpStream) -> Result<u16, NetError> {
         if head.len() >= MAX_PROXY_HEAD {
             return Err(NetError::ProxyBroken(None));
         }
-        head.push(stream.read_u8().await.map_err(|e| NetError::ProxyBroken(Some(e)))?);
+        head.push(
+            stream
+                .read_u8()
+                .await
+                .map_err(|e| NetError::ProxyBroken(Some(e)))?,
+        );
     }
-    let line = head.split(|b| *b == b'\r').next().and_then(|l| std::str::from_utf8(l).ok());
+    let line = head
+        .split(|b| *b == b'\r')
+        .next()
+        .and_then(|l| std::str::from_utf8(l).ok());
     let mut words = line.unwrap_or_default().split(' ');
     let version = words.next().unwrap_or_default();
     match words.next().and_then(|status| status.parse().ok()) {

@@ -149,18 +149,29 @@ impl NetError {
             .and_then(|inner| inner.downcast_ref::<rustls::Error>())
             .and_then(|e| certificate_problem(e).map(|why| (why, e.clone())));
         match certificate {
-            Some((why, source)) => Self::Untrusted { host: host.to_owned(), why, source },
-            None => Self::Tls { host: host.to_owned(), source },
+            Some((why, source)) => Self::Untrusted {
+                host: host.to_owned(),
+                why,
+                source,
+            },
+            None => Self::Tls {
+                host: host.to_owned(),
+                source,
+            },
         }
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "rustls' error enums are non-exhaustive")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "rustls' error enums are non-exhaustive"
+)]
 fn certificate_problem(error: &rustls::Error) -> Option<Untrusted> {
     use rustls::CertificateError as E;
     match error {
         rustls::Error::InvalidCertificate(e) => Some(match e {
-            E::UnknownIssuer => Untrusted::UnknownAuthority,
+            // The second: an authority that only shares its name with one that is trusted.
+            E::UnknownIssuer | E::BadSignature => Untrusted::UnknownAuthority,
             E::Expired | E::ExpiredContext { .. } => Untrusted::Expired,
             E::NotValidYet | E::NotValidYetContext { .. } => Untrusted::NotYetValid,
             E::NotValidForName | E::NotValidForNameContext { .. } => Untrusted::WrongHost,

@@ -37,14 +37,22 @@ impl Proxy {
     /// # Errors
     /// [`InvalidProxy`], also for proxies spoken to by TLS or SOCKS.
     pub fn parse(text: &str) -> Result<Self, InvalidProxy> {
-        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let with_scheme = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
         let url = Url::parse(&with_scheme).map_err(|_| InvalidProxy)?;
         if url.scheme() != "http" || !matches!(url.path(), "" | "/") || url.query().is_some() {
             return Err(InvalidProxy);
         }
         let host = dialable(&url.host().ok_or(InvalidProxy)?);
         let port = url.port_or_known_default().ok_or(InvalidProxy)?;
-        Ok(Self { host, port, authorization: basic(&url)?.map(Arc::new) })
+        Ok(Self {
+            host,
+            port,
+            authorization: basic(&url)?.map(Arc::new),
+        })
     }
 }
 
@@ -70,7 +78,10 @@ fn basic(url: &Url) -> Result<Option<Zeroizing<String>>, InvalidProxy> {
     let user = percent_decoded(url.username())?;
     let password = percent_decoded(url.password().unwrap_or_default())?;
     let pair = Zeroizing::new(format!("{}:{}", *user, *password));
-    Ok(Some(Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())))))
+    Ok(Some(Zeroizing::new(format!(
+        "Basic {}",
+        STANDARD.encode(pair.as_bytes())
+    ))))
 }
 
 fn percent_decoded(text: &str) -> Result<Zeroizing<String>, InvalidProxy> {
@@ -90,7 +101,9 @@ fn percent_decoded(text: &str) -> Result<Zeroizing<String>, InvalidProxy> {
     if out.iter().any(u8::is_ascii_control) {
         return Err(InvalidProxy);
     }
-    std::str::from_utf8(&out).map(|s| Zeroizing::new(s.to_owned())).map_err(|_| InvalidProxy)
+    std::str::from_utf8(&out)
+        .map(|s| Zeroizing::new(s.to_owned()))
+        .map_err(|_| InvalidProxy)
 }
 
 /// The choice with the environment read: what [`super::Net`] asks for every host.
@@ -109,13 +122,22 @@ impl Routes {
         let read = |names: [&str; 2]| names.into_iter().filter_map(&variable).find(|v| !v.is_empty());
         match choice {
             ProxyChoice::Direct => Ok(Self::default()),
-            ProxyChoice::Fixed(proxy) => Ok(Self { proxy: Some(proxy), except: Vec::new() }),
+            ProxyChoice::Fixed(proxy) => Ok(Self {
+                proxy: Some(proxy),
+                except: Vec::new(),
+            }),
             ProxyChoice::Environment => {
                 let text = read(["https_proxy", "HTTPS_PROXY"]).or_else(|| read(["all_proxy", "ALL_PROXY"]));
                 let proxy = text.map(|t| Proxy::parse(&t)).transpose()?;
                 let except = read(["no_proxy", "NO_PROXY"]).unwrap_or_default();
-                let except = except.split(',').map(|e| e.trim().to_ascii_lowercase()).filter(|e| !e.is_empty());
-                Ok(Self { proxy, except: except.collect() })
+                let except = except
+                    .split(',')
+                    .map(|e| e.trim().to_ascii_lowercase())
+                    .filter(|e| !e.is_empty());
+                Ok(Self {
+                    proxy,
+                    except: except.collect(),
+                })
             }
         }
     }
@@ -124,7 +146,10 @@ impl Routes {
     pub fn to(&self, host: &str) -> Option<&Proxy> {
         let host = host.to_ascii_lowercase();
         let excepted = self.except.iter().any(|entry| {
-            let name = entry.strip_prefix("*.").or_else(|| entry.strip_prefix('.')).unwrap_or(entry);
+            let name = entry
+                .strip_prefix("*.")
+                .or_else(|| entry.strip_prefix('.'))
+                .unwrap_or(entry);
             entry == "*" || host == name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
         });
         self.proxy.as_ref().filter(|_| !excepted)
@@ -146,25 +171,42 @@ mod tests {
     #[test]
     fn credentials_become_a_basic_header_and_never_show() {
         let proxy = Proxy::parse("http://mara:p%40ss@proxy.example:3128").unwrap();
-        assert_eq!(proxy.authorization.as_ref().unwrap().as_str(), "Basic bWFyYTpwQHNz");
+        assert_eq!(
+            proxy.authorization.as_ref().unwrap().as_str(),
+            "Basic bWFyYTpwQHNz"
+        );
         assert_eq!(format!("{proxy:?}"), "Proxy(proxy.example:3128)");
     }
 
     #[test]
     fn proxies_by_tls_or_socks_are_refused() {
-        for text in ["https://proxy.example", "socks5://proxy.example:1080", "http://", "http://p.example/path", "http://a%0d%0a:b@p"] {
+        for text in [
+            "https://proxy.example",
+            "socks5://proxy.example:1080",
+            "http://",
+            "http://p.example/path",
+            "http://a%0d%0a:b@p",
+        ] {
             assert!(Proxy::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn excepted_hosts_go_direct() {
-        let routes =
-            Routes::new(ProxyChoice::Environment, environment("proxy.example:8080", "localhost, .corp.example,127.0.0.1"))
-                .unwrap();
+        let routes = Routes::new(
+            ProxyChoice::Environment,
+            environment("proxy.example:8080", "localhost, .corp.example,127.0.0.1"),
+        )
+        .unwrap();
         assert!(routes.to("id.example").is_some());
         assert!(routes.to("notcorp.example").is_some());
-        for host in ["localhost", "LOCALHOST", "id.corp.example", "corp.example", "127.0.0.1"] {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "id.corp.example",
+            "corp.example",
+            "127.0.0.1",
+        ] {
             assert!(routes.to(host).is_none(), "{host}");
         }
     }

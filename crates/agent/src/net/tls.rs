@@ -43,10 +43,14 @@ pub enum RootsError {
 /// # Errors
 /// [`RootsError`] if one of the files cannot be used: trusting fewer authorities than configured would only show later.
 pub fn client_config(ca_files: &[PathBuf]) -> Result<Arc<ClientConfig>, RootsError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     for path in ca_files {
         for certificate in read_certificates(path)? {
-            roots.add(certificate).map_err(|_| RootsError::Unusable(path.clone()))?;
+            roots
+                .add(certificate)
+                .map_err(|_| RootsError::Unusable(path.clone()))?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -59,7 +63,10 @@ pub fn client_config(ca_files: &[PathBuf]) -> Result<Arc<ClientConfig>, RootsErr
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
-    let unreadable = |source| RootsError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| RootsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_CA_FILE {
         return Err(RootsError::TooLarge(path.to_owned()));
     }
@@ -84,7 +91,10 @@ mod tests {
 
     #[test]
     fn a_file_without_certificates_is_refused() {
-        assert!(matches!(with_file("not a certificate"), Err(RootsError::Unusable(_))));
+        assert!(matches!(
+            with_file("not a certificate"),
+            Err(RootsError::Unusable(_))
+        ));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(matches!(with_file(broken), Err(RootsError::Unusable(_))));
     }

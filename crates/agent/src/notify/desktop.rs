@@ -13,10 +13,7 @@ use tokio::{
     time::timeout,
 };
 use zbus::{
-    Connection, MatchRule, Message, MessageStream,
-    message::Type,
-    names::UniqueName,
-    zvariant::Value,
+    Connection, MatchRule, Message, MessageStream, message::Type, names::UniqueName, zvariant::Value,
 };
 
 use super::{
@@ -81,7 +78,16 @@ impl DesktopNotifier {
     /// Action keys come from `rng`; what people do arrives at the receiver.
     pub fn new(rng: Box<dyn SecureRandom + Send + Sync>) -> (Self, mpsc::Receiver<NotificationEvent>) {
         let (events, receiver) = mpsc::channel(QUEUE);
-        (Self { shared: Arc::new(Shared { rng, events, state: Mutex::default() }) }, receiver)
+        (
+            Self {
+                shared: Arc::new(Shared {
+                    rng,
+                    events,
+                    state: Mutex::default(),
+                }),
+            },
+            receiver,
+        )
     }
 }
 
@@ -113,7 +119,11 @@ impl Notifier for DesktopNotifier {
 }
 
 impl Shared {
-    async fn send(self: &Arc<Self>, state: &mut State, notification: &Notification) -> Result<(), NotifyError> {
+    async fn send(
+        self: &Arc<Self>,
+        state: &mut State,
+        notification: &Notification,
+    ) -> Result<(), NotifyError> {
         if state.live.len() >= MAX_LIVE && state.live.number_of(&notification.id).is_none() {
             return Err(NotifyError::Failed("too many notifications are on screen".into()));
         }
@@ -125,10 +135,18 @@ impl Shared {
             Some(known) => known,
             None => *link.abilities.insert(abilities(&link.bus).await?),
         };
-        let offered = if abilities.actions { notification.actions.as_slice() } else { &[] };
+        let offered = if abilities.actions {
+            notification.actions.as_slice()
+        } else {
+            &[]
+        };
         let (keys, actions) = ActionKeys::new(offered, self.rng.as_ref())
             .map_err(|_| NotifyError::Failed("no random numbers".into()))?;
-        let body = if abilities.markup { escaped(&notification.body) } else { notification.body.clone() };
+        let body = if abilities.markup {
+            escaped(&notification.body)
+        } else {
+            notification.body.clone()
+        };
         let replaced = state.live.number_of(&notification.id).unwrap_or(0);
         let reply = call(
             &link.bus,
@@ -146,15 +164,32 @@ impl Shared {
         )
         .await?;
         let number: u32 = reply.body().deserialize().map_err(failed)?;
-        let server = reply.header().sender().map(|s| s.as_str().to_owned()).ok_or(NotifyError::NoService)?;
-        state.live.insert(number, Shown { id: notification.id.clone(), server, keys });
+        let server = reply
+            .header()
+            .sender()
+            .map(|s| s.as_str().to_owned())
+            .ok_or(NotifyError::NoService)?;
+        state.live.insert(
+            number,
+            Shown {
+                id: notification.id.clone(),
+                server,
+                keys,
+            },
+        );
         Ok(())
     }
 
     async fn connect(self: &Arc<Self>) -> Result<Link, NotifyError> {
-        let bus = limited(Connection::session()).await?.map_err(no_service)?;
+        let bus = limited(Connection::session()).await?.map_err(|error| {
+            tracing::debug!(%error, "no session bus");
+            NotifyError::NoService
+        })?;
         let subscribe = async {
-            let signals = MatchRule::builder().msg_type(Type::Signal).interface(SERVICE)?.build();
+            let signals = MatchRule::builder()
+                .msg_type(Type::Signal)
+                .interface(SERVICE)?
+                .build();
             let owners = MatchRule::builder()
                 .msg_type(Type::Signal)
                 .sender(BUS)?
@@ -168,7 +203,11 @@ impl Shared {
         // Before anything is sent: an early click must not be missed.
         let (signals, owners) = limited(subscribe).await?.map_err(failed)?;
         let listener = tokio::spawn(listen(Arc::clone(self), bus.clone(), signals, owners));
-        Ok(Link { bus, abilities: None, listener })
+        Ok(Link {
+            bus,
+            abilities: None,
+            listener,
+        })
     }
 
     async fn on_signal(&self, bus: &Connection, message: &Message) {
@@ -177,7 +216,11 @@ impl Shared {
         match state.live.read(&signal) {
             Reading::Foreign => {}
             Reading::WrongKey => self.drop_forged(message).await,
-            Reading::Means { event, number, server } => {
+            Reading::Means {
+                event,
+                number,
+                server,
+            } => {
                 if !same_process(bus, message, &server).await {
                     self.drop_forged(message).await;
                     return;
@@ -196,12 +239,17 @@ impl Shared {
     async fn drop_forged(&self, message: &Message) {
         let header = message.header();
         let sender = header.sender().map(UniqueName::as_str).unwrap_or_default();
-        tracing::warn!(sender, "a notification signal that did not come from the notification service was dropped");
+        tracing::warn!(
+            sender,
+            "a notification signal that did not come from the notification service was dropped"
+        );
         let _ = self.events.send(NotificationEvent::Forged).await;
     }
 
     async fn on_owner_change(&self, message: &Message) {
-        let Ok((name, old, _new)) = message.body().deserialize::<(String, String, String)>() else { return };
+        let Ok((name, old, _new)) = message.body().deserialize::<(String, String, String)>() else {
+            return;
+        };
         if name != SERVICE || old.is_empty() {
             return;
         }
@@ -244,10 +292,14 @@ fn parse(message: &Message) -> Option<Signal> {
     let header = message.header();
     let body = message.body();
     match header.member()?.as_str() {
-        "ActionInvoked" => {
-            body.deserialize::<(u32, String)>().ok().map(|(number, key)| Signal::Invoked { number, key })
-        }
-        "NotificationClosed" => body.deserialize::<(u32, u32)>().ok().map(|(number, _)| Signal::Closed { number }),
+        "ActionInvoked" => body
+            .deserialize::<(u32, String)>()
+            .ok()
+            .map(|(number, key)| Signal::Invoked { number, key }),
+        "NotificationClosed" => body
+            .deserialize::<(u32, u32)>()
+            .ok()
+            .map(|(number, _)| Signal::Closed { number }),
         _ => None,
     }
 }
@@ -256,7 +308,9 @@ fn parse(message: &Message) -> Option<Signal> {
 /// Shell answers from a second connection). The bus vouches for both the sender and the process.
 async fn same_process(bus: &Connection, message: &Message, server: &str) -> bool {
     let header = message.header();
-    let Some(sender) = header.sender() else { return false };
+    let Some(sender) = header.sender() else {
+        return false;
+    };
     if sender.as_str() == server {
         return true;
     }
@@ -265,15 +319,30 @@ async fn same_process(bus: &Connection, message: &Message, server: &str) -> bool
 }
 
 async fn process_of(bus: &Connection, name: &str) -> Option<u32> {
-    let ask = bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "GetConnectionUnixProcessID", &name);
-    timeout(CALL_LIMIT, ask).await.ok()?.ok()?.body().deserialize().ok()
+    let ask = bus.call_method(
+        Some(BUS),
+        "/org/freedesktop/DBus",
+        Some(BUS),
+        "GetConnectionUnixProcessID",
+        &name,
+    );
+    timeout(CALL_LIMIT, ask)
+        .await
+        .ok()?
+        .ok()?
+        .body()
+        .deserialize()
+        .ok()
 }
 
 async fn abilities(bus: &Connection) -> Result<Abilities, NotifyError> {
     let reply = call(bus, "GetCapabilities", &()).await?;
     let list: Vec<String> = reply.body().deserialize().map_err(failed)?;
     let has = |name: &str| list.iter().any(|c| c == name);
-    Ok(Abilities { actions: has("actions"), markup: has("body-markup") })
+    Ok(Abilities {
+        actions: has("actions"),
+        markup: has("body-markup"),
+    })
 }
 
 async fn close(bus: &Connection, number: u32) {
@@ -286,7 +355,9 @@ async fn call<B>(bus: &Connection, method: &str, body: &B) -> Result<Message, No
 where
     B: serde::Serialize + zbus::zvariant::DynamicType,
 {
-    limited(bus.call_method(Some(SERVICE), PATH, Some(SERVICE), method, body)).await?.map_err(no_service)
+    limited(bus.call_method(Some(SERVICE), PATH, Some(SERVICE), method, body))
+        .await?
+        .map_err(no_service)
 }
 
 async fn limited<T>(work: impl Future<Output = T>) -> Result<T, NotifyError> {
@@ -299,7 +370,10 @@ fn hints(urgency: Urgency) -> HashMap<&'static str, Value<'static>> {
         Urgency::Normal => 1,
         Urgency::Critical => 2,
     };
-    HashMap::from([("urgency", Value::U8(level)), ("desktop-entry", Value::from("countersign"))])
+    HashMap::from([
+        ("urgency", Value::U8(level)),
+        ("desktop-entry", Value::from("countersign")),
+    ])
 }
 
 fn expiry(life: Life) -> i32 {
@@ -314,7 +388,10 @@ fn failed(error: zbus::Error) -> NotifyError {
 }
 
 /// Sorts out "nobody is there" from "somebody is there and failed".
-#[allow(clippy::wildcard_enum_match_arm, reason = "zbus' error enum is non-exhaustive")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "zbus' error enum is non-exhaustive"
+)]
 fn no_service(error: zbus::Error) -> NotifyError {
     const NOBODY: [&str; 4] = [
         "org.freedesktop.DBus.Error.ServiceUnknown",
@@ -328,7 +405,7 @@ fn no_service(error: zbus::Error) -> NotifyError {
             NotifyError::NoService
         }
         zbus::Error::MethodError(..) => failed(error),
-        zbus::Error::InputOutput(_) | zbus::Error::Address(_) | zbus::Error::Handshake(_) => NotifyError::NoService,
+        zbus::Error::InputOutput(_) => NotifyError::NoService,
         _ => failed(error),
     }
 }

@@ -75,7 +75,11 @@ pub(super) enum Reading {
     /// About one of ours, but with a key that was never given out.
     WrongKey,
     /// Means this, if it comes from the process behind this bus name.
-    Means { event: NotificationEvent, number: u32, server: String },
+    Means {
+        event: NotificationEvent,
+        number: u32,
+        server: String,
+    },
 }
 
 /// All notifications on screen, by the number the service gave them.
@@ -84,7 +88,10 @@ pub(super) struct Live(HashMap<u32, Shown>);
 
 impl Live {
     pub(super) fn number_of(&self, id: &NotificationId) -> Option<u32> {
-        self.0.iter().find(|(_, shown)| shown.id == *id).map(|(number, _)| *number)
+        self.0
+            .iter()
+            .find(|(_, shown)| shown.id == *id)
+            .map(|(number, _)| *number)
     }
 
     pub(super) fn insert(&mut self, number: u32, shown: Shown) {
@@ -108,14 +115,19 @@ impl Live {
             .filter(|(_, shown)| server.is_none_or(|name| shown.server == name))
             .map(|(number, _)| *number)
             .collect();
-        gone.iter().filter_map(|number| self.0.remove(number)).map(|shown| shown.id).collect()
+        gone.iter()
+            .filter_map(|number| self.0.remove(number))
+            .map(|shown| shown.id)
+            .collect()
     }
 
     pub(super) fn read(&self, signal: &Signal) -> Reading {
         let number = match signal {
             Signal::Invoked { number, .. } | Signal::Closed { number } => *number,
         };
-        let Some(shown) = self.0.get(&number) else { return Reading::Foreign };
+        let Some(shown) = self.0.get(&number) else {
+            return Reading::Foreign;
+        };
         let id = shown.id.clone();
         let event = match signal {
             Signal::Closed { .. } => NotificationEvent::Closed { id },
@@ -124,19 +136,28 @@ impl Live {
                 None => return Reading::WrongKey,
             },
         };
-        Reading::Means { event, number, server: shown.server.clone() }
+        Reading::Means {
+            event,
+            number,
+            server: shown.server.clone(),
+        }
     }
 }
 
 /// Plain text for a server that reads markup in bodies.
 pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
 impl Live {
     pub(super) fn keys_of(&self, number: u32) -> Vec<String> {
-        self.0.get(&number).map(|shown| shown.keys.0.iter().map(|(key, _)| key.clone()).collect()).unwrap_or_default()
+        self.0
+            .get(&number)
+            .map(|shown| shown.keys.0.iter().map(|(key, _)| key.clone()).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -151,7 +172,14 @@ mod tests {
     fn live_with(number: u32, id: &str) -> (Live, Vec<String>) {
         let (keys, sent) = ActionKeys::new(&review_and_deny(), &crate::edge::random()).unwrap();
         let mut live = Live::default();
-        live.insert(number, Shown { id: NotificationId(id.into()), server: ":1.5".into(), keys });
+        live.insert(
+            number,
+            Shown {
+                id: NotificationId(id.into()),
+                server: ":1.5".into(),
+                keys,
+            },
+        );
         (live, sent)
     }
 
@@ -168,11 +196,19 @@ mod tests {
     #[test]
     fn a_guessed_key_means_nothing() {
         let (live, sent) = live_with(7, "a");
-        let guess = |key: &str| live.read(&Signal::Invoked { number: 7, key: key.into() });
+        let guess = |key: &str| {
+            live.read(&Signal::Invoked {
+                number: 7,
+                key: key.into(),
+            })
+        };
         assert_eq!(guess("deny"), Reading::WrongKey);
         assert_eq!(guess("1"), Reading::WrongKey);
         let means = |action| Reading::Means {
-            event: NotificationEvent::Acted { id: NotificationId("a".into()), action },
+            event: NotificationEvent::Acted {
+                id: NotificationId("a".into()),
+                action,
+            },
             number: 7,
             server: ":1.5".into(),
         };
@@ -191,7 +227,14 @@ mod tests {
     #[test]
     fn a_replacement_makes_the_old_number_foreign() {
         let (mut live, _) = live_with(7, "a");
-        live.insert(9, Shown { id: NotificationId("a".into()), server: ":1.5".into(), keys: ActionKeys::default() });
+        live.insert(
+            9,
+            Shown {
+                id: NotificationId("a".into()),
+                server: ":1.5".into(),
+                keys: ActionKeys::default(),
+            },
+        );
         assert_eq!(live.read(&Signal::Closed { number: 7 }), Reading::Foreign);
         assert_eq!(live.number_of(&NotificationId("a".into())), Some(9));
     }

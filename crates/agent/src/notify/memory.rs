@@ -19,7 +19,14 @@ impl MemoryNotifier {
     /// With nothing on screen. `present`: whether there is a notification service at all.
     pub fn new(present: bool) -> (Self, mpsc::Receiver<NotificationEvent>) {
         let (events, receiver) = mpsc::channel(64);
-        (Self { shown: Mutex::default(), present, events }, receiver)
+        (
+            Self {
+                shown: Mutex::default(),
+                present,
+                events,
+            },
+            receiver,
+        )
     }
 
     /// What is on screen, oldest first.
@@ -30,14 +37,24 @@ impl MemoryNotifier {
     /// The person acts.
     pub fn act(&self, id: &NotificationId, action: Action) {
         let shown = self.take(id).expect("no such notification on screen");
-        assert!(shown.actions.iter().any(|(a, _)| *a == action), "{action:?} is not offered by {shown:?}");
-        self.events.try_send(NotificationEvent::Acted { id: id.clone(), action }).unwrap();
+        assert!(
+            shown.actions.iter().any(|(a, _)| *a == action),
+            "{action:?} is not offered by {shown:?}"
+        );
+        self.events
+            .try_send(NotificationEvent::Acted {
+                id: id.clone(),
+                action,
+            })
+            .unwrap();
     }
 
     /// The person closes it.
     pub fn dismiss(&self, id: &NotificationId) {
         self.take(id).expect("no such notification on screen");
-        self.events.try_send(NotificationEvent::Closed { id: id.clone() }).unwrap();
+        self.events
+            .try_send(NotificationEvent::Closed { id: id.clone() })
+            .unwrap();
     }
 
     fn take(&self, id: &NotificationId) -> Option<Notification> {
@@ -53,7 +70,10 @@ impl Notifier for MemoryNotifier {
             return future::ready(Err(NotifyError::NoService)).boxed();
         }
         self.take(&notification.id);
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).push(notification);
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(notification);
         future::ready(Ok(())).boxed()
     }
 

@@ -40,15 +40,23 @@ fn notifier() -> (DesktopNotifier, mpsc::Receiver<NotificationEvent>) {
 }
 
 async fn next(events: &mut mpsc::Receiver<NotificationEvent>) -> NotificationEvent {
-    timeout(Duration::from_secs(20), events.recv()).await.expect("an event").expect("a notifier")
+    timeout(Duration::from_secs(20), events.recv())
+        .await
+        .expect("an event")
+        .expect("a notifier")
 }
 
 fn acted(id: &str, action: Action) -> NotificationEvent {
-    NotificationEvent::Acted { id: NotificationId(id.into()), action }
+    NotificationEvent::Acted {
+        id: NotificationId(id.into()),
+        action,
+    }
 }
 
 fn closed(id: &str) -> NotificationEvent {
-    NotificationEvent::Closed { id: NotificationId(id.into()) }
+    NotificationEvent::Closed {
+        id: NotificationId(id.into()),
+    }
 }
 
 /// Emits `ActionInvoked` from another process, to everybody.
@@ -106,7 +114,10 @@ async fn inside_forged() {
     notifier.show(notification("a")).await.unwrap();
     let (number, keys) = notifier.on_bus(&NotificationId("a".into())).await.unwrap();
     // Guessed keys, and the right ones as an eavesdropper knows them.
-    for key in ["deny", "default"].into_iter().chain(keys.iter().map(String::as_str)) {
+    for key in ["deny", "default"]
+        .into_iter()
+        .chain(keys.iter().map(String::as_str))
+    {
         forge(number, key);
         assert_eq!(next(&mut events).await, NotificationEvent::Forged, "{key}");
     }
@@ -133,7 +144,10 @@ async fn inside_service_ends() {
     notifier.show(notification("a")).await.unwrap();
     shell(&format!("kill {}", process_of("org.freedesktop.Notifications")));
     assert_eq!(next(&mut events).await, closed("a"));
-    assert!(matches!(notifier.show(notification("b")).await, Err(NotifyError::NoService)));
+    assert!(matches!(
+        notifier.show(notification("b")).await,
+        Err(NotifyError::NoService)
+    ));
     shell("dunst >/dev/null 2>&1 & gdbus wait --session --timeout 20 org.freedesktop.Notifications");
     notifier.show(notification("c")).await.unwrap();
     shell("dunstctl action 0");
@@ -143,7 +157,10 @@ async fn inside_service_ends() {
 #[test]
 fn no_service_is_said_at_once() {
     run("notify::tests::inside_no_service", "");
-    run("notify::tests::inside_no_service", "export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus");
+    run(
+        "notify::tests::inside_no_service",
+        "export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus",
+    );
 }
 
 #[tokio::test]
@@ -151,7 +168,8 @@ fn no_service_is_said_at_once() {
 async fn inside_no_service() {
     assert_inside();
     let (notifier, _events) = notifier();
-    assert!(matches!(notifier.show(notification("a")).await, Err(NotifyError::NoService)));
+    let shown = notifier.show(notification("a")).await;
+    assert!(matches!(shown, Err(NotifyError::NoService)), "{shown:?}");
 }
 
 /// A notification service as GNOME Shell behaves: it answers from another connection of the same process.
@@ -170,7 +188,11 @@ mod two_connections {
     #[zbus::interface(name = "org.freedesktop.Notifications")]
     impl Service {
         fn get_capabilities(&self) -> Vec<&str> {
-            if self.markup { vec!["actions", "body", "body-markup"] } else { vec!["actions", "body"] }
+            if self.markup {
+                vec!["actions", "body", "body-markup"]
+            } else {
+                vec!["actions", "body"]
+            }
         }
 
         #[allow(clippy::too_many_arguments, reason = "the specification's arguments")]
@@ -185,7 +207,11 @@ mod two_connections {
             _hints: std::collections::HashMap<String, zbus::zvariant::OwnedValue>,
             _expiry: i32,
         ) -> u32 {
-            self.sent.lock().unwrap().send((app, replaces, icon, title, body, actions)).unwrap();
+            self.sent
+                .lock()
+                .unwrap()
+                .send((app, replaces, icon, title, body, actions))
+                .unwrap();
             41
         }
 
@@ -196,7 +222,13 @@ mod two_connections {
         let (sent, received) = mpsc::unbounded_channel();
         let connection = zbus::connection::Builder::session()
             .unwrap()
-            .serve_at("/org/freedesktop/Notifications", Service { sent: Mutex::new(sent), markup })
+            .serve_at(
+                "/org/freedesktop/Notifications",
+                Service {
+                    sent: Mutex::new(sent),
+                    markup,
+                },
+            )
             .unwrap()
             .name("org.freedesktop.Notifications")
             .unwrap()
@@ -219,8 +251,14 @@ mod two_connections {
         let (notifier, mut events) = notifier();
         notifier.show(notification("a")).await.unwrap();
         let (app, replaces, _icon, title, _body, actions) = sent.recv().await.unwrap();
-        assert_eq!((app.as_str(), replaces, title.as_str()), ("Countersign", 0, "Approval request"));
-        assert_eq!((actions[1].as_str(), actions[3].as_str(), actions[5].as_str()), ("Review", "Review", "Deny"));
+        assert_eq!(
+            (app.as_str(), replaces, title.as_str()),
+            ("Countersign", 0, "Approval request")
+        );
+        assert_eq!(
+            (actions[1].as_str(), actions[3].as_str(), actions[5].as_str()),
+            ("Review", "Review", "Deny")
+        );
 
         // The same words from another process first.
         forge(41, &actions[4]);
@@ -249,14 +287,20 @@ mod two_connections {
     async fn inside_markup() {
         assert_inside();
         for (markup, expected) in [
-            (true, "Open it to see &lt;b&gt;what&lt;/b&gt; is asked &amp; by whom."),
+            (
+                true,
+                "Open it to see &lt;b&gt;what&lt;/b&gt; is asked &amp; by whom.",
+            ),
             (false, "Open it to see <b>what</b> is asked & by whom."),
         ] {
             let (service, mut sent) = service(markup).await;
             let (notifier, _events) = notifier();
             notifier.show(notification("a")).await.unwrap();
             assert_eq!(sent.recv().await.unwrap().4, expected);
-            service.release_name("org.freedesktop.Notifications").await.unwrap();
+            service
+                .release_name("org.freedesktop.Notifications")
+                .await
+                .unwrap();
         }
     }
 }

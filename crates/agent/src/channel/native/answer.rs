@@ -28,13 +28,17 @@ impl Posts {
     /// Sends it off. Too many at once are not delivered; the engine sends them again later.
     pub(super) fn start(&mut self, device: &Device, request: AnswerRequest) {
         if self.0.len() >= MAX_POSTS {
-            let _ = request.reply.send(DecisionOutcome::NotDelivered(ChannelProblem::Closed));
+            let _ = request
+                .reply
+                .send(DecisionOutcome::NotDelivered(ChannelProblem::Closed));
             return;
         }
         let net = device.native.net.clone();
         let endpoint = device.binding.endpoints.decision.clone();
         self.0.spawn(async move {
-            let body = DecisionRequest { decision: request.answer.decision.clone() };
+            let body = DecisionRequest {
+                decision: request.answer.decision.clone(),
+            };
             let result = exchange::post(&net, &endpoint, &body).await;
             (request, result)
         });
@@ -52,7 +56,9 @@ impl Posts {
 impl Device {
     /// Judges a finished post and tells who waits for it.
     pub(super) async fn on_posted(&mut self, posted: Result<Posted, JoinError>) -> Result<(), Unwanted> {
-        let Ok((request, result)) = posted else { return Ok(()) };
+        let Ok((request, result)) = posted else {
+            return Ok(());
+        };
         let outcome = match result {
             Err(error) => DecisionOutcome::NotDelivered(error.into()),
             Ok(answer) => match exchange::read::<DecisionResponse>(&answer, 200) {

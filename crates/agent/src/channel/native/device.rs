@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     channel::{
-        Answer, Binding, ChannelEvent, ChannelProblem, DecisionOutcome, FrameKind, Health, RejectReason, Rejection,
+        Answer, Binding, ChannelEvent, ChannelProblem, DecisionOutcome, FrameKind, Health, RejectReason,
+        Rejection,
     },
     keystore::{Interaction, KeyStoreError},
     net::{self, NetError},
@@ -83,7 +84,14 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn new(native: Native, binding: Binding, events: mpsc::Sender<ChannelEvent>) -> Self {
-        Self { native, binding, cursor: None, events, nonce: None, rejected: 0 }
+        Self {
+            native,
+            binding,
+            cursor: None,
+            events,
+            nonce: None,
+            rejected: 0,
+        }
     }
 
     pub(super) async fn emit(&self, event: ChannelEvent) -> Result<(), Unwanted> {
@@ -100,7 +108,10 @@ impl Device {
     }
 
     pub(super) fn verifier(&self) -> Verifier<'_> {
-        Verifier { binding: &self.binding, now: self.now() }
+        Verifier {
+            binding: &self.binding,
+            now: self.now(),
+        }
     }
 
     /// The issuer said what time it is.
@@ -134,7 +145,11 @@ impl Device {
             nonce: self.nonce.clone().unwrap_or_else(|| NO_NONCE.to_owned()),
         };
         // Nobody asked for this call, so nobody is asked to unlock anything.
-        let proof = self.native.keys.sign_jws(&self.binding.key, claims, Interaction::Forbidden).await?;
+        let proof = self
+            .native
+            .keys
+            .sign_jws(&self.binding.key, claims, Interaction::Forbidden)
+            .await?;
         let value = HeaderValue::from_str(&proof).map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
         let name = HeaderName::from_bytes(wire::PROOF_HEADER.as_bytes())
             .map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
@@ -168,15 +183,33 @@ impl Device {
             ErrorCode::UseNonce | ErrorCode::Stale | ErrorCode::Unauthorized | ErrorCode::InvalidMessage => {
                 Err(End::Failed(ChannelProblem::ProofRefused))
             }
-            error if exchange::is_passing(error) => Err(End::Failed(ChannelProblem::Issuer(error))),
-            error => Err(End::Blocked(ChannelProblem::Issuer(error))),
+            error @ (ErrorCode::RateLimited | ErrorCode::Internal | ErrorCode::Unavailable) => {
+                Err(End::Failed(ChannelProblem::Issuer(error)))
+            }
+            error @ (ErrorCode::InvalidRequest
+            | ErrorCode::NotAllowed
+            | ErrorCode::Locked
+            | ErrorCode::InvalidCode
+            | ErrorCode::WrongCode
+            | ErrorCode::NotFound
+            | ErrorCode::AlreadyDecided
+            | ErrorCode::Replayed
+            | ErrorCode::CounterRegression
+            | ErrorCode::IdempotencyConflict
+            | ErrorCode::Expired
+            | ErrorCode::TooLarge
+            | ErrorCode::NoDevice) => Err(End::Blocked(ChannelProblem::Issuer(error))),
         }
     }
 
     /// Passes on what a frame says, once it is verified. Answers to own decisions are not handled here: they are returned.
     pub(super) async fn on_frame(&mut self, frame: ServerFrame) -> Result<Option<DecisionFrame>, End> {
         match frame {
-            ServerFrame::Welcome { time, cursor, heartbeat: _ } => {
+            ServerFrame::Welcome {
+                time,
+                cursor,
+                heartbeat: _,
+            } => {
                 self.learn_time(time).await?;
                 self.cursor = Some(cursor);
             }
@@ -203,11 +236,28 @@ impl Device {
                 Err(reason) => self.reject(FrameKind::Keys, reason).await?,
             },
             ServerFrame::Receipt { txn, receipt } => {
-                return Ok(Some(DecisionFrame { txn: Some(txn), says: Says::Recorded(receipt) }));
+                return Ok(Some(DecisionFrame {
+                    txn: Some(txn),
+                    says: Says::Recorded(receipt),
+                }));
             }
-            ServerFrame::Refused { txn, error, message, attempts_left, receipt } => {
-                let refusal = Refusal { error, message, attempts_left, receipt };
-                return Ok(Some(DecisionFrame { txn, says: Says::Refused(refusal) }));
+            ServerFrame::Refused {
+                txn,
+                error,
+                message,
+                attempts_left,
+                receipt,
+            } => {
+                let refusal = Refusal {
+                    error,
+                    message,
+                    attempts_left,
+                    receipt,
+                };
+                return Ok(Some(DecisionFrame {
+                    txn,
+                    says: Says::Refused(refusal),
+                }));
             }
             ServerFrame::Revoked {} => return Err(End::Revoked),
         }
@@ -217,13 +267,17 @@ impl Device {
     /// What the issuer's word on a decision means.
     pub(super) async fn judge(&mut self, says: Says, answer: &Answer) -> Result<DecisionOutcome, Unwanted> {
         match says {
-            Says::Recorded(token) => match self.verifier().own_receipt(token, &answer.txn, &answer.decision) {
-                Ok(receipt) => Ok(DecisionOutcome::Recorded(Box::new(receipt))),
-                Err(reason) => {
-                    self.reject(FrameKind::Receipt, reason).await?;
-                    Ok(DecisionOutcome::NotDelivered(ChannelProblem::Protocol("its receipt does not verify")))
+            Says::Recorded(token) => {
+                match self.verifier().own_receipt(token, &answer.txn, &answer.decision) {
+                    Ok(receipt) => Ok(DecisionOutcome::Recorded(Box::new(receipt))),
+                    Err(reason) => {
+                        self.reject(FrameKind::Receipt, reason).await?;
+                        Ok(DecisionOutcome::NotDelivered(ChannelProblem::Protocol(
+                            "its receipt does not verify",
+                        )))
+                    }
                 }
-            },
+            }
             Says::Refused(refusal) => {
                 let (outcome, rejected) = self.verifier().refusal(refusal, &answer.txn);
                 if let Some(reason) = rejected {
@@ -237,7 +291,12 @@ impl Device {
     async fn reject(&mut self, frame: FrameKind, reason: RejectReason) -> Result<(), Unwanted> {
         self.rejected += 1;
         tracing::warn!(issuer = %self.binding.issuer, ?frame, ?reason, "a message of the issuer was dropped");
-        self.emit(ChannelEvent::Rejected(Rejection { frame, reason, total: self.rejected })).await
+        self.emit(ChannelEvent::Rejected(Rejection {
+            frame,
+            reason,
+            total: self.rejected,
+        }))
+        .await
     }
 }
 
@@ -261,6 +320,7 @@ pub(super) enum Says {
 /// Sixteen random bytes.
 pub(super) fn random(rng: &dyn ring::rand::SecureRandom) -> Result<[u8; 16], KeyStoreError> {
     let mut bits = [0; 16];
-    rng.fill(&mut bits).map_err(|_| KeyStoreError::Message(countersign_protocol::SignError::Unavailable))?;
+    rng.fill(&mut bits)
+        .map_err(|_| KeyStoreError::Message(countersign_protocol::SignError::Unavailable))?;
     Ok(bits)
 }

@@ -1,8 +1,8 @@
 //! Enrolment and rotation of the device key (sections 5.2 and 5.5).
 
 use countersign_protocol::{
-    ApprovalEnrol, ApprovalRotate, DeviceDescription, EnrolmentLink, ErrorBody, ErrorCode, Issuer, Jti, RotateNew,
-    text,
+    ApprovalEnrol, ApprovalRotate, DeviceDescription, EnrolmentLink, ErrorBody, ErrorCode, Issuer, Jti,
+    RotateNew, text,
     wire::{
         Configuration, EnrolmentRequest, EnrolmentResponse, PreviewOffer, PreviewRequest, RotationRequest,
         RotationResponse,
@@ -32,7 +32,9 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
     let configuration = discover(&mut connection, &url, &link.issuer).await?;
     let offset = configuration.time.saturating_sub(native.clock.now());
 
-    let body = PreviewRequest { code: link.code.clone() };
+    let body = PreviewRequest {
+        code: link.code.clone(),
+    };
     // One origin, as checked: the connection serves for both.
     let url = exchange::url(&configuration.enrolment_preview_endpoint)?;
     let answer = exchange::post_on(&mut connection, &url, &body).await?;
@@ -84,17 +86,26 @@ pub(super) async fn enrol(
         attestation: None,
     };
     let enrolment = native.keys.sign_jws(key, claims, Interaction::Allowed).await?;
-    let answer = exchange::post(&native.net, &offer.enrolment_endpoint, &EnrolmentRequest { enrolment }).await?;
+    let answer = exchange::post(
+        &native.net,
+        &offer.enrolment_endpoint,
+        &EnrolmentRequest { enrolment },
+    )
+    .await?;
     let response = match exchange::read::<EnrolmentResponse>(&answer, 201) {
         Reply::Done(response) => response,
         Reply::Refused(body) => return Err(refused(*body)),
         Reply::Unexpected(status) => return Err(unexpected(&offer.issuer, status)),
     };
     if response.keys != offer.issuer_keys {
-        return Err(EnrolmentError::BadAnswer("its keys are not those whose fingerprint was shown"));
+        return Err(EnrolmentError::BadAnswer(
+            "its keys are not those whose fingerprint was shown",
+        ));
     }
     if response.account != offer.account {
-        return Err(EnrolmentError::BadAnswer("it is for another account than the one shown"));
+        return Err(EnrolmentError::BadAnswer(
+            "it is for another account than the one shown",
+        ));
     }
     let offset = response.time.saturating_sub(native.clock.now());
     let binding = Binding {
@@ -106,10 +117,17 @@ pub(super) async fn enrol(
         key: key.clone(),
         offset,
     };
-    Ok(Enrolled { binding, issuer_name: offer.issuer_name.clone() })
+    Ok(Enrolled {
+        binding,
+        issuer_name: offer.issuer_name.clone(),
+    })
 }
 
-pub(super) async fn rotate(native: &Native, binding: &Binding, new: &DeviceKey) -> Result<(), EnrolmentError> {
+pub(super) async fn rotate(
+    native: &Native,
+    binding: &Binding,
+    new: &DeviceKey,
+) -> Result<(), EnrolmentError> {
     let now = native.clock.now().saturating_add(binding.offset);
     let exp = now.saturating_add(LIFETIME);
     let inner = RotateNew {
@@ -128,15 +146,25 @@ pub(super) async fn rotate(native: &Native, binding: &Binding, new: &DeviceKey) 
         jti: Jti::from_random(random(&*native.rng)?),
         new: native.keys.sign_jws(new, inner, Interaction::Allowed).await?,
     };
-    let rotation = native.keys.sign_jws(&binding.key, outer, Interaction::Allowed).await?;
-    let answer = exchange::post(&native.net, &binding.endpoints.rotation, &RotationRequest { rotation }).await?;
+    let rotation = native
+        .keys
+        .sign_jws(&binding.key, outer, Interaction::Allowed)
+        .await?;
+    let answer = exchange::post(
+        &native.net,
+        &binding.endpoints.rotation,
+        &RotationRequest { rotation },
+    )
+    .await?;
     match exchange::read::<RotationResponse>(&answer, 200) {
         Reply::Done(response)
             if response.kid == *new.public.thumbprint() && response.device_id == binding.device_id =>
         {
             Ok(())
         }
-        Reply::Done(_) => Err(EnrolmentError::BadAnswer("it has taken another key than the new one")),
+        Reply::Done(_) => Err(EnrolmentError::BadAnswer(
+            "it has taken another key than the new one",
+        )),
         Reply::Refused(body) => Err(refused(*body)),
         Reply::Unexpected(status) => Err(unexpected(&binding.issuer, status)),
     }
@@ -147,14 +175,18 @@ async fn discover(
     url: &url::Url,
     issuer: &Issuer,
 ) -> Result<Configuration, EnrolmentError> {
-    let answer = connection.send(Method::GET, url, HeaderMap::new(), Vec::new(), ANSWER_LIMIT).await?;
+    let answer = connection
+        .send(Method::GET, url, HeaderMap::new(), Vec::new(), ANSWER_LIMIT)
+        .await?;
     let configuration = match exchange::read::<Configuration>(&answer, 200) {
         Reply::Done(configuration) => configuration,
         Reply::Refused(body) => return Err(refused(*body)),
         Reply::Unexpected(200) => return Err(EnrolmentError::BadAnswer("its configuration cannot be read")),
         Reply::Unexpected(status) => return Err(unexpected(issuer, status)),
     };
-    configuration.check(issuer).map_err(EnrolmentError::Configuration)?;
+    configuration
+        .check(issuer)
+        .map_err(EnrolmentError::Configuration)?;
     if configuration.keys.is_empty() {
         return Err(EnrolmentError::BadAnswer("its configuration has no keys"));
     }
@@ -162,12 +194,19 @@ async fn discover(
 }
 
 fn refused(body: ErrorBody) -> EnrolmentError {
-    match body.error {
-        ErrorCode::InvalidCode => EnrolmentError::Refused,
-        error => EnrolmentError::Issuer { error, message: plain(body.message) },
+    if body.error == ErrorCode::InvalidCode {
+        return EnrolmentError::Refused;
+    }
+    EnrolmentError::Issuer {
+        error: body.error,
+        message: plain(body.message),
     }
 }
 
 fn unexpected(issuer: &Issuer, status: u16) -> EnrolmentError {
-    NetError::Status { host: issuer.host().to_owned(), status }.into()
+    NetError::Status {
+        host: issuer.host().to_owned(),
+        status,
+    }
+    .into()
 }

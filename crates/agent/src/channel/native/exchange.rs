@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_protocol::{
-    ErrorBody, ErrorCode, json,
+    ErrorBody, json,
     wire::{MAX_BODY, NONCE_HEADER},
 };
 use http::{HeaderMap, Method};
@@ -64,10 +64,7 @@ pub(super) async fn post_on<B: Serialize>(
     body: &B,
 ) -> Result<Answer, NetError> {
     let body = serde_json::to_vec(body).map_err(|_| NetError::InvalidUrl(url.path().to_owned()))?;
-    connection.send(Method::POST, url, HeaderMap::new(), body, ANSWER_LIMIT).await
-}
-
-/// Whether the same call may succeed a little later, by itself.
-pub(super) fn is_passing(error: ErrorCode) -> bool {
-    matches!(error, ErrorCode::RateLimited | ErrorCode::Internal | ErrorCode::Unavailable)
+    connection
+        .send(Method::POST, url, HeaderMap::new(), body, ANSWER_LIMIT)
+        .await
 }

@@ -11,6 +11,10 @@ mod poll;
 mod stream;
 mod task;
 #[cfg(test)]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names what it expects; everything else fails it"
+)]
 mod tests;
 mod verify;
 
@@ -43,8 +47,19 @@ pub struct Native {
 
 impl Native {
     /// Over this network, with these keys.
-    pub fn new(net: Net, keys: Keys, clock: Arc<dyn Clock>, rng: Arc<dyn SecureRandom + Send + Sync>) -> Self {
-        Self { net, keys, clock, rng, timing: Timing::default() }
+    pub fn new(
+        net: Net,
+        keys: Keys,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn SecureRandom + Send + Sync>,
+    ) -> Self {
+        Self {
+            net,
+            keys,
+            clock,
+            rng,
+            timing: Timing::default(),
+        }
     }
 }
 
@@ -56,7 +71,12 @@ impl std::fmt::Debug for Native {
 
 impl IssuerProtocol for Native {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { signed_requests: true, signs_statement: true, can_report: true, has_expiry: true }
+        Capabilities {
+            signed_requests: true,
+            signs_statement: true,
+            can_report: true,
+            has_expiry: true,
+        }
     }
 
     fn preview<'a>(&'a self, link: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {

@@ -22,7 +22,12 @@ use crate::{
 const WAIT: u64 = 25;
 
 /// Polls until something fails or `until` has passed. `connected` is called once the first poll was answered.
-pub(super) async fn run(device: &mut Device, desk: &mut Desk, until: Option<Instant>, connected: &mut bool) -> End {
+pub(super) async fn run(
+    device: &mut Device,
+    desk: &mut Desk,
+    until: Option<Instant>,
+    connected: &mut bool,
+) -> End {
     match poll(device, desk, until, connected).await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -84,7 +89,9 @@ async fn ask(
             Reply::Done(response) => return Ok(response),
             Reply::Refused(_) => device.cure(&answer, &mut cures).await?,
             Reply::Unexpected(200) => {
-                return Err(End::Failed(ChannelProblem::Protocol("its answer to a poll cannot be read")));
+                return Err(End::Failed(ChannelProblem::Protocol(
+                    "its answer to a poll cannot be read",
+                )));
             }
             Reply::Unexpected(status) => {
                 let host = device.binding.issuer.host().to_owned();
@@ -109,7 +116,9 @@ async fn held(
             Some(connection) => connection,
             None => Connection::open(&net, url).await?,
         };
-        let answer = connection.send(Method::GET, url, headers, Vec::new(), limit).await?;
+        let answer = connection
+            .send(Method::GET, url, headers, Vec::new(), limit)
+            .await?;
         *open = Some(connection);
         Ok::<_, NetError>(answer)
     };

@@ -72,11 +72,15 @@ async fn connect(device: &mut Device) -> Result<Socket, End> {
         let mut headers = device.proof("GET", &url).await?;
         headers.extend(upgrade_headers(&key));
         // Gone without an answer: that is how some proxies treat a WebSocket.
-        let answered = connection.upgrade(&url, headers, ANSWER_LIMIT).await.map_err(suspicious)?;
+        let answered = connection
+            .upgrade(&url, headers, ANSWER_LIMIT)
+            .await
+            .map_err(suspicious)?;
         match answered {
             Ok((io, headers)) => {
                 device.learn_nonce(&headers);
-                check_accepted(&headers, &key).map_err(|what| End::Blocked(ChannelProblem::Protocol(what)))?;
+                check_accepted(&headers, &key)
+                    .map_err(|what| End::Blocked(ChannelProblem::Protocol(what)))?;
                 return Ok(WebSocketStream::from_raw_socket(io, Role::Client, Some(limits())).await);
             }
             Err(answer) => device.cure(&answer, &mut cures).await?,
@@ -97,7 +101,11 @@ async fn serve(
     let mut ping = interval_at(heard + timing.ping, timing.ping);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let silent_at = if *connected { heard + timing.silence } else { greeting_until };
+        let silent_at = if *connected {
+            heard + timing.silence
+        } else {
+            greeting_until
+        };
         let overdue_at = in_flight.iter().map(|sent| sent.until).min();
         tokio::select! {
             message = socket.next() => {
@@ -141,9 +149,13 @@ async fn on_message(
         Some(Ok(Message::Text(text))) => text,
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
         Some(Ok(Message::Close(frame))) => return Err(closed(frame.as_ref(), *connected)),
-        Some(Ok(Message::Binary(_))) => return Err(End::Failed(ChannelProblem::Protocol("it sent a binary frame"))),
+        Some(Ok(Message::Binary(_))) => {
+            return Err(End::Failed(ChannelProblem::Protocol("it sent a binary frame")));
+        }
         Some(Err(tungstenite::Error::Capacity(_))) => {
-            return Err(End::Failed(ChannelProblem::Protocol("it sent a frame that is too large")));
+            return Err(End::Failed(ChannelProblem::Protocol(
+                "it sent a frame that is too large",
+            )));
         }
         Some(Err(_)) | None => return Err(closed(None, *connected)),
     };
@@ -180,9 +192,11 @@ async fn on_message(
 }
 
 fn decision_frame(request: &AnswerRequest) -> Result<String, End> {
-    DeviceFrame::Decision { decision: request.answer.decision.clone() }
-        .to_json()
-        .map_err(|_| End::Failed(ChannelProblem::Protocol("a decision cannot be written")))
+    DeviceFrame::Decision {
+        decision: request.answer.decision.clone(),
+    }
+    .to_json()
+    .map_err(|_| End::Failed(ChannelProblem::Protocol("a decision cannot be written")))
 }
 
 async fn send(socket: &mut Socket, message: Message, limit: std::time::Duration) -> Result<(), End> {
@@ -194,7 +208,11 @@ async fn send(socket: &mut Socket, message: Message, limit: std::time::Duration)
 }
 
 fn silence(connected: bool) -> End {
-    if connected { End::Failed(ChannelProblem::Silent) } else { End::Blocked(ChannelProblem::Silent) }
+    if connected {
+        End::Failed(ChannelProblem::Silent)
+    } else {
+        End::Blocked(ChannelProblem::Silent)
+    }
 }
 
 fn closed(frame: Option<&CloseFrame>, connected: bool) -> End {
@@ -209,7 +227,11 @@ fn closed(frame: Option<&CloseFrame>, connected: bool) -> End {
 }
 
 fn suspicious(error: NetError) -> End {
-    if error.sent() { End::Blocked(error.into()) } else { End::Failed(error.into()) }
+    if error.sent() {
+        End::Blocked(error.into())
+    } else {
+        End::Failed(error.into())
+    }
 }
 
 fn upgrade_headers(key: &str) -> HeaderMap {
@@ -217,7 +239,10 @@ fn upgrade_headers(key: &str) -> HeaderMap {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(wire::SUBPROTOCOL));
+    headers.insert(
+        header::SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(wire::SUBPROTOCOL),
+    );
     if let Ok(key) = HeaderValue::from_str(key) {
         headers.insert(header::SEC_WEBSOCKET_KEY, key);
     }
@@ -226,7 +251,12 @@ fn upgrade_headers(key: &str) -> HeaderMap {
 
 /// RFC 6455, section 4.1, what a client must check in a 101.
 fn check_accepted(headers: &HeaderMap, key: &str) -> Result<(), &'static str> {
-    let value = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let value = |name| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+    };
     if !value(header::UPGRADE).eq_ignore_ascii_case("websocket") {
         return Err("it upgraded to something else");
     }

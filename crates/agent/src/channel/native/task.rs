@@ -81,7 +81,10 @@ impl Desk {
 /// Keeps the channel until nobody wants it or the device is revoked.
 pub(super) async fn run(native: Native, binding: Binding, far: FarEnd) {
     let mut device = Device::new(native, binding, far.events);
-    let mut desk = Desk { commands: far.commands, posts: Posts::default() };
+    let mut desk = Desk {
+        commands: far.commands,
+        posts: Posts::default(),
+    };
     // Nobody is left to be told when the end is unwanted.
     let _ = keep(&mut device, &mut desk).await;
 }
@@ -137,9 +140,9 @@ async fn session(
     if polling.is_none_or(|until| Instant::now() >= until) {
         let blocked = match stream::run(device, desk, connected).await {
             End::Blocked(problem) => problem,
-            other => {
+            end @ (End::Unwanted | End::Revoked | End::NoKey(_) | End::Failed(_) | End::TryWebSocket) => {
                 *polling = None;
-                return other;
+                return end;
             }
         };
         tracing::info!(issuer = %device.binding.issuer, %blocked, "no WebSocket: trying long polling");

@@ -1,8 +1,8 @@
 //! What may pass to the engine. No I/O, no clock: everything is judged against the account's binding at a given time.
 
 use countersign_protocol::{
-    ApprovalKeys, ApprovalReceipt, ApprovalRequest, Claims, ErrorCode, Expect, KeySet, Statement, Txn, decision_hash,
-    jws, text,
+    ApprovalKeys, ApprovalReceipt, ApprovalRequest, Claims, ErrorCode, Expect, KeySet, Statement, Txn,
+    decision_hash, jws, text,
 };
 
 use super::super::{
@@ -34,7 +34,11 @@ impl Verifier<'_> {
             return Err(RejectReason::WrongAccount);
         }
         let statement = Statement::from_request(&claims).map_err(RejectReason::Statement)?;
-        Ok(VerifiedRequest { jws: token, claims, statement })
+        Ok(VerifiedRequest {
+            jws: token,
+            claims,
+            statement,
+        })
     }
 
     /// A receipt for this device; about `txn`, if the frame or the decision names one.
@@ -56,7 +60,11 @@ impl Verifier<'_> {
         let receipt = self.receipt(token, Some(txn))?;
         let own = receipt.claims.decision_hash.as_deref() == Some(decision_hash(decision).as_str())
             && receipt.claims.decided_by.as_ref() == Some(&self.binding.device_id);
-        if own { Ok(receipt) } else { Err(RejectReason::Inconsistent) }
+        if own {
+            Ok(receipt)
+        } else {
+            Err(RejectReason::Inconsistent)
+        }
     }
 
     /// A new key set, introduced by a key of the old one.
@@ -73,7 +81,9 @@ impl Verifier<'_> {
         };
         let error = refusal.error;
         let outcome = match error {
-            ErrorCode::WrongCode => DecisionOutcome::WrongCode { attempts_left: refusal.attempts_left },
+            ErrorCode::WrongCode => DecisionOutcome::WrongCode {
+                attempts_left: refusal.attempts_left,
+            },
             ErrorCode::Locked => DecisionOutcome::Locked(receipt),
             ErrorCode::Expired => DecisionOutcome::Expired(receipt),
             ErrorCode::AlreadyDecided => DecisionOutcome::AlreadyDecided(receipt),
@@ -92,7 +102,10 @@ impl Verifier<'_> {
             | ErrorCode::Replayed
             | ErrorCode::IdempotencyConflict
             | ErrorCode::TooLarge
-            | ErrorCode::NoDevice => DecisionOutcome::Refused { error, message: plain(refusal.message) },
+            | ErrorCode::NoDevice => DecisionOutcome::Refused {
+                error,
+                message: plain(refusal.message),
+            },
         };
         (outcome, rejected)
     }
@@ -109,5 +122,9 @@ impl Verifier<'_> {
 
 /// An issuer's words, if they are plain text.
 pub(super) fn plain(message: String) -> String {
-    if text::check(&message, 256).is_ok() { message } else { "The issuer gave no readable reason.".to_owned() }
+    if text::check(&message, 256).is_ok() {
+        message
+    } else {
+        "The issuer gave no readable reason.".to_owned()
+    }
 }

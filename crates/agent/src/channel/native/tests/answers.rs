@@ -6,7 +6,9 @@ use countersign_protocol::{
 };
 
 use super::{
-    super::super::{Answer, ChannelEvent, ChannelHandle, ChannelProblem, DecisionOutcome, Health, Subscription},
+    super::super::{
+        Answer, ChannelEvent, ChannelHandle, ChannelProblem, DecisionOutcome, Health, Subscription,
+    },
     Agent, FakeIssuer, NOW, connected, health,
     issuer::{Certificate, Socket, WebSockets, error_body, new_key, txn},
     next,
@@ -16,7 +18,10 @@ use super::{
 const DECISION: &str = "header.decision.signature";
 
 fn answer(number: u8) -> Answer {
-    Answer { txn: txn(number), decision: DECISION.into() }
+    Answer {
+        txn: txn(number),
+        decision: DECISION.into(),
+    }
 }
 
 fn send(handle: &ChannelHandle, number: u8) -> tokio::task::JoinHandle<DecisionOutcome> {
@@ -36,7 +41,13 @@ async fn subscribed() -> (FakeIssuer, Subscription, Socket) {
 
 fn refused(txn: Option<Txn>, error: ErrorCode, receipt: Option<String>) -> ServerFrame {
     let attempts_left = (error == ErrorCode::WrongCode).then_some(4);
-    ServerFrame::Refused { txn, error, message: "No.".into(), attempts_left, receipt }
+    ServerFrame::Refused {
+        txn,
+        error,
+        message: "No.".into(),
+        attempts_left,
+        receipt,
+    }
 }
 
 #[tokio::test]
@@ -45,7 +56,12 @@ async fn a_recorded_decision_comes_with_its_receipt() {
     let waiting = send(&subscription.handle, 1);
     assert_eq!(socket.decision().await, DECISION);
     let receipt = issuer.receipt(1, Some(DECISION), Outcome::Approved);
-    socket.send(&ServerFrame::Receipt { txn: txn(1), receipt: issuer.sign(&receipt) }).await;
+    socket
+        .send(&ServerFrame::Receipt {
+            txn: txn(1),
+            receipt: issuer.sign(&receipt),
+        })
+        .await;
     match waiting.await.unwrap() {
         DecisionOutcome::Recorded(recorded) => assert_eq!(recorded.claims, receipt),
         other => panic!("{other:?}"),
@@ -57,14 +73,21 @@ async fn a_receipt_for_something_else_is_not_taken_for_ours() {
     let (issuer, mut subscription, mut socket) = subscribed().await;
     let other_decision = issuer.sign(&issuer.receipt(1, Some("another.decision.x"), Outcome::Approved));
     let other_transaction = issuer.sign(&issuer.receipt(2, Some(DECISION), Outcome::Approved));
-    let unsigned = countersign_protocol::jws::sign(&issuer.receipt(1, Some(DECISION), Outcome::Approved), &new_key());
+    let unsigned =
+        countersign_protocol::jws::sign(&issuer.receipt(1, Some(DECISION), Outcome::Approved), &new_key());
     for receipt in [other_decision, other_transaction, unsigned.unwrap()] {
         let waiting = send(&subscription.handle, 1);
         socket.decision().await;
         socket.send(&ServerFrame::Receipt { txn: txn(1), receipt }).await;
         assert!(matches!(next(&mut subscription).await, ChannelEvent::Rejected(_)));
         let outcome = waiting.await.unwrap();
-        assert!(matches!(outcome, DecisionOutcome::NotDelivered(ChannelProblem::Protocol(_))), "{outcome:?}");
+        assert!(
+            matches!(
+                outcome,
+                DecisionOutcome::NotDelivered(ChannelProblem::Protocol(_))
+            ),
+            "{outcome:?}"
+        );
     }
 }
 
@@ -76,10 +99,18 @@ async fn refusals_keep_their_meaning() {
         (ErrorCode::WrongCode, None, "WrongCode { attempts_left: Some(4) }"),
         (ErrorCode::Locked, None, "Locked(None)"),
         (ErrorCode::Expired, None, "Expired(None)"),
-        (ErrorCode::AlreadyDecided, Some(receipt), "AlreadyDecided(Some(VerifiedReceipt"),
+        (
+            ErrorCode::AlreadyDecided,
+            Some(receipt),
+            "AlreadyDecided(Some(VerifiedReceipt",
+        ),
         (ErrorCode::CounterRegression, None, "CounterRegression"),
         (ErrorCode::DeviceRevoked, None, "Revoked"),
-        (ErrorCode::InvalidMessage, None, "Refused { error: InvalidMessage, message: \"No.\" }"),
+        (
+            ErrorCode::InvalidMessage,
+            None,
+            "Refused { error: InvalidMessage, message: \"No.\" }",
+        ),
         (ErrorCode::Unavailable, None, "NotDelivered(Issuer(Unavailable))"),
     ] {
         let waiting = send(&subscription.handle, 1);
@@ -102,7 +133,9 @@ async fn two_decisions_get_each_its_own_answer() {
     socket.decision().await;
     let second = send(&subscription.handle, 2);
     socket.decision().await;
-    socket.send(&refused(Some(txn(2)), ErrorCode::Expired, None)).await;
+    socket
+        .send(&refused(Some(txn(2)), ErrorCode::Expired, None))
+        .await;
     assert!(matches!(second.await.unwrap(), DecisionOutcome::Expired(None)));
     let receipt = issuer.sign(&issuer.receipt(1, Some(DECISION), Outcome::Denied));
     socket.send(&ServerFrame::Receipt { txn: txn(1), receipt }).await;
@@ -130,7 +163,13 @@ async fn a_stale_decision_teaches_the_time_first() {
     socket.decision().await;
     socket.send(&refused(Some(txn(1)), ErrorCode::Stale, None)).await;
     let call = issuer.call("/decision").await;
-    call.answer(401, &ErrorBody { time: Some(NOW + 500), ..error_body(ErrorCode::Stale) });
+    call.answer(
+        401,
+        &ErrorBody {
+            time: Some(NOW + 500),
+            ..error_body(ErrorCode::Stale)
+        },
+    );
     assert!(matches!(waiting.await.unwrap(), DecisionOutcome::Stale));
     match next(&mut subscription).await {
         ChannelEvent::Offset(offset) => assert_eq!(offset, 500),
@@ -143,18 +182,28 @@ async fn while_polling_decisions_go_by_http() {
     let issuer = FakeIssuer::with(WebSockets::Forbidden, Certificate::Good).await;
     let agent = Agent::trusting(&issuer).await;
     let mut subscription = agent.subscribe(&issuer);
-    let nothing = PollResponse { time: NOW, cursor: "p1".into(), frames: Vec::new() };
+    let nothing = PollResponse {
+        time: NOW,
+        cursor: "p1".into(),
+        frames: Vec::new(),
+    };
     issuer.call("/poll").await.answer(200, &nothing);
     connected(&mut subscription).await;
     let held = issuer.call("/poll").await;
 
     let waiting = send(&subscription.handle, 1);
     issuer.call("/decision").await.refuse(ErrorCode::AlreadyDecided);
-    assert!(matches!(waiting.await.unwrap(), DecisionOutcome::AlreadyDecided(None)));
+    assert!(matches!(
+        waiting.await.unwrap(),
+        DecisionOutcome::AlreadyDecided(None)
+    ));
     // Gone without an answer: nobody knows whether it arrived.
     let waiting = send(&subscription.handle, 1);
     issuer.call("/decision").await.cut();
-    assert!(matches!(waiting.await.unwrap(), DecisionOutcome::NotDelivered(ChannelProblem::Net(_))));
+    assert!(matches!(
+        waiting.await.unwrap(),
+        DecisionOutcome::NotDelivered(ChannelProblem::Net(_))
+    ));
     held.answer(200, &nothing);
 }
 

@@ -7,7 +7,7 @@ use countersign_protocol::{
     ErrorCode,
     wire::{self, PollResponse, ServerFrame},
 };
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::{
     super::{
@@ -23,7 +23,12 @@ use crate::{keystore::MemoryState, net::NetError};
 /// Nothing may depend on how long things take, except where a test is about silence: then it is short.
 fn impatient() -> Timing {
     let short = Duration::from_millis(100);
-    Timing { ping: short / 4, silence: short, answer: short, fallback: short }
+    Timing {
+        ping: short / 4,
+        silence: short,
+        answer: short,
+        fallback: short,
+    }
 }
 
 /// The connection has failed; asks for the next attempt at once.
@@ -38,7 +43,11 @@ async fn retried(subscription: &mut Subscription) -> ChannelProblem {
 }
 
 fn polled(frames: Vec<ServerFrame>) -> PollResponse {
-    PollResponse { time: NOW, cursor: "p1".into(), frames }
+    PollResponse {
+        time: NOW,
+        cursor: "p1".into(),
+        frames,
+    }
 }
 
 #[tokio::test]
@@ -66,21 +75,27 @@ async fn after_a_reset_it_comes_back_where_it_was() {
 
 #[tokio::test]
 async fn an_issuer_that_is_not_there_yet_is_found_when_it_comes() {
-    let place = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = place.local_addr().unwrap();
-    let issuer = FakeIssuer::on(place, WebSockets::Allowed, Certificate::Good);
-    let agent = Agent::trusting(&issuer).await;
-    let mut binding = agent.binding(&issuer);
-    // A port where nobody listens, for the time being.
-    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = reserved.local_addr().unwrap().port().to_string();
-    drop(reserved);
-    binding.endpoints.stream = binding.endpoints.stream.replace(&address.port().to_string(), &nobody);
+    // Bound, but not listening: connections are refused.
+    let place = TcpSocket::new_v4().unwrap();
+    place.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = place.local_addr().unwrap().port().to_string();
+    let elsewhere = FakeIssuer::start().await;
+    let agent = Agent::trusting(&elsewhere).await;
+    let mut binding = agent.binding(&elsewhere);
+    binding.endpoints.stream = format!("wss://127.0.0.1:{port}/stream");
     let mut subscription = super::super::IssuerProtocol::subscribe(&agent.native, binding);
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
-    let problem = retried(&mut subscription).await;
-    assert!(matches!(problem, ChannelProblem::Net(NetError::Connect { .. })), "{problem:?}");
+    let listener = match health(&mut subscription).await {
+        Health::Retrying {
+            problem: ChannelProblem::Net(NetError::Connect { .. }),
+            ..
+        } => place.listen(8).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    subscription.handle.retry();
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
+    // Somebody is there now.
+    listener.accept().await.unwrap();
 }
 
 #[tokio::test]
@@ -99,7 +114,10 @@ async fn a_connection_that_went_silent_is_given_up() {
 #[tokio::test]
 async fn pings_keep_an_idle_connection() {
     let issuer = FakeIssuer::start().await;
-    let timing = Timing { ping: Duration::from_millis(20), ..Timing::default() };
+    let timing = Timing {
+        ping: Duration::from_millis(20),
+        ..Timing::default()
+    };
     let agent = Agent::trusting(&issuer).await.with_timing(timing);
     let mut subscription = agent.subscribe(&issuer);
     let mut socket = issuer.socket().await;
@@ -120,13 +138,22 @@ async fn where_websockets_are_forbidden_it_polls() {
         let mut subscription = agent.subscribe(&issuer);
         let call = issuer.call("/poll").await;
         assert_eq!(call.query, "wait=0");
-        let frames = vec![ServerFrame::Request { request: issuer.request(1), cursor: "p1".into() }];
+        let frames = vec![ServerFrame::Request {
+            request: issuer.request(1),
+            cursor: "p1".into(),
+        }];
         call.answer(200, &polled(frames));
         assert_eq!(connected(&mut subscription).await, Transport::LongPoll);
         assert_eq!(request(&mut subscription).await.claims.txn, txn(1));
         let call = issuer.call("/poll").await;
         assert_eq!(call.query, "wait=25&cursor=p1");
-        call.answer(200, &polled(vec![ServerFrame::Request { request: issuer.request(2), cursor: "p2".into() }]));
+        call.answer(
+            200,
+            &polled(vec![ServerFrame::Request {
+                request: issuer.request(2),
+                cursor: "p2".into(),
+            }]),
+        );
         assert_eq!(request(&mut subscription).await.claims.txn, txn(2));
     }
 }
@@ -143,7 +170,10 @@ async fn where_websockets_are_swallowed_it_polls() {
 #[tokio::test]
 async fn after_a_while_of_polling_a_websocket_is_tried_again() {
     let issuer = FakeIssuer::with(WebSockets::Forbidden, Certificate::Good).await;
-    let timing = Timing { fallback: Duration::ZERO, ..Timing::default() };
+    let timing = Timing {
+        fallback: Duration::ZERO,
+        ..Timing::default()
+    };
     let agent = Agent::trusting(&issuer).await.with_timing(timing);
     let mut subscription = agent.subscribe(&issuer);
     issuer.call("/poll").await.answer(200, &polled(Vec::new()));
@@ -203,7 +233,10 @@ async fn a_refused_proof_is_no_reason_to_poll() {
     issuer.refuse(ErrorCode::Unauthorized);
     let mut subscription = agent.subscribe(&issuer);
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
-    assert!(matches!(retried(&mut subscription).await, ChannelProblem::ProofRefused));
+    assert!(matches!(
+        retried(&mut subscription).await,
+        ChannelProblem::ProofRefused
+    ));
     assert!(issuer.is_untouched().await);
 }
 
@@ -221,7 +254,10 @@ async fn a_clock_two_days_off_is_learnt_and_used() {
             ChannelEvent::Offset(offset) => assert_eq!(offset, -days * 86_400),
             other => panic!("{other:?}"),
         }
-        assert!(matches!(health(&mut subscription).await, Health::Connected(Transport::Websocket)));
+        assert!(matches!(
+            health(&mut subscription).await,
+            Health::Connected(Transport::Websocket)
+        ));
         socket.request(issuer.request(1), "c1").await;
         assert_eq!(request(&mut subscription).await.claims.txn, txn(1));
     }
@@ -261,9 +297,18 @@ async fn frames_that_break_the_rules_end_the_connection() {
     let agent = Agent::trusting(&issuer).await;
     let mut subscription = agent.subscribe(&issuer);
     for (text, problem) in [
-        ("x".repeat(wire::MAX_FRAME + 1), "it sent a frame that is too large"),
-        ("{\"type\":\"surprise\"}".to_owned(), "it sent a frame that cannot be read"),
-        ("{\"type\":\"revoked\",\"type\":\"revoked\"}".to_owned(), "it sent a frame that cannot be read"),
+        (
+            "x".repeat(wire::MAX_FRAME + 1),
+            "it sent a frame that is too large",
+        ),
+        (
+            "{\"type\":\"surprise\"}".to_owned(),
+            "it sent a frame that cannot be read",
+        ),
+        (
+            "{\"type\":\"revoked\",\"type\":\"revoked\"}".to_owned(),
+            "it sent a frame that cannot be read",
+        ),
     ] {
         let mut socket = issuer.socket().await;
         socket.welcome().await;
@@ -277,7 +322,10 @@ async fn frames_that_break_the_rules_end_the_connection() {
     let mut socket = issuer.socket().await;
     socket.request(issuer.request(1), "c1").await;
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
-    assert!(matches!(retried(&mut subscription).await, ChannelProblem::Protocol("it did not greet first")));
+    assert!(matches!(
+        retried(&mut subscription).await,
+        ChannelProblem::Protocol("it did not greet first")
+    ));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use countersign_agent_api::ErrorCode as ApiCode;
 use countersign_protocol::{
-    ApprovalEnrol, ApprovalRotate, EnrolmentCode, EnrolmentLink, ErrorCode, Expect, Issuer, KeySet, Signer as _, jws,
+    ApprovalEnrol, ApprovalRotate, EnrolmentCode, EnrolmentLink, ErrorCode, Expect, Issuer, KeySet,
+    Signer as _, jws,
     wire::{
         Configuration, EnrolmentRequest, EnrolmentResponse, PreviewOffer, PreviewRequest, RotationRequest,
         RotationResponse,
@@ -19,7 +20,11 @@ use crate::keystore::Interaction;
 const CODE: &str = "abcdefghijklmnopqrstuv";
 
 fn link(issuer: &FakeIssuer) -> String {
-    EnrolmentLink { issuer: issuer.issuer(), code: EnrolmentCode::parse(CODE).unwrap() }.to_string()
+    EnrolmentLink {
+        issuer: issuer.issuer(),
+        code: EnrolmentCode::parse(CODE).unwrap(),
+    }
+    .to_string()
 }
 
 fn configuration(issuer: &FakeIssuer) -> Configuration {
@@ -40,7 +45,11 @@ fn configuration(issuer: &FakeIssuer) -> Configuration {
 }
 
 fn offered() -> PreviewOffer {
-    PreviewOffer { account: ACCOUNT.into(), issuer_name: "Alder Group".into(), expires_at: NOW + 630 }
+    PreviewOffer {
+        account: ACCOUNT.into(),
+        issuer_name: "Alder Group".into(),
+        expires_at: NOW + 630,
+    }
 }
 
 async fn previewed(
@@ -51,7 +60,10 @@ async fn previewed(
 ) -> Result<Offer, EnrolmentError> {
     let link = link(issuer);
     let serve = async {
-        issuer.call("/.well-known/countersign-configuration").await.answer(200, &configuration);
+        issuer
+            .call("/.well-known/countersign-configuration")
+            .await
+            .answer(200, &configuration);
         let call = issuer.call("/preview").await;
         assert_eq!(call.query, "");
         assert_eq!(call.json::<PreviewRequest>().code.as_str(), CODE);
@@ -68,8 +80,13 @@ async fn previewed(
 async fn an_offer_is_previewed_and_accepted() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
-    let offer = previewed(&agent, &issuer, configuration(&issuer), offered()).await.unwrap();
-    assert_eq!((offer.account.as_str(), offer.issuer_name.as_str()), (ACCOUNT, "Alder Group"));
+    let offer = previewed(&agent, &issuer, configuration(&issuer), offered())
+        .await
+        .unwrap();
+    assert_eq!(
+        (offer.account.as_str(), offer.issuer_name.as_str()),
+        (ACCOUNT, "Alder Group")
+    );
     // By this computer's clock, which is 30 s behind.
     assert_eq!(offer.expires_at, NOW + 600);
     assert!(!format!("{offer:?}").contains(CODE));
@@ -77,10 +94,17 @@ async fn an_offer_is_previewed_and_accepted() {
     let serve = async {
         let call = issuer.call("/enrol").await;
         let token = call.json::<EnrolmentRequest>().enrolment;
-        let expect = Expect { issuer: None, audience: &issuer.url(), now: NOW + 30 };
+        let expect = Expect {
+            issuer: None,
+            audience: &issuer.url(),
+            now: NOW + 30,
+        };
         let (claims, key) = jws::verify_with_embedded_key::<ApprovalEnrol>(&token, &expect).unwrap();
         assert_eq!(key, agent.key.public);
-        assert_eq!((claims.code.as_str(), claims.device.name.as_str()), (CODE, "Workstation"));
+        assert_eq!(
+            (claims.code.as_str(), claims.device.name.as_str()),
+            (CODE, "Workstation")
+        );
         let response = EnrolmentResponse {
             device_id: device(),
             account: ACCOUNT.into(),
@@ -91,7 +115,10 @@ async fn an_offer_is_previewed_and_accepted() {
         call.answer(201, &response);
     };
     let (enrolled, ()) = tokio::join!(agent.native.enrol(&offer, &agent.key, "Workstation"), serve);
-    let expected = super::super::super::Binding { offset: 30, ..agent.binding(&issuer) };
+    let expected = super::super::super::Binding {
+        offset: 30,
+        ..agent.binding(&issuer)
+    };
     assert_eq!(enrolled.unwrap().binding, expected);
 }
 
@@ -119,8 +146,13 @@ async fn names_that_are_not_plain_text_are_refused() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
     for account in ["", "mara\u{202e}moc.elpmaxe", "mara\nadmin"] {
-        let offer = PreviewOffer { account: account.into(), ..offered() };
-        let error = previewed(&agent, &issuer, configuration(&issuer), offer).await.unwrap_err();
+        let offer = PreviewOffer {
+            account: account.into(),
+            ..offered()
+        };
+        let error = previewed(&agent, &issuer, configuration(&issuer), offer)
+            .await
+            .unwrap_err();
         assert!(matches!(error, EnrolmentError::BadAnswer(_)), "{error:?}");
     }
 }
@@ -148,7 +180,10 @@ async fn a_used_or_expired_code_is_refused_as_such() {
     let agent = Agent::trusting(&issuer).await;
     let link = link(&issuer);
     let serve = async {
-        issuer.call("/.well-known/countersign-configuration").await.answer(200, &configuration(&issuer));
+        issuer
+            .call("/.well-known/countersign-configuration")
+            .await
+            .answer(200, &configuration(&issuer));
         issuer.call("/preview").await.refuse(ErrorCode::InvalidCode);
     };
     let (result, ()) = tokio::join!(agent.native.preview(&link), serve);
@@ -161,7 +196,9 @@ async fn a_used_or_expired_code_is_refused_as_such() {
 async fn other_keys_than_those_shown_end_the_enrolment() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
-    let offer = previewed(&agent, &issuer, configuration(&issuer), offered()).await.unwrap();
+    let offer = previewed(&agent, &issuer, configuration(&issuer), offered())
+        .await
+        .unwrap();
     let serve = async {
         let response = EnrolmentResponse {
             device_id: device(),
@@ -180,7 +217,9 @@ async fn other_keys_than_those_shown_end_the_enrolment() {
 async fn an_enrolment_without_an_answer_has_an_unknown_outcome() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
-    let offer = previewed(&agent, &issuer, configuration(&issuer), offered()).await.unwrap();
+    let offer = previewed(&agent, &issuer, configuration(&issuer), offered())
+        .await
+        .unwrap();
     let serve = async { issuer.call("/enrol").await.cut() };
     let (result, ()) = tokio::join!(agent.native.enrol(&offer, &agent.key, "Workstation"), serve);
     let error = result.unwrap_err();
@@ -200,12 +239,26 @@ async fn a_rotation_is_proven_by_both_keys() {
             let token = call.json::<RotationRequest>().rotation;
             let old_keys = KeySet::from_iter([agent.key.public.clone()]);
             let (device, url) = (device(), issuer.url());
-            let expect = Expect { issuer: Some(device.as_str()), audience: &url, now: NOW };
+            let expect = Expect {
+                issuer: Some(device.as_str()),
+                audience: &url,
+                now: NOW,
+            };
             let outer: ApprovalRotate = jws::verify(&token, &old_keys, &expect).unwrap();
             let (_, key) = outer.new_key(NOW).unwrap();
             assert_eq!(key, new.public);
-            let kid = if right { key.thumbprint().clone() } else { agent.key.public.thumbprint().clone() };
-            call.answer(200, &RotationResponse { device_id: device, kid });
+            let kid = if right {
+                key.thumbprint().clone()
+            } else {
+                agent.key.public.thumbprint().clone()
+            };
+            call.answer(
+                200,
+                &RotationResponse {
+                    device_id: device,
+                    kid,
+                },
+            );
         };
         let (result, ()) = tokio::join!(agent.native.rotate(&binding, &new), serve);
         assert_eq!(result.is_ok(), right, "{result:?}");

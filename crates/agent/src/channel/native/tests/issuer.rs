@@ -11,9 +11,9 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{
-    ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest, Client, DeviceId, ErrorBody, ErrorCode, Es256Key,
-    Expect, Issuer, Jti, Jwk, KeySet, Nonce, Outcome, Requires, Signer, Statement, Txn, VerifyError, decision_hash, jws,
-    request_hash,
+    ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest, Client, DeviceId, ErrorBody, ErrorCode,
+    Es256Key, Expect, Issuer, Jti, Jwk, KeySet, Nonce, Outcome, Requires, Signer, Statement, Txn,
+    VerifyError, decision_hash, jws, request_hash,
     wire::{DeviceFrame, NONCE_HEADER, PROOF_HEADER, SUBPROTOCOL, ServerFrame},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -78,7 +78,9 @@ pub(in super::super) struct Call {
 
 impl Call {
     pub(in super::super) fn answer(self, status: u16, body: &impl serde::Serialize) {
-        self.answer.send((status, serde_json::to_string(body).unwrap())).unwrap();
+        self.answer
+            .send((status, serde_json::to_string(body).unwrap()))
+            .unwrap();
     }
 
     pub(in super::super) fn refuse(self, error: ErrorCode) {
@@ -96,7 +98,13 @@ impl Call {
 }
 
 pub(in super::super) fn error_body(error: ErrorCode) -> ErrorBody {
-    ErrorBody { error, message: "A test said so.".into(), time: Some(NOW), attempts_left: None, receipt: None }
+    ErrorBody {
+        error,
+        message: "A test said so.".into(),
+        time: Some(NOW),
+        attempts_left: None,
+        receipt: None,
+    }
 }
 
 /// The issuer's end of a WebSocket.
@@ -107,7 +115,12 @@ pub(in super::super) struct Socket {
 
 impl Socket {
     pub(in super::super) async fn welcome(&mut self) {
-        self.send(&ServerFrame::Welcome { time: NOW, cursor: "c0".into(), heartbeat: 30 }).await;
+        self.send(&ServerFrame::Welcome {
+            time: NOW,
+            cursor: "c0".into(),
+            heartbeat: 30,
+        })
+        .await;
     }
 
     pub(in super::super) async fn send(&mut self, frame: &ServerFrame) {
@@ -119,7 +132,11 @@ impl Socket {
     }
 
     pub(in super::super) async fn request(&mut self, request: String, cursor: &str) {
-        self.send(&ServerFrame::Request { request, cursor: cursor.into() }).await;
+        self.send(&ServerFrame::Request {
+            request,
+            cursor: cursor.into(),
+        })
+        .await;
     }
 
     /// The next decision; pings are answered on the way.
@@ -145,7 +162,10 @@ impl Socket {
     }
 
     pub(in super::super) async fn close(mut self, code: u16) {
-        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
         self.stream.close(Some(frame)).await.unwrap();
     }
 
@@ -169,7 +189,6 @@ struct Shared {
     url: String,
     websockets: WebSockets,
     device_key: Mutex<Option<Jwk>>,
-    time: Mutex<i64>,
     proofs: Mutex<HashSet<String>>,
     refusal: Mutex<Option<ErrorCode>>,
     sockets: mpsc::UnboundedSender<Socket>,
@@ -182,10 +201,18 @@ impl FakeIssuer {
     }
 
     pub(in super::super) async fn with(websockets: WebSockets, certificate: Certificate) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), websockets, certificate)
+        Self::on(
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            websockets,
+            certificate,
+        )
     }
 
-    pub(in super::super) fn on(listener: TcpListener, websockets: WebSockets, certificate: Certificate) -> Self {
+    pub(in super::super) fn on(
+        listener: TcpListener,
+        websockets: WebSockets,
+        certificate: Certificate,
+    ) -> Self {
         let ca = authority();
         let ca_dir = tempfile::tempdir().unwrap();
         std::fs::write(ca_dir.path().join("ca.pem"), ca.pem()).unwrap();
@@ -196,7 +223,6 @@ impl FakeIssuer {
             url: format!("https://127.0.0.1:{}", address.port()),
             websockets,
             device_key: Mutex::default(),
-            time: Mutex::new(NOW),
             proofs: Mutex::default(),
             refusal: Mutex::default(),
             sockets: socket_sender,
@@ -205,7 +231,14 @@ impl FakeIssuer {
         tokio::spawn(accept(listener, acceptor(&ca, certificate), Arc::clone(&shared)));
         let key = new_key();
         let (sockets, calls) = (AsyncMutex::new(sockets), AsyncMutex::new(calls));
-        Self { ca_dir, address, key, shared, sockets, calls }
+        Self {
+            ca_dir,
+            address,
+            key,
+            shared,
+            sockets,
+            calls,
+        }
     }
 
     pub(in super::super) fn url(&self) -> String {
@@ -228,27 +261,27 @@ impl FakeIssuer {
         *self.shared.device_key.lock().unwrap() = Some(device.clone());
     }
 
-    pub(in super::super) fn set_time(&self, time: i64) {
-        *self.shared.time.lock().unwrap() = time;
-    }
-
     /// Refuses every proof with this.
     pub(in super::super) fn refuse(&self, error: ErrorCode) {
         *self.shared.refusal.lock().unwrap() = Some(error);
     }
 
     pub(in super::super) async fn socket(&self) -> Socket {
-        timeout(Duration::from_secs(30), async { self.sockets.lock().await.recv().await })
-            .await
-            .expect("a WebSocket")
-            .unwrap()
+        timeout(Duration::from_secs(30), async {
+            self.sockets.lock().await.recv().await
+        })
+        .await
+        .expect("a WebSocket")
+        .unwrap()
     }
 
     pub(in super::super) async fn call(&self, path: &str) -> Call {
-        let call = timeout(Duration::from_secs(30), async { self.calls.lock().await.recv().await })
-            .await
-            .expect("a call")
-            .unwrap();
+        let call = timeout(Duration::from_secs(30), async {
+            self.calls.lock().await.recv().await
+        })
+        .await
+        .expect("a call")
+        .unwrap();
         assert_eq!(call.path, path);
         call
     }
@@ -276,7 +309,10 @@ impl FakeIssuer {
             jti: Jti::from_random([number; 16]),
             txn: txn(number),
             nonce: Nonce::from_random([number; 16]),
-            client: Client { id: "treasury".into(), name: "Treasury Portal".into() },
+            client: Client {
+                id: "treasury".into(),
+                name: "Treasury Portal".into(),
+            },
             acr: None,
             binding_message: Some("Send €4,250.00".into()),
             authorization_details: None,
@@ -285,7 +321,12 @@ impl FakeIssuer {
         }
     }
 
-    pub(in super::super) fn receipt(&self, number: u8, decision: Option<&str>, outcome: Outcome) -> ApprovalReceipt {
+    pub(in super::super) fn receipt(
+        &self,
+        number: u8,
+        decision: Option<&str>,
+        outcome: Outcome,
+    ) -> ApprovalReceipt {
         let claims = self.claims(number);
         let statement = Statement::from_request(&claims).unwrap();
         ApprovalReceipt {
@@ -306,13 +347,18 @@ impl FakeIssuer {
     }
 
     pub(in super::super) fn new_keys(&self, keys: KeySet) -> ApprovalKeys {
-        ApprovalKeys { iss: self.issuer(), aud: device(), iat: NOW, jti: Jti::from_random([9; 16]), keys }
+        ApprovalKeys {
+            iss: self.issuer(),
+            aud: device(),
+            iat: NOW,
+            jti: Jti::from_random([9; 16]),
+            keys,
+        }
     }
 
     pub(in super::super) fn issuer(&self) -> Issuer {
         Issuer::parse(&self.shared.url).unwrap()
     }
-
 }
 
 pub(in super::super) fn txn(number: u8) -> Txn {
@@ -331,7 +377,11 @@ pub(in super::super) fn authority() -> CertifiedIssuer<'static, KeyPair> {
 }
 
 fn acceptor(ca: &CertifiedIssuer<'static, KeyPair>, certificate: Certificate) -> TlsAcceptor {
-    let name = if certificate == Certificate::OtherHost { "id.kestrel.example" } else { "127.0.0.1" };
+    let name = if certificate == Certificate::OtherHost {
+        "id.kestrel.example"
+    } else {
+        "127.0.0.1"
+    };
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     match certificate {
         Certificate::Expired => {
@@ -351,7 +401,10 @@ fn acceptor(ca: &CertifiedIssuer<'static, KeyPair>, certificate: Certificate) ->
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![signed.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .with_single_cert(
+            vec![signed.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
         .unwrap();
     TlsAcceptor::from(Arc::new(config))
 }
@@ -363,7 +416,10 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
             // A client that does not trust us ends it here.
             let Ok(stream) = tls.accept(tcp).await else { return };
             let service = service_fn(move |request| serve(Arc::clone(&shared), request));
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades()
+                .await;
         });
     }
 }
@@ -384,8 +440,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respon
     if let "/stream" | "/poll" = path.as_str()
         && let Err(error) = shared.check_proof(&request)
     {
-        let time = Some(*shared.time.lock().unwrap());
-        return Ok(json(error.http_status(), &ErrorBody { time, ..error_body(error) }));
+        return Ok(json(error.http_status(), &error_body(error)));
     }
     if path == "/stream" {
         return Ok(shared.upgrade(request));
@@ -394,7 +449,15 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respon
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
     let (answer, answered) = oneshot::channel();
-    shared.calls.send(Call { path, query, body, answer }).map_err(|_| Cut)?;
+    shared
+        .calls
+        .send(Call {
+            path,
+            query,
+            body,
+            answer,
+        })
+        .map_err(|_| Cut)?;
     let (status, body) = answered.await.map_err(|_| Cut)?;
     Ok(response(status, body))
 }
@@ -405,15 +468,24 @@ impl Shared {
         if let Some(error) = *self.refusal.lock().unwrap() {
             return Err(error);
         }
-        let proof = request.headers().get(PROOF_HEADER).ok_or(ErrorCode::Unauthorized)?.to_str().unwrap();
+        let proof = request
+            .headers()
+            .get(PROOF_HEADER)
+            .ok_or(ErrorCode::Unauthorized)?
+            .to_str()
+            .unwrap();
         let keys = KeySet::from_iter(self.device_key.lock().unwrap().clone());
-        let now = *self.time.lock().unwrap();
         let device: DeviceId = device();
-        let expect = Expect { issuer: Some(device.as_str()), audience: &self.url, now };
-        let claims: ApprovalProof = jws::verify(proof, &keys, &expect).map_err(|e: VerifyError| match e.code() {
-            ErrorCode::Stale => ErrorCode::Stale,
-            _ => ErrorCode::Unauthorized,
-        })?;
+        let expect = Expect {
+            issuer: Some(device.as_str()),
+            audience: &self.url,
+            now: NOW,
+        };
+        let claims: ApprovalProof =
+            jws::verify(proof, &keys, &expect).map_err(|e: VerifyError| match e.code() {
+                ErrorCode::Stale => ErrorCode::Stale,
+                _ => ErrorCode::Unauthorized,
+            })?;
         let https = format!("{}{}", self.url, request.uri().path());
         let fits = claims.htm == request.method().as_str()
             && (claims.htu == https || claims.htu == https.replace("https:", "wss:"));
@@ -423,11 +495,21 @@ impl Shared {
         if claims.nonce != FIRST_NONCE {
             return Err(ErrorCode::UseNonce);
         }
-        if self.proofs.lock().unwrap().insert(claims.jti.as_str().to_owned()) { Ok(()) } else { Err(ErrorCode::Replayed) }
+        if self.proofs.lock().unwrap().insert(claims.jti.as_str().to_owned()) {
+            Ok(())
+        } else {
+            Err(ErrorCode::Replayed)
+        }
     }
 
     fn upgrade(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let header = |name| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let header = |name| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .unwrap_or_default()
+        };
         assert!(header(header::UPGRADE).eq_ignore_ascii_case("websocket"));
         assert_eq!(header(header::SEC_WEBSOCKET_PROTOCOL), SUBPROTOCOL);
         let key = header(header::SEC_WEBSOCKET_KEY).to_owned();
@@ -468,5 +550,8 @@ fn response(status: u16, body: String) -> Response<Full<Bytes>> {
 }
 
 fn page(status: StatusCode) -> Response<Full<Bytes>> {
-    Response::builder().status(status).body(Full::from("<h1>Blocked by policy</h1>")).unwrap()
+    Response::builder()
+        .status(status)
+        .body(Full::from("<h1>Blocked by policy</h1>"))
+        .unwrap()
 }

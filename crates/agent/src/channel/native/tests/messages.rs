@@ -1,7 +1,9 @@
 //! What arrives is verified before the engine sees it.
 
 use countersign_agent_api::Transport;
-use countersign_protocol::{Jwk, KeySet, Outcome, Signer as _, StatementError, VerifyError, jws, wire::ServerFrame};
+use countersign_protocol::{
+    Jwk, KeySet, Outcome, Signer as _, StatementError, VerifyError, jws, wire::ServerFrame,
+};
 
 use super::{
     super::super::{ChannelEvent, FrameKind, RejectReason, Rejection, Subscription},
@@ -56,7 +58,10 @@ async fn a_tampered_request_is_counted_and_never_shown() {
     parts[1] = other.split('.').nth(1).unwrap();
     socket.request(parts.join("."), "c1").await;
     let first = rejection(&mut subscription).await;
-    assert!(matches!(first.reason, RejectReason::Unverified(VerifyError::Signature)), "{first:?}");
+    assert!(
+        matches!(first.reason, RejectReason::Unverified(VerifyError::Signature)),
+        "{first:?}"
+    );
     assert_eq!((first.frame, first.total), (FrameKind::Request, 1));
 
     socket.request("not.a.message".into(), "c1").await;
@@ -73,13 +78,19 @@ async fn requests_for_others_are_refused() {
     other_device.aud = countersign_protocol::DeviceId::from_random([8; 16]);
     socket.request(issuer.sign(&other_device), "c1").await;
     let reason = rejection(&mut subscription).await.reason;
-    assert!(matches!(reason, RejectReason::Unverified(VerifyError::Audience)), "{reason:?}");
+    assert!(
+        matches!(reason, RejectReason::Unverified(VerifyError::Audience)),
+        "{reason:?}"
+    );
 
     let mut other_issuer = issuer.claims(1);
     other_issuer.iss = countersign_protocol::Issuer::parse("https://id.kestrel.example").unwrap();
     socket.request(issuer.sign(&other_issuer), "c1").await;
     let reason = rejection(&mut subscription).await.reason;
-    assert!(matches!(reason, RejectReason::Unverified(VerifyError::Issuer)), "{reason:?}");
+    assert!(
+        matches!(reason, RejectReason::Unverified(VerifyError::Issuer)),
+        "{reason:?}"
+    );
 
     let mut other_account = issuer.claims(1);
     other_account.sub = "somebody.else@alder.example".into();
@@ -91,7 +102,10 @@ async fn requests_for_others_are_refused() {
     (over.iat, over.exp) = (over.iat - 600, over.iat - 61);
     socket.request(issuer.sign(&over), "c1").await;
     let reason = rejection(&mut subscription).await.reason;
-    assert!(matches!(reason, RejectReason::Unverified(VerifyError::Expired)), "{reason:?}");
+    assert!(
+        matches!(reason, RejectReason::Unverified(VerifyError::Expired)),
+        "{reason:?}"
+    );
 }
 
 #[tokio::test]
@@ -102,22 +116,33 @@ async fn a_request_that_cannot_be_shown_in_full_is_refused() {
     hidden.authorization_details = Some(countersign_protocol::AuthorizationDetails::parse(details).unwrap());
     socket.request(issuer.sign(&hidden), "c1").await;
     let reason = rejection(&mut subscription).await.reason;
-    assert!(matches!(reason, RejectReason::Statement(StatementError::Depth)), "{reason:?}");
+    assert!(
+        matches!(reason, RejectReason::Statement(StatementError::Depth)),
+        "{reason:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_closure_arrives_verified() {
     let (issuer, _agent, mut subscription, mut socket) = subscribed().await;
     let receipt = issuer.receipt(3, None, Outcome::Cancelled);
-    let frame = |receipt| ServerFrame::Closed { receipt, cursor: "c2".into() };
+    let frame = |receipt| ServerFrame::Closed {
+        receipt,
+        cursor: "c2".into(),
+    };
     socket.send(&frame(issuer.sign(&receipt))).await;
     match next(&mut subscription).await {
         ChannelEvent::Closed(closed) => assert_eq!(closed.claims, receipt),
         other => panic!("{other:?}"),
     }
-    socket.send(&frame(jws::sign(&receipt, &new_key()).unwrap())).await;
+    socket
+        .send(&frame(jws::sign(&receipt, &new_key()).unwrap()))
+        .await;
     let rejected = rejection(&mut subscription).await;
-    assert!(matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)), "{rejected:?}");
+    assert!(
+        matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)),
+        "{rejected:?}"
+    );
     assert_eq!(rejected.frame, FrameKind::Receipt);
 }
 
@@ -130,12 +155,18 @@ async fn keys_introduced_by_a_pinned_key_are_adopted() {
     let (issuer, _agent, mut subscription, mut socket) = subscribed().await;
     let new = new_key();
     let set = both(&issuer.keys(), new.public_key());
-    socket.send(&ServerFrame::Keys { keys: issuer.sign(&issuer.new_keys(set.clone())) }).await;
+    socket
+        .send(&ServerFrame::Keys {
+            keys: issuer.sign(&issuer.new_keys(set.clone())),
+        })
+        .await;
     match next(&mut subscription).await {
         ChannelEvent::KeysAdopted(adopted) => assert_eq!(adopted, set),
         other => panic!("{other:?}"),
     }
-    socket.request(jws::sign(&issuer.claims(1), &new).unwrap(), "c1").await;
+    socket
+        .request(jws::sign(&issuer.claims(1), &new).unwrap(), "c1")
+        .await;
     assert_eq!(request(&mut subscription).await.claims.txn, txn(1));
 }
 
@@ -145,12 +176,24 @@ async fn swapped_keys_are_refused_and_so_is_what_they_sign() {
     let rogue = new_key();
     let set = both(&issuer.keys(), rogue.public_key());
     let introduced_by_itself = jws::sign(&issuer.new_keys(set), &rogue).unwrap();
-    socket.send(&ServerFrame::Keys { keys: introduced_by_itself }).await;
+    socket
+        .send(&ServerFrame::Keys {
+            keys: introduced_by_itself,
+        })
+        .await;
     let rejected = rejection(&mut subscription).await;
-    assert!(matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)), "{rejected:?}");
+    assert!(
+        matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)),
+        "{rejected:?}"
+    );
     assert_eq!(rejected.frame, FrameKind::Keys);
 
-    socket.request(jws::sign(&issuer.claims(1), &rogue).unwrap(), "c1").await;
+    socket
+        .request(jws::sign(&issuer.claims(1), &rogue).unwrap(), "c1")
+        .await;
     let rejected = rejection(&mut subscription).await;
-    assert!(matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)), "{rejected:?}");
+    assert!(
+        matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)),
+        "{rejected:?}"
+    );
 }

@@ -67,9 +67,22 @@ impl Agent {
         let store = Arc::new(MemoryKeyStore::new());
         let keys = Keys::new(Arc::clone(&store) as _, Limits::default());
         let key = keys.create(Interaction::Forbidden).await.unwrap();
-        let net = Net::new(client_config(ca_files).unwrap(), Routes::new(proxy, |_| None).unwrap());
-        let native = Native::new(net, keys.clone(), FakeClock::at(now), Arc::new(crate::edge::random()));
-        Self { native, keys, store, key }
+        let net = Net::new(
+            client_config(ca_files).unwrap(),
+            Routes::new(proxy, |_| None).unwrap(),
+        );
+        let native = Native::new(
+            net,
+            keys.clone(),
+            FakeClock::at(now),
+            Arc::new(crate::edge::random()),
+        );
+        Self {
+            native,
+            keys,
+            store,
+            key,
+        }
     }
 
     pub(super) fn with_timing(mut self, timing: Timing) -> Self {
@@ -121,7 +134,10 @@ pub(crate) fn proof_for_tests() -> ApprovalProof {
 
 /// The next event. Far longer than anything here takes; only a hang gets there.
 pub(super) async fn next(subscription: &mut Subscription) -> ChannelEvent {
-    timeout(Duration::from_secs(30), subscription.events.recv()).await.expect("an event").expect("a channel")
+    timeout(Duration::from_secs(30), subscription.events.recv())
+        .await
+        .expect("an event")
+        .expect("a channel")
 }
 
 /// The next event, which must be about the connection.

@@ -18,7 +18,10 @@ async fn refusal(issuer: &FakeIssuer, agent: &Agent) -> Untrusted {
     let mut subscription = agent.subscribe(issuer);
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
     let why = match health(&mut subscription).await {
-        Health::Retrying { problem: ChannelProblem::Net(NetError::Untrusted { why, .. }), .. } => why,
+        Health::Retrying {
+            problem: ChannelProblem::Net(NetError::Untrusted { why, .. }),
+            ..
+        } => why,
         other => panic!("{other:?}"),
     };
     assert!(issuer.is_untouched().await);
@@ -77,7 +80,10 @@ async fn proxy(status: &'static str) -> (String, mpsc::UnboundedReceiver<String>
                 let head = String::from_utf8(head).unwrap();
                 let target = head.split(' ').nth(1).unwrap().to_owned();
                 heads.send(head).unwrap();
-                client.write_all(format!("HTTP/1.1 {status}\r\nVia: test\r\n\r\n").as_bytes()).await.unwrap();
+                client
+                    .write_all(format!("HTTP/1.1 {status}\r\nVia: test\r\n\r\n").as_bytes())
+                    .await
+                    .unwrap();
                 if status.starts_with("200") {
                     let mut upstream = TcpStream::connect(target).await.unwrap();
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
@@ -99,9 +105,15 @@ async fn a_proxy_is_tunnelled_through_with_its_credentials() {
     socket.welcome().await;
     connected(&mut subscription).await;
     let head = heads.recv().await.unwrap();
-    assert!(head.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", issuer.address())), "{head}");
+    assert!(
+        head.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", issuer.address())),
+        "{head}"
+    );
     let credentials = STANDARD.encode("mara:secret");
-    assert!(head.contains(&format!("Proxy-Authorization: Basic {credentials}\r\n")), "{head}");
+    assert!(
+        head.contains(&format!("Proxy-Authorization: Basic {credentials}\r\n")),
+        "{head}"
+    );
 }
 
 #[tokio::test]
@@ -113,7 +125,10 @@ async fn a_proxy_that_refuses_is_named() {
     let mut subscription = agent.subscribe(&issuer);
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
     match health(&mut subscription).await {
-        Health::Retrying { problem: ChannelProblem::Net(NetError::ProxyRefused { status, .. }), .. } => {
+        Health::Retrying {
+            problem: ChannelProblem::Net(NetError::ProxyRefused { status, .. }),
+            ..
+        } => {
             assert_eq!(status, 407);
         }
         other => panic!("{other:?}"),
