@@ -9,26 +9,26 @@ use countersign_tests::{
 use serde_json::Value;
 
 /// Nothing of a desktop.
-pub const BARE: SessionOptions = SessionOptions {
+pub(crate) const BARE: SessionOptions = SessionOptions {
     display: false,
     notifications: false,
     keyring: false,
 };
 
-pub struct Ground {
-    pub relying: RelyingSide,
-    pub secret: String,
-    pub http: reqwest::Client,
-    pub gateway: Gateway,
-    pub session: Session,
+pub(crate) struct Ground {
+    pub(crate) relying: RelyingSide,
+    pub(crate) secret: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) gateway: Gateway,
+    pub(crate) session: Session,
 }
 
 impl Ground {
-    pub async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         Self::with(GatewayOptions::default()).await
     }
 
-    pub async fn with(options: GatewayOptions) -> Result<Self> {
+    pub(crate) async fn with(options: GatewayOptions) -> Result<Self> {
         let session = Session::with(BARE).await?;
         let gateway = Gateway::with(&session, options).await?;
         let secret = gateway
@@ -46,27 +46,27 @@ impl Ground {
     }
 
     /// A device of this person.
-    pub async fn device(&self, user: &str) -> Result<Device> {
+    pub(crate) async fn device(&self, user: &str) -> Result<Device> {
         let link = self.gateway.enrolment_link(&self.session, user).await?;
         Device::enrol(&self.http, &link, &format!("computer of {user}")).await
     }
 
     /// A payment asked of the person, and the request as this device has it.
-    pub async fn payment(&self, device: &Device) -> Result<(Asked, String)> {
+    pub(crate) async fn payment(&self, device: &Device) -> Result<(Asked, String)> {
         let asked = self.relying.ask(&RelyingSide::payment(USER)).await?;
         let (request, _) = device.request(&asked.txn).await?;
         Ok((asked, request))
     }
 
     /// The audit log's records, after the chain was verified.
-    pub async fn audit(&self) -> Result<Vec<Value>> {
+    pub(crate) async fn audit(&self) -> Result<Vec<Value>> {
         self.gateway.command(&self.session, &["audit", "verify"]).await?;
         let text = self.gateway.command(&self.session, &["audit", "export"]).await?;
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
     /// How often this event is in the audit log.
-    pub async fn audited(&self, event: &str) -> Result<usize> {
+    pub(crate) async fn audited(&self, event: &str) -> Result<usize> {
         Ok(self
             .audit()
             .await?
@@ -77,7 +77,7 @@ impl Ground {
 }
 
 /// The code with which something was refused.
-pub fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Result<ErrorCode> {
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Result<ErrorCode> {
     match result {
         Ok(accepted) => anyhow::bail!("it was accepted: {accepted:?}"),
         Err(e) => Ok(e
@@ -89,7 +89,7 @@ pub fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Result<ErrorCode> {
 }
 
 /// It was refused with one of these codes.
-pub fn refused_as<T: std::fmt::Debug>(what: &str, result: Result<T>, wanted: &[ErrorCode]) -> Result<()> {
+pub(crate) fn refused_as<T: std::fmt::Debug>(what: &str, result: Result<T>, wanted: &[ErrorCode]) -> Result<()> {
     let code = refusal(result).with_context(|| what.to_owned())?;
     ensure!(wanted.contains(&code), "{what} was refused as {code}");
     Ok(())
