@@ -20,6 +20,13 @@ use crate::{
 /// A CIBA server's authentication, handed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "auth_ref": "7b1f6a1e",
+    "sub": "amelie",
+    "client": { "id": "treasury", "name": "Treasury Portal" },
+    "params": { "acr_values": "urn:example:high", "binding_message": "Invoice 2026-114" },
+    "callback_url": "https://idp.example.com/countersign/callback"
+}))]
 pub struct Authentication {
     /// The caller's own reference. Not the `auth_req_id`: that is a secret between provider and client.
     #[schema(min_length = 1, max_length = 128)]

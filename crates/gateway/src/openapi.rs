@@ -9,7 +9,8 @@ use http::header;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Server,
+        RefOr, Server,
+        link::LinkBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -39,7 +40,7 @@ use crate::http::{health, relying};
         (name = "ciba", description = "For OpenID providers with client-initiated backchannel authentication"),
         (name = "health", description = "For load balancers and supervisors"),
     ),
-    modifiers(&ClientSecret),
+    modifiers(&ClientSecret, &FollowUps),
 )]
 struct Document;
 
@@ -52,6 +53,22 @@ impl Modify for ClientSecret {
             .description(Some("The secret that `countersign-gateway client add` printed: `cs_…`"));
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("client_secret", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// What asking gives is what reading and cancelling take.
+struct FollowUps;
+
+impl Modify for FollowUps {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let asking = openapi.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+        for (status, response) in asking.flat_map(|operation| operation.responses.responses.iter_mut()) {
+            let (RefOr::T(response), "201" | "202") = (response, status.as_str()) else { continue };
+            for operation in ["read_approval", "cancel_approval"] {
+                let link = LinkBuilder::new().operation_id(operation).parameter("txn", "$response.body#/txn");
+                response.links.insert(operation.to_owned(), link.build().into());
+            }
+        }
     }
 }
 

@@ -8,15 +8,11 @@ use std::{
     thread,
 };
 
-use countersign_gateway::edge::{Clock, SystemClock, SystemRng};
-use countersign_protocol::{
-    ApprovalEnrol, DeviceDescription, EnrolmentLink, Es256Key, Evidenced, Issuer, Jti, KeyProtection,
-    ProtectionLevel, jws,
-};
+use countersign_protocol::EnrolmentLink;
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Gateway, ISSUER};
+use support::{Gateway, enrolment};
 
 #[tokio::test]
 async fn a_renewed_certificate_is_used_after_a_hang_up_and_a_broken_one_is_not() {
@@ -188,32 +184,6 @@ async fn ask(client: &Client, base: &str, secret: &str, body: &Value) -> Value {
         .unwrap();
     assert_eq!(response.status(), 202);
     response.json().await.unwrap()
-}
-
-fn enrolment(link: &str) -> Value {
-    let link = EnrolmentLink::parse(link).unwrap();
-    let rng = SystemRng::new();
-    let pkcs8 = Es256Key::generate_pkcs8(rng.system_random()).unwrap();
-    let key = Es256Key::from_pkcs8(&pkcs8, rng.system_random()).unwrap();
-    let now = SystemClock.now();
-    let claims = ApprovalEnrol {
-        aud: Issuer::parse(ISSUER).unwrap(),
-        iat: now,
-        exp: now + 60,
-        jti: Jti::from_random([1; 16]),
-        code: link.code,
-        device: DeviceDescription {
-            name: "desk".to_owned(),
-            platform: "Linux".to_owned(),
-            app_version: "1.0".to_owned(),
-        },
-        key_protection: KeyProtection {
-            level: ProtectionLevel::Sw,
-            evidence: Evidenced::Claimed,
-        },
-        attestation: None,
-    };
-    json!({ "enrolment": jws::sign(&claims, &key).unwrap() })
 }
 
 /// Takes one callback and gives its body. The first attempt is answered with an error, so that there is a second.

@@ -39,6 +39,17 @@ const MAX_USER: usize = 128;
 /// Whom to ask and what.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "user": "amelie",
+    "acr": "urn:example:high",
+    "binding_message": "Invoice 2026-114",
+    "authorization_details": [{
+        "type": "payment_initiation",
+        "instructedAmount": { "amount": "4250.00", "currency": "EUR" },
+        "creditorName": "Alder Supplies",
+        "creditorAccount": { "iban": "DE75512108001245126199" },
+    }],
+}))]
 pub(crate) struct NewApproval {
     /// The person, by the name they were enrolled with.
     #[schema(min_length = 1, max_length = 128)]

@@ -12,9 +12,14 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use countersign_gateway::edge::{Clock, SystemClock, SystemRng};
+use countersign_protocol::{
+    ApprovalEnrol, DeviceDescription, EnrolmentLink, Es256Key, Evidenced, Jti, KeyProtection,
+    ProtectionLevel, jws,
+};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://127.0.0.1:8443";
 /// Longer than anything takes that is not broken.
@@ -269,7 +274,7 @@ impl Drop for Serving {
 
 struct Authority {
     certificate: rcgen::Certificate,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: rcgen::Issuer<'static, KeyPair>,
 }
 
 impl Authority {
@@ -280,7 +285,7 @@ impl Authority {
         let certificate = params.self_signed(&key).unwrap();
         Self {
             certificate,
-            issuer: Issuer::new(params, key),
+            issuer: rcgen::Issuer::new(params, key),
         }
     }
 
@@ -290,4 +295,31 @@ impl Authority {
         fs::write(cert, params.signed_by(&pair, &self.issuer).unwrap().pem()).unwrap();
         fs::write(key, pair.serialize_pem()).unwrap();
     }
+}
+
+/// What a device sends to be enrolled by this link.
+pub(crate) fn enrolment(link: &str) -> Value {
+    let link = EnrolmentLink::parse(link).unwrap();
+    let rng = SystemRng::new();
+    let pkcs8 = Es256Key::generate_pkcs8(rng.system_random()).unwrap();
+    let key = Es256Key::from_pkcs8(&pkcs8, rng.system_random()).unwrap();
+    let now = SystemClock.now();
+    let claims = ApprovalEnrol {
+        aud: link.issuer,
+        iat: now,
+        exp: now + 60,
+        jti: Jti::from_random([1; 16]),
+        code: link.code,
+        device: DeviceDescription {
+            name: "desk".to_owned(),
+            platform: "Linux".to_owned(),
+            app_version: "1.0".to_owned(),
+        },
+        key_protection: KeyProtection {
+            level: ProtectionLevel::Sw,
+            evidence: Evidenced::Claimed,
+        },
+        attestation: None,
+    };
+    json!({ "enrolment": jws::sign(&claims, &key).unwrap() })
 }
