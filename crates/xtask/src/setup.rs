@@ -129,6 +129,38 @@ pub(crate) fn npm(project: &Path, arguments: &[&str]) -> Command {
     npm
 }
 
+/// A Python interpreter with exactly these packages.
+///
+/// # Errors
+/// When they cannot be installed.
+pub(crate) fn python(
+    workspace: &Workspace,
+    steps: &Steps,
+    name: &str,
+    requirements: &Path,
+) -> Result<PathBuf> {
+    let wanted = fs::read(requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
+    let environment = workspace.own_file(&format!("python-{name}"))?;
+    let python = environment.join("bin/python");
+    let stamp = environment.join("requirements.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    steps.run(command("python3", &workspace.root, &["-m", "venv", "--clear"]).arg(&environment))?;
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+    ];
+    steps.run(command(&python.to_string_lossy(), &workspace.root, &install).arg(requirements))?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(python)
+}
+
 fn fingerprint(ui: &Path) -> Result<u64> {
     let mut files = Vec::new();
     list(ui, &mut files).with_context(|| format!("cannot read {}", ui.display()))?;

@@ -88,10 +88,13 @@ impl Workspace {
     /// `cargo <subcommand>` and nothing else.
     pub(crate) fn plain_cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.cargo);
-        command
-            .current_dir(&self.root)
-            .arg(subcommand)
-            .env("CARGO_TARGET_DIR", &self.target);
+        command.current_dir(&self.root).arg(subcommand);
+        self.with_target(command)
+    }
+
+    /// Lets a command that calls cargo use the target directory of this program.
+    pub(crate) fn with_target(&self, mut command: Command) -> Command {
+        command.env("CARGO_TARGET_DIR", &self.target);
         command
     }
 
