@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use countersign_agent_api::Activation;
+use gtk::prelude::WidgetExt;
 use tauri::{
     AppHandle, Emitter, LogicalSize, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
     webview::NewWindowResponse,
@@ -77,6 +78,10 @@ fn show_prompt(app: &AppHandle, activation: Activation) -> tauri::Result<()> {
         .visible(false)
         .center()
         .build()?;
+    // A hidden web view has no size, so its page could not measure itself.
+    window.with_webview(|webview| {
+        webview.inner().size_allocate(&gtk::Allocation::new(0, 0, PROMPT_WIDTH as i32, PROMPT_HEIGHT.1 as i32));
+    })?;
     tauri::async_runtime::spawn(async move {
         tokio::time::sleep(SHOW_ANYWAY).await;
         // A window closed in the meantime has nothing to show.
