@@ -121,7 +121,7 @@ impl Agent {
         let mut process = Process::start(&format!("agent-{}", self.name), command, session.logs().dir())?;
         let socket = self.socket();
         poll::until("the agent's socket", SOON, async || {
-            ensure!(process.runs()?, "the agent ended; {}", process.log().display());
+            ensure!(process.runs()?, "the agent ended:\n{}", process.tail());
             Ok(Client::connect(&socket, Role::Terminal).await.ok().map(drop))
         })
         .await?;
@@ -241,7 +241,7 @@ impl Agent {
 }
 
 fn configuration(session: &Session, options: &AgentOptions, app: &AppStarts) -> Result<String> {
-    let mut text = "locale = \"en-GB\"\n\n[network]\n".to_owned();
+    let mut text = "[network]\n".to_owned();
     if let Some(proxy) = &options.proxy {
         writeln!(text, "proxy = {proxy:?}")?;
     }

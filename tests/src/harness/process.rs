@@ -206,7 +206,8 @@ impl Process {
         }
     }
 
-    fn tail(&self) -> String {
+    /// Its last lines, for an error.
+    pub fn tail(&self) -> String {
         let lines = lock(&self.output.lines);
         lines[lines.len().saturating_sub(15)..].join("\n")
     }

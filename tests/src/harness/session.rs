@@ -23,6 +23,8 @@ use super::{Ca, Keyring, Logs, Paths, Process};
 const SCREEN: &str = "1366x768x24";
 /// How long a service may take to appear on the bus.
 const SOON: Duration = Duration::from_secs(15);
+/// The environment variable that names a directory in which the logs of every session are kept.
+const KEEP_LOGS: &str = "COUNTERSIGN_KEEP_LOGS";
 /// What of our own environment the session gets.
 const KEPT: [&str; 4] = ["PATH", "TMPDIR", "SSL_CERT_FILE", "RUST_LOG"];
 
@@ -263,6 +265,17 @@ impl Session {
             .screenshot(&to)
             .await?;
         Ok(to)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(dir) = std::env::var_os(KEEP_LOGS) {
+            let name = self.dir.path().file_name().unwrap_or_default();
+            if let Err(e) = self.logs.save(&PathBuf::from(dir).join(name)) {
+                eprintln!("the logs cannot be kept: {e:#}");
+            }
+        }
     }
 }
 
