@@ -108,3 +108,76 @@ async fn run(hook: &Hook, message: &Value) -> io::Result<std::process::ExitStatu
     }
     child.wait().await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, path::Path, time::Duration};
+
+    use super::*;
+
+    fn shell(script: &str) -> Hook {
+        Hook {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), script.to_owned()],
+            limit: Duration::from_secs(10),
+        }
+    }
+
+    /// Runs the command for these messages, as the worker does.
+    async fn tell(hook: Hook, messages: &[Value]) {
+        let (sender, worker) = channel(Some(hook));
+        for message in messages {
+            sender.0.as_ref().unwrap().try_send(message.clone()).unwrap();
+        }
+        drop(sender);
+        worker.run(pending()).await;
+    }
+
+    fn read(path: &Path) -> Vec<Value> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_command_gets_one_object_for_each_enrolment() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("told");
+        let messages = [json!({ "device_id": "a" }), json!({ "device_id": "b" })];
+        tell(
+            shell(&format!("cat >> {0}; echo >> {0}", file.display())),
+            &messages,
+        )
+        .await;
+        assert_eq!(read(&file), messages);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_or_is_not_there_does_not_end_the_worker() {
+        let messages = [json!({ "device_id": "a" }), json!({ "device_id": "b" })];
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("told");
+        tell(
+            shell(&format!("cat >> {0}; echo >> {0}; exit 1", file.display())),
+            &messages,
+        )
+        .await;
+        assert_eq!(read(&file), messages);
+        tell(
+            Hook {
+                program: "/nonexistent".into(),
+                ..shell("")
+            },
+            &messages,
+        )
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_hangs_is_given_up() {
+        let started = tokio::time::Instant::now();
+        tell(shell("exec sleep 3600"), &[json!({ "device_id": "a" })]).await;
+        assert_eq!(started.elapsed().as_secs(), 10);
+    }
+}

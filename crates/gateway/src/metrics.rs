@@ -8,11 +8,20 @@ use std::time::Duration;
 use countersign_protocol::ErrorCode;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+        info::Info,
+    },
     registry::{Registry, Unit},
 };
 
-use crate::service::{Happening, Observer};
+use crate::{
+    service::{Happening, Observer},
+    store::CommitObserver,
+};
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -34,6 +43,9 @@ pub struct Metrics {
     devices: Gauge,
     enrolments: Counter,
     callbacks: Family<ResultLabel, Counter>,
+    commit_time: Histogram,
+    commit_size: Histogram,
+    audit_sequence: Gauge,
 }
 
 /// How a callback attempt ended.
@@ -117,6 +129,21 @@ impl Metrics {
         );
         let enrolments = Counter::default();
         registry.register("enrolments", "Devices enrolled", enrolments.clone());
+        let commit_time = Histogram::new(exponential_buckets(0.000_1, 2.0, 14));
+        let help = "Time of one durable commit";
+        registry.register_with_unit("commit_duration", help, Unit::Seconds, commit_time.clone());
+        let commit_size = Histogram::new(exponential_buckets(1.0, 2.0, 7));
+        registry.register(
+            "commit_operations",
+            "Operations in one durable commit",
+            commit_size.clone(),
+        );
+        let audit_sequence = Gauge::default();
+        registry.register(
+            "audit_sequence",
+            "Number of the newest audit record",
+            audit_sequence.clone(),
+        );
         let callbacks = Family::default();
         registry.register("callbacks", "Attempts to call back, by result", callbacks.clone());
 
@@ -135,6 +162,9 @@ impl Metrics {
             devices,
             enrolments,
             callbacks,
+            commit_time,
+            commit_size,
+            audit_sequence,
         }
     }
 
@@ -180,6 +210,12 @@ impl Metrics {
             .inc();
     }
 
+    /// The audit log now ends with this record.
+    pub fn audit_sequence(&self, sequence: u64) {
+        self.audit_sequence
+            .set(i64::try_from(sequence).unwrap_or(i64::MAX));
+    }
+
     /// A callback was tried.
     pub fn callback(&self, result: CallbackResult) {
         let result = match result {
@@ -188,6 +224,13 @@ impl Metrics {
             CallbackResult::GivenUp => "given_up",
         };
         self.callbacks.get_or_create(&ResultLabel { result }).inc();
+    }
+}
+
+impl CommitObserver for Metrics {
+    fn committed(&self, operations: usize, took: Duration) {
+        self.commit_time.observe(took.as_secs_f64());
+        self.commit_size.observe(operations as f64);
     }
 }
 
@@ -301,6 +344,8 @@ mod tests {
             after: Duration::from_secs(1),
         });
         metrics.callback(CallbackResult::Failed);
+        metrics.committed(64, Duration::from_micros(800));
+        metrics.audit_sequence(7);
         let text = metrics.render();
         for line in [
             "countersign_http_requests_total{method=\"GET\",route=\"/v1/approvals/{txn}\",status=\"200\"} 1",
@@ -311,6 +356,8 @@ mod tests {
             "countersign_wrong_codes_total 1",
             "countersign_connected_devices 1",
             "countersign_callbacks_total{result=\"failed\"} 1",
+            "countersign_commit_operations_sum 64.0",
+            "countersign_audit_sequence 7",
             concat!(
                 "countersign_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),

@@ -50,7 +50,9 @@ impl Modify for ClientSecret {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The secret that `countersign-gateway client add` printed: `cs_…`"));
+            .description(Some(
+                "The secret that `countersign-gateway client add` printed: `cs_…`",
+            ));
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("client_secret", SecurityScheme::Http(scheme.build()));
     }
@@ -61,11 +63,19 @@ struct FollowUps;
 
 impl Modify for FollowUps {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let asking = openapi.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+        let asking = openapi
+            .paths
+            .paths
+            .values_mut()
+            .filter_map(|item| item.post.as_mut());
         for (status, response) in asking.flat_map(|operation| operation.responses.responses.iter_mut()) {
-            let (RefOr::T(response), "201" | "202") = (response, status.as_str()) else { continue };
+            let (RefOr::T(response), "201" | "202") = (response, status.as_str()) else {
+                continue;
+            };
             for operation in ["read_approval", "cancel_approval"] {
-                let link = LinkBuilder::new().operation_id(operation).parameter("txn", "$response.body#/txn");
+                let link = LinkBuilder::new()
+                    .operation_id(operation)
+                    .parameter("txn", "$response.body#/txn");
                 response.links.insert(operation.to_owned(), link.build().into());
             }
         }
@@ -75,7 +85,8 @@ impl Modify for FollowUps {
 /// Serves the document, without authentication: it holds nothing that is not public.
 pub fn router(issuer: &Issuer) -> Router {
     let document: Arc<str> = document(issuer).into();
-    let answer = async move || ([(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response();
+    let answer =
+        async move || ([(header::CONTENT_TYPE, "application/json")], document.to_string()).into_response();
     Router::new().route("/openapi.json", get(answer))
 }
 
@@ -101,7 +112,11 @@ mod tests {
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 assert!(operation["summary"].is_string(), "{method} {path}");
-                assert_eq!(operation["security"].is_array(), path.starts_with("/v1/"), "{method} {path}");
+                assert_eq!(
+                    operation["security"].is_array(),
+                    path.starts_with("/v1/"),
+                    "{method} {path}"
+                );
                 seen.push(format!("{method} {path}"));
             }
         }
@@ -115,7 +130,10 @@ mod tests {
             "post /v1/ciba/authentications",
         ];
         assert_eq!(seen, expected);
-        assert_eq!(document["components"]["securitySchemes"]["client_secret"]["scheme"], "bearer");
+        assert_eq!(
+            document["components"]["securitySchemes"]["client_secret"]["scheme"],
+            "bearer"
+        );
     }
 
     /// A reference to a type that is not there makes the document useless to generators.
@@ -127,18 +145,17 @@ mod tests {
         collect(&document, &mut references);
         assert!(!references.is_empty());
         for reference in references {
-            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+            assert!(
+                document.pointer(reference.trim_start_matches('#')).is_some(),
+                "{reference}"
+            );
         }
     }
 
     fn collect(value: &Value, references: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => members.iter().for_each(|(name, value)| match value {
-                Value::String(text) if name == "$ref" => references.push(text.clone()),
-                other => collect(other, references),
-            }),
-            Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
+        references.extend(value.get("$ref").and_then(Value::as_str).map(str::to_owned));
+        let members = value.as_object().into_iter().flat_map(|members| members.values());
+        let items = value.as_array().into_iter().flatten();
+        members.chain(items).for_each(|inner| collect(inner, references));
     }
 }

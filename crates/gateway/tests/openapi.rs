@@ -5,6 +5,8 @@
 //! `${XDG_CACHE_HOME:-~/.cache}/countersign`. Run it with
 //! `cargo test -p countersign-gateway --test openapi -- --ignored --nocapture`.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::{

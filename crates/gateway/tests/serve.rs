@@ -1,5 +1,7 @@
 //! The server as a process: certificates, signals, results that are called back, what it logs.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::{

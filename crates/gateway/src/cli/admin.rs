@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     edge::{Clock, SystemClock, SystemRng},
     keys::KeyFile,
-    store::{Store, sqlite::SqliteStore},
+    store::{Store, StoreResult, sqlite::SqliteStore},
 };
 
 /// One command at work.
@@ -41,7 +41,7 @@ where
     F: Future<Output = CliResult<T>>,
 {
     runtime()?.block_on(async {
-        let store = open_store(&config)?;
+        let store = open_store(&config, SqliteStore::open)?;
         let now = SystemClock.now();
         command(Admin {
             config,
@@ -55,10 +55,13 @@ where
 }
 
 /// Opens the store. A store that is gone is not made anew.
-pub(super) fn open_store(config: &Config) -> CliResult<Arc<dyn Store>> {
+pub(super) fn open_store(
+    config: &Config,
+    open: impl FnOnce(&Path) -> StoreResult<SqliteStore>,
+) -> CliResult<Arc<dyn Store>> {
     let path = config.database();
     match path.try_exists() {
-        Ok(true) => Ok(Arc::new(SqliteStore::open(&path)?)),
+        Ok(true) => Ok(Arc::new(open(&path)?)),
         Ok(false) => Err(CliError::NoDatabase(path)),
         Err(source) => Err(CliError::Io {
             what: format!("look at {}", path.display()),

@@ -15,7 +15,7 @@ const SCALE: usize = 8;
 
 /// What kind of image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Image {
+pub(super) enum Image {
     /// Characters for a terminal.
     Terminal,
     /// A PNG file.
@@ -26,7 +26,7 @@ pub enum Image {
 
 /// The image could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum QrImageError {
+pub(super) enum QrImageError {
     /// The text is too long.
     #[error("the link is too long for a QR image")]
     TooLong(#[from] QrError),

@@ -1,6 +1,14 @@
 //! `serve`: puts the parts together, runs them, and ends them in order.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use ::http::header;
 use axum::{Router, middleware, routing::get};
@@ -24,6 +32,7 @@ use crate::{
     openapi,
     server::{self, Acceptance, Ended, Server, TimeLimits},
     service::{Gateway, Happening, Observer, Parts, Settings},
+    store::{CommitObserver, Store, sqlite::SqliteStore},
 };
 
 /// How long a worker may go on after the server ended.
@@ -56,8 +65,10 @@ async fn serve(config: Config) -> CliResult {
     let (stop, stopped) = watch::channel(false);
     let mut workers = Workers::default();
     let (hooks, hook_worker) = hooks::channel(config.enrolled_hook.clone());
+    let observer: Arc<dyn CommitObserver> = metrics.clone();
+    let store = admin::open_store(&config, |path| SqliteStore::open_observed(path, observer))?;
     let gateway = Gateway::start(Parts {
-        store: admin::open_store(&config)?,
+        store: Arc::clone(&store),
         keys: Arc::new(admin::key_file(&config)),
         clock: Arc::new(SystemClock),
         rng: Arc::clone(&rng),
@@ -83,7 +94,12 @@ async fn serve(config: Config) -> CliResult {
     workers.start(callbacks.run(until(&stopped)));
     if let Some(listener) = metrics_listener {
         log_listening("metrics_listening", &listener);
-        workers.start(serve_metrics(listener, Arc::clone(&metrics), until(&stopped)));
+        workers.start(serve_metrics(
+            listener,
+            Arc::clone(&metrics),
+            store,
+            until(&stopped),
+        ));
     }
 
     let log = RequestLog {
@@ -173,9 +189,21 @@ fn reload(config: &Config, certificate: Option<&Certificate>) {
     }
 }
 
-async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>, until: impl Future<Output = ()>) {
-    let rendered = Arc::clone(&metrics);
-    let answer = async move || ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], rendered.render());
+async fn serve_metrics(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    store: Arc<dyn Store>,
+    until: impl Future<Output = ()>,
+) {
+    let known = Arc::new(AtomicU64::new(0));
+    let answer = async move || {
+        // Without the store there is still everything else to tell.
+        if let Ok(changes) = store.changes(known.load(Ordering::Relaxed)).await {
+            known.fetch_max(changes.seq, Ordering::Relaxed);
+            metrics.audit_sequence(changes.seq);
+        }
+        ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.render())
+    };
     let server = Server {
         listener,
         acceptance: Acceptance::Open,

@@ -14,7 +14,7 @@ pub mod contract;
 mod rows;
 pub mod sqlite;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
 use countersign_protocol::{DeviceId, Jti, Timestamp, Txn};
@@ -45,6 +45,12 @@ pub enum StoreError {
 
 /// The result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Told of each commit, on the thread that writes: must return at once.
+pub trait CommitObserver: Debug + Send + Sync {
+    /// So many operations were committed together, or failed together, in this time.
+    fn committed(&self, operations: usize, took: Duration);
+}
 
 /// The gateway's memory. Every operation either happened completely or not at all.
 #[async_trait]
@@ -138,6 +144,8 @@ pub trait Store: Debug + Send + Sync {
     /// Removes some of what was accepted before `before` and has ended, with its requests and decisions. The audit log
     /// stays. How many; zero when there is nothing left to remove.
     async fn prune(&self, before: Timestamp) -> StoreResult<usize>;
+    /// Whether what is stored is whole. Reads all of it.
+    async fn check(&self) -> StoreResult<()>;
     /// Whether it can be written now.
     async fn ready(&self) -> StoreResult<()>;
 }

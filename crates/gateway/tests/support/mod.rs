@@ -1,6 +1,11 @@
 //! A gateway as an administrator meets it: the program, a directory, a process.
 
-#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "for tests, each of which uses its part"
+)]
 
 use std::{
     fs,

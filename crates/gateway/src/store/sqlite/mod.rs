@@ -16,7 +16,7 @@ mod schema;
 mod tests;
 mod writer;
 
-use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
+use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use countersign_protocol::{DeviceId, Jti, Timestamp, Txn};
@@ -28,9 +28,9 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Accepted, Approval, BeforeDecision, Callback, Cancelled, Changes, Client, Decision, DecisionAttempt,
-    Device, DeviceRotation, Hash, Idempotent, Inbox, NewApproval, NewDevice, Offer, Recipient, Revoked,
-    Since, Store, StoreError, StoreResult, User,
+    Accepted, Approval, BeforeDecision, Callback, Cancelled, Changes, Client, CommitObserver, Decision,
+    DecisionAttempt, Device, DeviceRotation, Hash, Idempotent, Inbox, NewApproval, NewDevice, Offer,
+    Recipient, Revoked, Since, Store, StoreError, StoreResult, User,
 };
 use crate::audit::{Entry, ExportedRecord};
 
@@ -40,6 +40,13 @@ const READERS: usize = 2;
 const BUSY: Duration = Duration::from_secs(5);
 /// Prepared statements that each connection keeps; more than there are.
 const STATEMENTS: usize = 128;
+
+#[derive(Debug)]
+struct Unobserved;
+
+impl CommitObserver for Unobserved {
+    fn committed(&self, _: usize, _: Duration) {}
+}
 
 /// A store in one SQLite file.
 #[derive(Debug, Clone)]
@@ -52,12 +59,22 @@ impl SqliteStore {
     /// Opens the file, makes it if there is none (mode 0600), and brings its schema up to date.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it cannot be opened, [`StoreError::Corrupt`] when it is damaged or something
-    /// else, [`StoreError::NewerSchema`]. What was there is not touched then.
+    /// [`StoreError::Unavailable`] when it cannot be opened, [`StoreError::Corrupt`] when it is something else or its
+    /// audit log does not end as it should, [`StoreError::NewerSchema`]. What was there is not touched then. Damage
+    /// further inside is found by [`Store::check`].
     pub fn open(path: &Path) -> StoreResult<Self> {
+        Self::open_observed(path, Arc::new(Unobserved))
+    }
+
+    /// The same, with somebody who is told of each commit.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    pub fn open_observed(path: &Path, observer: Arc<dyn CommitObserver>) -> StoreResult<Self> {
         create(path).map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+        // Before the file is set up for our use: it may not be ours.
+        schema::version(&bare(path)?)?;
         let mut writing = connect(path)?;
-        check(&writing)?;
         schema::migrate(&mut writing)?;
         log::check_head(&writing)?;
         let mut reading = Vec::with_capacity(READERS);
@@ -67,7 +84,7 @@ impl SqliteStore {
             reading.push(connection);
         }
         Ok(Self {
-            writer: writer::start(writing)?,
+            writer: writer::start(writing, observer)?,
             reader: reader::start(reading)?,
         })
     }
@@ -84,11 +101,16 @@ fn create(path: &Path) -> io::Result<()> {
         .map(|_| ())
 }
 
-fn connect(path: &Path) -> StoreResult<Connection> {
+fn bare(path: &Path) -> StoreResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(BUSY).map_err(fail)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path) -> StoreResult<Connection> {
+    let connection = bare(path)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     for (name, value) in [
         ("journal_mode", "WAL"),
         ("synchronous", "FULL"),
@@ -102,7 +124,7 @@ fn connect(path: &Path) -> StoreResult<Connection> {
     Ok(connection)
 }
 
-fn check(connection: &Connection) -> StoreResult<()> {
+fn quick_check(connection: &Connection) -> StoreResult<()> {
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(fail)?;
@@ -332,6 +354,10 @@ impl Store for SqliteStore {
 
     async fn prune(&self, before: Timestamp) -> StoreResult<usize> {
         self.writer.write(move |db| approvals::prune(db, before)).await
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        self.reader.read(quick_check).await
     }
 
     async fn ready(&self) -> StoreResult<()> {

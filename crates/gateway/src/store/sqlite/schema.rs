@@ -3,7 +3,7 @@
 //! Invariants: `user_version` counts the migrations done; a file that is not ours, or newer than this gateway, is left
 //! as it is.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{StoreErrorExt as _, fail};
 use crate::store::{StoreError, StoreResult};
@@ -17,17 +17,33 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 /// Brings the schema up to date.
 ///
 /// # Errors
-/// [`StoreError::NewerSchema`], or [`StoreError::Corrupt`] if the file is something else.
+/// As [`version`].
 pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
     let tx = connection
-        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(fail)?;
+    let found = version(&tx)?;
+    for (done, migration) in (1_u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        tx.execute_batch(migration).map_err(fail)?;
+        tx.pragma_update(None, "user_version", done).map_err(fail)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(fail)?;
+    }
+    tx.commit().map_err(fail)
+}
+
+/// The version of the schema, 0 for an empty file. Changes nothing.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`], or [`StoreError::Corrupt`] if the file is something else.
+pub(super) fn version(connection: &Connection) -> StoreResult<u32> {
     let pragma = |name| {
-        tx.pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
             .map_err(fail)
     };
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: u32 = tx
+    let tables: u32 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(fail)?;
     if application != APPLICATION_ID && (version != 0 || application != 0 || tables != 0) {
@@ -40,11 +56,5 @@ pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
-    for (done, migration) in (1_u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
-        tx.execute_batch(migration).map_err(fail)?;
-        tx.pragma_update(None, "user_version", done).map_err(fail)?;
-    }
-    tx.pragma_update(None, "application_id", APPLICATION_ID)
-        .map_err(fail)?;
-    tx.commit().map_err(fail)
+    Ok(found)
 }

@@ -3,13 +3,16 @@
 //! Operations that wait are taken together, at most [`BATCH`], each in its own savepoint, and committed by one sync.
 //! Nobody is answered before the commit. There is no artificial delay: a lone operation is committed at once.
 
-use std::thread;
+use std::{sync::Arc, thread};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::error::{closed, fail};
-use crate::store::{StoreError, StoreResult};
+use crate::store::{CommitObserver, StoreError, StoreResult};
 
 /// Most operations in one commit.
 const BATCH: usize = 64;
@@ -21,11 +24,11 @@ const QUEUE: usize = 1024;
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
 /// The thread ends when the last [`Writer`] is dropped and everything accepted is committed.
-pub(super) fn start(connection: Connection) -> StoreResult<Writer> {
+pub(super) fn start(connection: Connection, observer: Arc<dyn CommitObserver>) -> StoreResult<Writer> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || run(connection, receiver))
+        .spawn(move || run(connection, receiver, &*observer))
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     Ok(Writer(sender))
 }
@@ -90,7 +93,7 @@ where
     }
 }
 
-fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, observer: &dyn CommitObserver) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -98,9 +101,11 @@ fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
             let Ok(job) = jobs.try_recv() else { break };
             batch.push(job);
         }
+        let started = Instant::now();
         let not_committed = commit(&mut connection, &mut batch)
             .err()
             .map(|error| error.to_string());
+        observer.committed(batch.len(), started.elapsed());
         if let Some(why) = &not_committed {
             tracing::error!(operations = batch.len(), error = %why, "the store could not commit");
         }

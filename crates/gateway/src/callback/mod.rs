@@ -331,41 +331,4 @@ async fn sleep_for(pause: Option<Duration>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_https_and_this_computer_are_called() {
-        for url in [
-            "https://a.example/cb",
-            "http://127.0.0.1:9/cb",
-            "http://[::1]:9/",
-            "http://localhost:3000/a?b=c",
-        ] {
-            assert!(check_url(url).is_ok(), "{url}");
-        }
-        for (url, why) in [
-            ("a.example", UrlError::NotUrl),
-            ("http://a.example/", UrlError::NotSecure),
-            ("http://127.0.0.1.a.example/", UrlError::NotSecure),
-            ("http://10.0.0.1/", UrlError::NotSecure),
-            ("file:///etc/passwd", UrlError::NotSecure),
-            ("https://me@a.example/", UrlError::Credentials),
-            ("https://a.example/#x", UrlError::Credentials),
-        ] {
-            assert_eq!(check_url(url), Err(why), "{url}");
-        }
-    }
-
-    #[test]
-    fn pauses_grow_and_end_with_the_hour() {
-        let pauses: Vec<_> = (0..10)
-            .map(|attempts| again_at(attempts, 0, 0, 0).unwrap())
-            .collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
-        assert_eq!(again_at(9, 0, 0, 255), Some(374));
-        assert_eq!(again_at(9, 0, 3_300, 0), Some(3_600));
-        assert_eq!(again_at(9, 0, 3_301, 0), None);
-        assert_eq!(again_at(u32::MAX, 0, 0, 0), Some(300));
-    }
-}
+mod tests;
