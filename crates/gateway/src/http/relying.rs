@@ -33,8 +33,6 @@ use crate::{
 const MAX_WAIT: u32 = 60;
 /// How often a client that does not wait should ask, in seconds.
 const INTERVAL: u32 = 2;
-/// The longest id of a user, in characters.
-const MAX_USER: usize = 128;
 
 /// Whom to ask and what.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -393,12 +391,6 @@ fn read_ask(client: &Client, headers: &HeaderMap, bytes: &Bytes) -> Result<Ask, 
             format!("the body is not an approval to ask for: {error}"),
         ),
     })?;
-    if !(1..=MAX_USER).contains(&new.user.chars().count()) {
-        return Err(Refusal::new(
-            ErrorCode::InvalidRequest,
-            format!("`user` must have 1 to {MAX_USER} characters"),
-        ));
-    }
     let key = idempotency_key(headers)?;
     Ok(Ask {
         user: new.user,

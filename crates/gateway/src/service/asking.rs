@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_protocol::{
     ApprovalRequest, AuthorizationDetails, Client as RequestClient, Context, ErrorCode, Nonce, Requires,
-    SignError, Statement, Timestamp, Txn, request_hash, wire::ServerFrame,
+    SignError, Statement, Timestamp, Txn, request_hash, text, wire::ServerFrame,
 };
 
 use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, delivering::Cursor, issuing::Issuing};
@@ -17,6 +17,8 @@ use crate::{
 
 /// The shortest and the longest life of an approval, in seconds (protocol section 9).
 const LIVES: std::ops::RangeInclusive<i64> = 10..=600;
+/// The longest name of a user, in characters.
+const MAX_USER: usize = 128;
 /// What a relying side is told to wait when the user has too many pending approvals.
 const PENDING_RETRY: Duration = Duration::from_secs(10);
 
@@ -162,6 +164,8 @@ impl Gateway {
     /// What can be said about a wish without knowing the user; gives the approval's life in seconds.
     fn check_ask(&self, client: &Client, ask: &Ask) -> ServiceResult<i64> {
         let invalid = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
+        text::check(&ask.user, MAX_USER)
+            .map_err(|error| Refusal::new(ErrorCode::InvalidRequest, format!("the user's name {error}")))?;
         let limits = &self.parts.settings.limits;
         let lifetime = ask.expires_in.unwrap_or(limits.expires_default);
         let longest = limits.expires_max.min(*LIVES.end());

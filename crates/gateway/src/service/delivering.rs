@@ -13,6 +13,10 @@ use crate::{
     store::{Approval, ApprovalState, Device, Inbox, Recipient, Since},
 };
 
+/// How far before a device's cursor endings are told again when it connects. Frames of things that happen at the same
+/// time may overtake each other, so what comes before the last one a device saw is not certain to have reached it.
+const OVERLAP: u64 = 256;
+
 /// Up to where a device knows what happened. For devices it is opaque.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(pub(super) u64);
@@ -58,7 +62,10 @@ impl Gateway {
         let inbox = self
             .parts
             .store
-            .inbox(&device.id, Since::Connect(cursor.map(|cursor| cursor.0)))
+            .inbox(
+                &device.id,
+                Since::Connect(cursor.map(|cursor| cursor.0.saturating_sub(OVERLAP))),
+            )
             .await?;
         let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 2);
         frames.push(ServerFrame::Welcome {

@@ -118,8 +118,9 @@ impl Gateway {
     /// Reads the keys and starts. Nothing runs by itself until [`Gateway::run_timers`].
     ///
     /// # Errors
-    /// When the keys or the store cannot be read.
+    /// When the keys cannot be read, or the store cannot or is damaged.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
+        parts.store.check().await?;
         let ring = parts.keys.load()?;
         let nonces = Nonces::new(&ring.secret("proof nonce"));
         let seen = parts.store.changes(u64::MAX).await?.seq;
