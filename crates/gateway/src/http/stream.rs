@@ -109,8 +109,12 @@ async fn greet(
     let delivery = match gateway.connect(device, cursor, HEARTBEAT).await {
         Ok(delivery) => delivery,
         Err(error) => {
-            tracing::error!(error = %error, "a device could not be connected");
-            say_goodbye(socket, Close::Restart).await;
+            let why = if refusal(&error).code == ErrorCode::DeviceRevoked {
+                Close::Revoked
+            } else {
+                Close::Restart
+            };
+            say_goodbye(socket, why).await;
             return None;
         }
     };

@@ -178,7 +178,7 @@ impl Gateway {
             )
             .into()),
             Decision::Revoked => {
-                self.forget_device(&device.id);
+                self.devices.forget(&device.id);
                 Err(Refusal::new(
                     ErrorCode::DeviceRevoked,
                     "this device was revoked; enrol it again",

@@ -50,7 +50,7 @@ impl Gateway {
     /// Connects a device: it gets everything pending, what ended since `cursor`, and from then on what happens.
     ///
     /// # Errors
-    /// When the store fails.
+    /// `device_revoked`, or when the store fails.
     pub async fn connect(
         &self,
         device: &Arc<Device>,
@@ -59,6 +59,8 @@ impl Gateway {
     ) -> ServiceResult<Delivery> {
         // Connected first, read second: what happens in between comes twice rather than never.
         let connection = self.hub.connect(&device.id);
+        // Revoked since its proof was checked, it was looked for in the hub in vain.
+        self.enrolled(&device.id).await?;
         let inbox = self
             .parts
             .store
@@ -88,6 +90,7 @@ impl Gateway {
         wait: Duration,
     ) -> ServiceResult<PollResponse> {
         let poller = self.hub.poller(&device.id);
+        self.enrolled(&device.id).await?;
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
         let since = cursor.map_or(Since::Connect(None), |cursor| Since::Poll(cursor.0));

@@ -118,7 +118,7 @@ impl Gateway {
             .detail("old_key", device.key.thumbprint().as_str())
             .detail("new_key", key.thumbprint().as_str());
         let rotated = self.parts.store.rotate_device(rotation, entry).await?;
-        self.forget_device(&device.id);
+        self.devices.forget(&device.id);
         if !rotated {
             return Err(Refusal::new(
                 ErrorCode::Unauthorized,

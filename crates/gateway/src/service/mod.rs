@@ -4,6 +4,7 @@
 //! answered was durable before; every refusal that names an enrolled device or a client is in the audit log.
 
 mod asking;
+mod cache;
 mod deciding;
 mod delivering;
 mod endings;
@@ -21,7 +22,6 @@ mod tests;
 mod timers;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering},
@@ -42,6 +42,7 @@ pub use self::{
     results::Outcome,
 };
 use self::{
+    cache::Cache,
     endings::Endings,
     issuing::Issuing,
     proof::{Nonces, SeenProofs},
@@ -58,6 +59,8 @@ use crate::{
 
 /// Devices whose key is kept in memory.
 const CACHED_DEVICES: usize = 50_000;
+/// Clients whose secret's hash is.
+const CACHED_CLIENTS: usize = 10_000;
 /// Refusals of strangers that are written to the audit log in a minute; all of them are counted.
 const AUDITED_STRANGERS: u32 = 60;
 /// The same for each device and each client.
@@ -104,8 +107,8 @@ pub struct Gateway {
     audited_strangers: Limiter,
     endings: Endings,
     /// Clients by the hash of their secret, and devices by id: copies of what the store says.
-    clients: RwLock<HashMap<Hash, Arc<Client>>>,
-    devices: RwLock<HashMap<DeviceId, Arc<Device>>>,
+    clients: Cache<Hash, Client>,
+    devices: Cache<DeviceId, Device>,
     /// When the next approval expires; `Timestamp::MAX` if none is pending.
     next_expiry: AtomicI64,
     earlier_expiry: Notify,
@@ -135,8 +138,8 @@ impl Gateway {
             audited: Limiter::per_minute(AUDITED_REFUSALS),
             audited_strangers: Limiter::per_minute(AUDITED_STRANGERS),
             endings: Endings::default(),
-            clients: RwLock::default(),
-            devices: RwLock::default(),
+            clients: Cache::new(CACHED_CLIENTS),
+            devices: Cache::new(CACHED_DEVICES),
             next_expiry: AtomicI64::new(next_expiry),
             earlier_expiry: Notify::new(),
             callbacks: Notify::new(),
@@ -216,38 +219,25 @@ impl Gateway {
     /// `unauthorized` if there is none.
     pub async fn client(&self, secret: &str) -> ServiceResult<Arc<Client>> {
         let hash = sha256(secret.as_bytes());
-        let cached = self
-            .clients
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&hash)
-            .cloned();
-        if let Some(client) = cached {
-            return Ok(client);
-        }
+        let missing = match self.clients.get(&hash) {
+            Ok(client) => return Ok(client),
+            Err(missing) => missing,
+        };
         let Some(client) = self.parts.store.client_by_secret(hash).await? else {
             self.refused("client", ErrorCode::Unauthorized);
             return Err(Refusal::new(ErrorCode::Unauthorized, "the client secret is not known here").into());
         };
         let client = Arc::new(client);
-        self.clients
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(hash, Arc::clone(&client));
+        self.clients.put(missing, hash, &client);
         Ok(client)
     }
 
     /// A device that is enrolled and not revoked.
     async fn enrolled(&self, id: &DeviceId) -> ServiceResult<Arc<Device>> {
-        let cached = self
-            .devices
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned();
-        if let Some(device) = cached {
-            return Ok(device);
-        }
+        let missing = match self.devices.get(id) {
+            Ok(device) => return Ok(device),
+            Err(missing) => missing,
+        };
         let Some(device) = self.parts.store.device(id).await? else {
             return Err(Refusal::new(ErrorCode::Unauthorized, "this device is not enrolled here").into());
         };
@@ -259,11 +249,7 @@ impl Gateway {
             .into());
         }
         let device = Arc::new(device);
-        let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
-        if devices.len() >= CACHED_DEVICES {
-            devices.clear();
-        }
-        devices.insert(id.clone(), Arc::clone(&device));
+        self.devices.put(missing, id.clone(), &device);
         Ok(device)
     }
 
@@ -275,20 +261,6 @@ impl Gateway {
     /// Notes that a stream ended.
     pub(crate) fn observe_disconnected(&self, after: Duration) {
         self.observe(&Happening::Disconnected { after });
-    }
-
-    fn forget_device(&self, id: &DeviceId) {
-        self.devices
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(id);
-    }
-
-    fn forget_clients(&self) {
-        self.clients
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
     }
 
     fn issuing(&self) -> Arc<Issuing> {

@@ -86,10 +86,10 @@ impl Gateway {
         for change in changes.list {
             match change {
                 Change::DeviceRevoked(device) => {
-                    self.forget_device(&device);
+                    self.devices.forget(&device);
                     self.hub.revoke(&device);
                 }
-                Change::Clients => self.forget_clients(),
+                Change::Clients => self.clients.forget_all(),
                 Change::IssuerKeys => match self.reload_keys() {
                     Ok(()) => tracing::info!("the issuer's keys changed"),
                     Err(error) => tracing::error!(error = %error, "the changed keys cannot be used"),

@@ -328,3 +328,24 @@ async fn rotated_issuer_keys_are_introduced_by_a_key_that_the_device_has() {
         [ServerFrame::Keys { .. }, ServerFrame::Request { .. }]
     ));
 }
+
+#[tokio::test]
+async fn a_device_revoked_between_its_proof_and_its_connection_is_not_connected() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let proven = world.gateway.enrolled(&device.id).await.unwrap();
+    let entry = Entry::new(
+        world.clock.now(),
+        Actor::Admin("root".to_owned()),
+        Event::DeviceRevoked,
+    );
+    world
+        .other_process()
+        .revoke_device(&device.id, world.clock.now(), entry)
+        .await
+        .unwrap();
+    world.gateway.notice_changes().await.unwrap();
+    let refused = world.gateway.connect(&proven, None, 25).await;
+    assert_eq!(refusal(refused).code, ErrorCode::DeviceRevoked);
+    assert_eq!(world.gateway.hub().connections(), 0);
+}
