@@ -35,8 +35,11 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
     let body = PreviewRequest {
         code: link.code.clone(),
     };
-    // One origin, as checked: the connection serves for both.
+    // One origin, as checked: the connection serves for both, unless a proxy closes it after each answer.
     let url = exchange::url(&configuration.enrolment_preview_endpoint)?;
+    if !connection.is_usable() {
+        connection = Connection::open(&native.net, &url).await?;
+    }
     let answer = exchange::post_on(&mut connection, &url, &body).await?;
     let preview = match exchange::read::<PreviewOffer>(&answer, 200) {
         Reply::Done(preview) => preview,
