@@ -108,6 +108,14 @@ impl Desktop {
         self.xdotool(&["type", "--delay", "20", text]).await
     }
 
+    /// Moves the pointer into the corner of the screen, where no window is.
+    ///
+    /// # Errors
+    /// When `xdotool` fails.
+    pub async fn move_pointer_away(&self) -> Result<()> {
+        self.xdotool(&["mousemove", "0", "0"]).await
+    }
+
     /// Saves the whole screen as PNG.
     ///
     /// # Errors

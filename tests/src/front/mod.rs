@@ -15,5 +15,6 @@ mod watch;
 pub use bank::{Bank, StepUp};
 pub use desktop::{Desktop, WindowId, runs};
 pub use notifications::{Notifications, Shown};
+pub(crate) use prompt::found;
 pub use prompt::{Outcome, Prompt};
 pub use watch::{SOON, Watch};

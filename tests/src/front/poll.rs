@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use tokio::time::{Instant, sleep, timeout_at};
+use anyhow::{Result, anyhow};
+use tokio::time::{sleep, timeout};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(25);
@@ -18,25 +18,14 @@ pub async fn until<T>(
     limit: Duration,
     mut look: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the tests' own deadline, by tokio's clock"
-    )]
-    let end = Instant::now() + limit;
-    loop {
-        let seen = timeout_at(end, look())
-            .await
-            .with_context(|| format!("no answer while waiting for {what}"))??;
-        if let Some(seen) = seen {
-            return Ok(seen);
+    let looking = async {
+        loop {
+            if let Some(seen) = look().await? {
+                return Ok(seen);
+            }
+            sleep(EVERY).await;
         }
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "the tests' own deadline, by tokio's clock"
-        )]
-        if Instant::now() >= end {
-            bail!("waited {} s in vain for {what}", limit.as_secs());
-        }
-        sleep(EVERY).await;
-    }
+    };
+    let in_vain = || anyhow!("waited {} s in vain for {what}", limit.as_secs());
+    timeout(limit, looking).await.unwrap_or_else(|_| Err(in_vain()))
 }

@@ -76,7 +76,7 @@ impl Prompt {
     /// When the page cannot be read.
     pub async fn lines(&self) -> Result<Vec<(String, String)>> {
         let script = "return [...document.querySelectorAll('main.prompt dl > div')]\
-                      .map(d => [d.querySelector('dt').innerText, d.querySelector('dd').innerText])";
+                      .map(d => [d.querySelector('dt').innerText.trim(), d.querySelector('dd').innerText.trim()])";
         Ok(serde_json::from_value(self.page.execute(script, vec![]).await?)?)
     }
 
@@ -149,7 +149,10 @@ impl Prompt {
     /// # Errors
     /// When there is no such button.
     pub async fn approve_is_on(&self) -> Result<bool> {
-        let button = self.page.find(named("Approve").as_locator()).await?;
+        let button = self
+            .page
+            .find(Locator::XPath("//main//button[normalize-space()='Approve']"))
+            .await?;
         is_on(&button).await
     }
 
@@ -239,11 +242,12 @@ impl Prompt {
     }
 }
 
-/// A button by its text.
+/// A button by its text, in a prompt that has stood still for long enough to react.
 struct Named(String);
 
 fn named(label: &str) -> Named {
-    Named(format!("//main//button[normalize-space()='{label}']"))
+    let settled = "not(contains(@class, 'is-arming'))";
+    Named(format!("//main[{settled}]//button[normalize-space()='{label}']"))
 }
 
 impl Named {
@@ -258,7 +262,7 @@ async fn is_on(button: &Element) -> Result<bool> {
 }
 
 /// What is not there yet, or was just replaced, is not an error.
-fn found<T>(result: Result<T, CmdError>) -> Result<Option<T>> {
+pub(crate) fn found<T>(result: Result<T, CmdError>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(e) if e.is_no_such_element() || e.is_stale_element_reference() => Ok(None),

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Connection, ErrorCode, Outcome, Reply, Request, Verdict, client::ClientError};
-use fantoccini::Locator;
+use fantoccini::{Client, Locator};
 use reqwest::{Method, StatusCode};
 
 use super::{Setup, Stage, connected};
 use crate::{
-    front::{SOON, poll},
+    front::{SOON, found, poll},
     harness::{Launch, USER},
     wire::RelyingSide,
 };
@@ -37,11 +37,7 @@ pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
     let app = stage.driver().await?.open(Launch::by_hand(&[&link])).await?;
     let page = &app.page;
     press(page, "Continue").await?;
-    poll::until("the offer", SOON, async || {
-        let title = page.find(Locator::Css("#step-title")).await?.text().await?;
-        Ok((title == "Is this the right account?").then_some(()))
-    })
-    .await?;
+    title(page, "Is this the right account?").await?;
     let text = page.find(Locator::Css("main")).await?.text().await?;
     let host = stage.gateway.url.trim_start_matches("https://");
     for part in [
@@ -76,6 +72,7 @@ pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
         "another fingerprint was shown than is pinned"
     );
     connected(&mut stage.watch).await?;
+    title(page, "Account added").await?;
     app.screenshot(&stage.session, "enrolment-done-light").await?;
     app.close().await?;
 
@@ -158,7 +155,9 @@ pub(super) async fn device_revoked(stage: &mut Stage) -> Result<()> {
         "no revocation in the audit log: {events:?}"
     );
 
-    // The person enrols anew.
+    // The person removes what is of no further use, and enrols anew.
+    let account = stage.watch.accounts.first().context("no account")?.id.clone();
+    stage.watch.call(Request::RemoveAccount { account }).await?;
     super::enrol(&stage.session, &stage.gateway, &stage.agent).await?;
     stage
         .watch
@@ -176,17 +175,26 @@ pub(super) async fn device_revoked(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-async fn press(page: &fantoccini::Client, label: &str) -> Result<()> {
+/// Waits until the assistant is at the step with this title.
+async fn title(page: &Client, wanted: &str) -> Result<()> {
+    poll::until(&format!("the step “{wanted}”"), SOON, async || {
+        let Some(heading) = found(page.find(Locator::Css("#step-title")).await)? else {
+            return Ok(None);
+        };
+        let title = found(heading.text().await)?;
+        Ok((title.as_deref() == Some(wanted)).then_some(()))
+    })
+    .await
+}
+
+async fn press(page: &Client, label: &str) -> Result<()> {
     let locator = format!("//button[normalize-space()='{label}' and not(@aria-disabled='true')]");
     let what = format!("the button “{label}”");
     let button = poll::until(&what, SOON, async || {
-        match page.find(Locator::XPath(&locator)).await {
-            Ok(button) => Ok(Some(button)),
-            Err(e) if e.is_no_such_element() => Ok(None),
-            Err(e) => Err(e.into()),
-        }
-    });
-    Ok(button.await?.click().await?)
+        found(page.find(Locator::XPath(&locator)).await)
+    })
+    .await?;
+    Ok(button.click().await?)
 }
 
 fn hex(text: &str) -> String {
@@ -194,8 +202,7 @@ fn hex(text: &str) -> String {
 }
 
 fn device_id(devices: &serde_json::Value) -> Option<String> {
-    let list = devices.as_array().or_else(|| devices["devices"].as_array())?;
-    Some(list.first()?["id"].as_str()?.to_owned())
+    Some(devices.as_array()?.first()?["device_id"].as_str()?.to_owned())
 }
 
 fn is(result: &Result<Reply, ClientError>, code: ErrorCode) -> bool {

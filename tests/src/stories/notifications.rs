@@ -12,8 +12,8 @@ use crate::{
     wire::RelyingSide,
 };
 
-/// The title of the prompt's window begins with what is asked.
-const WINDOW: &str = "Meridian Supplies GmbH";
+/// The title of the prompt's window.
+const WINDOW: &str = "^Countersign$";
 
 /// Buttons react only so long after the last key press: a rule about time, so time has to pass.
 const ARMED: Duration = Duration::from_millis(1000);
@@ -80,6 +80,8 @@ pub(super) async fn approved_from_notification(stage: &mut Stage) -> Result<()> 
 pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage) -> Result<()> {
     let mut notifications = stage.notifications().await?;
     let desktop = stage.desktop()?;
+    // A window does not close by itself under the pointer.
+    desktop.move_pointer_away().await?;
     let (asked, _) = stage.payment().await?;
     let shown = notifications
         .shown("the request's", |n| n.title.contains("asks for approval"))

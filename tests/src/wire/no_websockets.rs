@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    io::{AsyncReadExt, AsyncWriteExt, copy, split},
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
@@ -116,7 +116,18 @@ async fn pass(near: TcpStream, way: &Way) -> Result<()> {
     far.write_all(out.as_bytes()).await?;
     far.write_all(&rest).await?;
     far.flush().await?;
-    copy_bidirectional(&mut near, &mut far).await?;
+    let ((mut near_read, mut near_write), (mut far_read, mut far_write)) = (split(near), split(far));
+    let upload = async {
+        // Clients keep their side open: only the answer's end ends the exchange.
+        let _ = copy(&mut near_read, &mut far_write).await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        // A server that closes without saying so has still answered.
+        _ = copy(&mut far_read, &mut near_write) => {}
+        () = upload => {}
+    }
+    near_write.shutdown().await?;
     Ok(())
 }
 

@@ -89,7 +89,11 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Result<ErrorCode
 }
 
 /// It was refused with one of these codes.
-pub(crate) fn refused_as<T: std::fmt::Debug>(what: &str, result: Result<T>, wanted: &[ErrorCode]) -> Result<()> {
+pub(crate) fn refused_as<T: std::fmt::Debug>(
+    what: &str,
+    result: Result<T>,
+    wanted: &[ErrorCode],
+) -> Result<()> {
     let code = refusal(result).with_context(|| what.to_owned())?;
     ensure!(wanted.contains(&code), "{what} was refused as {code}");
     Ok(())
