@@ -3,7 +3,14 @@
 //! One bus connection sends and listens. It has to be the same: services such as dunst address their signals to the
 //! connection that sent the notification, and only our own connection shows us who sent a signal.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use ring::rand::SecureRandom;
@@ -39,6 +46,7 @@ pub struct DesktopNotifier {
 struct Shared {
     rng: Box<dyn SecureRandom + Send + Sync>,
     events: mpsc::Sender<NotificationEvent>,
+    forged: AtomicU64,
     /// Held while a notification is being sent: its signals are read after it is known.
     state: Mutex<State>,
 }
@@ -83,6 +91,7 @@ impl DesktopNotifier {
                 shared: Arc::new(Shared {
                     rng,
                     events,
+                    forged: AtomicU64::new(0),
                     state: Mutex::default(),
                 }),
             },
@@ -212,38 +221,40 @@ impl Shared {
 
     async fn on_signal(&self, bus: &Connection, message: &Message) {
         let Some(signal) = parse(message) else { return };
-        let mut state = self.state.lock().await;
-        match state.live.read(&signal) {
+        // Not held while the bus is asked: a flood of forgeries must not keep the engine waiting.
+        let reading = self.state.lock().await.live.read(&signal);
+        match reading {
             Reading::Foreign => {}
-            Reading::WrongKey => self.drop_forged(message).await,
-            Reading::Means {
-                event,
-                number,
-                server,
-            } => {
-                if !same_process(bus, message, &server).await {
-                    self.drop_forged(message).await;
+            Reading::WrongKey => self.drop_forged(message),
+            Reading::Means { server, .. } if !same_process(bus, message, &server).await => {
+                self.drop_forged(message)
+            }
+            Reading::Means { event, number, .. } => {
+                if self.state.lock().await.live.remove(number).is_none() {
                     return;
                 }
-                state.live.remove(number);
                 if matches!(event, NotificationEvent::Acted { .. }) {
                     // Some services leave it standing after an action.
                     close(bus, number).await;
                 }
-                drop(state);
                 let _ = self.events.send(event).await;
             }
         }
     }
 
-    async fn drop_forged(&self, message: &Message) {
-        let header = message.header();
-        let sender = header.sender().map(UniqueName::as_str).unwrap_or_default();
-        tracing::warn!(
-            sender,
-            "a notification signal that did not come from the notification service was dropped"
-        );
-        let _ = self.events.send(NotificationEvent::Forged).await;
+    fn drop_forged(&self, message: &Message) {
+        let count = self.forged.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            let header = message.header();
+            let sender = header.sender().map(UniqueName::as_str).unwrap_or_default();
+            tracing::warn!(
+                sender,
+                count,
+                "notification signals were dropped: not from the notification service"
+            );
+        }
+        // One more or less makes no difference to anybody, and whoever forges them decides how many there are.
+        let _ = self.events.try_send(NotificationEvent::Forged);
     }
 
     async fn on_owner_change(&self, message: &Message) {

@@ -20,6 +20,9 @@ use crate::{
     net::{self, NetError},
 };
 
+/// A connection that held for so long shows that the issuer is well; shorter ones do not shorten the waits.
+const STEADY: Duration = Duration::from_secs(20);
+
 /// The waits of a channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
@@ -98,8 +101,9 @@ async fn keep(device: &mut Device, desk: &mut Desk) -> Result<(), Unwanted> {
             device.health(Health::Connecting).await?;
         }
         let mut connected = false;
+        let started = Instant::now();
         let end = session(device, desk, &mut polling, &mut connected).await;
-        if connected {
+        if connected && started.elapsed() >= STEADY {
             backoff.reset();
         }
         let jitter = jitter(device);
