@@ -1,7 +1,7 @@
 //! Tells a user by another way that a device was enrolled for them: runs the configured command with one JSON object on
 //! standard input.
 //!
-//! Invariants: one command runs at a time, for a limited time, and at most [`WAITING`] wait; what is over that is logged and
+//! Invariants: one command runs at a time, for a limited time, and a bounded number wait; what is over that is logged and
 //! dropped. A hook never holds up the gateway and cannot change anything; the audit log is the record.
 
 use std::{future::Future, io, process::Stdio};

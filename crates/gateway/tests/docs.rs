@@ -19,14 +19,23 @@ fn every_command_in_the_documentation_is_understood() {
                 panic!("{name}: {line}\n{error}");
             }
         }
-        assert_ne!(found, 0, "{name} has no command any more; is this test still looking at the right place?");
+        assert_ne!(
+            found, 0,
+            "{name} has no command any more; is this test still looking at the right place?"
+        );
     }
 }
 
 /// Lines of shell blocks that start the program.
 fn commands(text: &str) -> impl Iterator<Item = &str> {
-    let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
-    blocks.flat_map(str::lines).filter(|line| line.starts_with("countersign-gateway "))
+    let blocks = text
+        .split("```")
+        .skip(1)
+        .step_by(2)
+        .filter_map(|block| block.strip_prefix("sh\n"));
+    blocks
+        .flat_map(str::lines)
+        .filter(|line| line.starts_with("countersign-gateway "))
 }
 
 /// The words of a line, as far as the documentation needs a shell: quotes and comments.

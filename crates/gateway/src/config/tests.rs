@@ -1,4 +1,9 @@
-use super::*;
+use ipnet::IpNet;
+
+use super::{
+    read::{DATA_DIR_VARIABLE, TLS_CERT_VARIABLE, TLS_KEY_VARIABLE},
+    *,
+};
 
 const MINIMAL: &str = r#"
 issuer = "https://approve.example.com"

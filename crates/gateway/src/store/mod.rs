@@ -1,6 +1,6 @@
 //! What the gateway remembers: one trait of domain operations, one implementation per database.
 //!
-//! Invariants that every implementation keeps, and that [`contract`] checks:
+//! Invariants that every implementation keeps, and that the tests in `contract` check:
 //!
 //! * An operation that changes something is durable before it answers, and its audit records are written in the same
 //!   transaction: either both are there or neither is.
