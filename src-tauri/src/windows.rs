@@ -26,7 +26,7 @@ pub(crate) const MAIN: &str = "main";
 const PROMPT_WIDTH: f64 = 440.0;
 const PROMPT_HEIGHT: (f64, f64) = (200.0, 640.0);
 /// A page that has not measured itself by then is shown as it is.
-const SHOW_ANYWAY: Duration = Duration::from_millis(1500);
+const SHOW_ANYWAY: Duration = Duration::from_secs(3);
 
 /// Does what the shell decided.
 ///

@@ -219,11 +219,12 @@ describe("the window", () => {
   });
 
   test("closes 4 s after an approval, unless pointer or focus is inside", async () => {
-    const { acts } = renderPrompt(prompts.success);
-    await fireEvent.pointerEnter(document.body);
+    const hover = vi.spyOn(document.documentElement, "matches").mockReturnValue(true);
+    const { acts, props, rerender } = renderPrompt(prompts.success);
     await wait(10_000);
     expect(acts.ondone).not.toHaveBeenCalled();
-    await fireEvent.pointerLeave(document.body);
+    hover.mockReturnValue(false);
+    await rerender({ ...props, now: props.now + 10 });
     button("Close").focus();
     await wait(10_000);
     expect(acts.ondone).not.toHaveBeenCalled();
@@ -232,6 +233,7 @@ describe("the window", () => {
     expect(acts.ondone).not.toHaveBeenCalled();
     await wait(1);
     expect(acts.ondone).toHaveBeenCalledOnce();
+    hover.mockRestore();
   });
 
   test("stays after every other outcome", async () => {

@@ -6,3 +6,6 @@ document.title = "Countersign";
 // jsdom scrolls nothing.
 Element.prototype.scrollBy = () => undefined;
 window.scrollBy = () => undefined;
+
+// jsdom draws nothing either; without this it says so whenever a rule asks.
+HTMLCanvasElement.prototype.getContext = () => null;
