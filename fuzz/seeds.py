@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Fills corpus/ with the inputs of the test vectors, so that fuzzing starts behind the first checks."""
+
+import hashlib
+import json
+import pathlib
+
+FUZZ = pathlib.Path(__file__).resolve().parent
+
+
+def read(name):
+    return json.loads((FUZZ.parent / "vectors" / name).read_text("utf-8"))
+
+
+def seed(target, text):
+    folder = FUZZ / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    data = text.encode()
+    (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+
+for case in read("jws.json"):
+    seed("jws", case["token"])
+    seed("frames", json.dumps({"type": "request", "request": case["token"], "cursor": "1"}))
+    seed("frames", json.dumps({"type": "decision", "decision": case["token"]}))
+for case in read("evidence.json"):
+    seed("jws", json.dumps(case["file"]))
+for case in read("links.json"):
+    seed("link", case["link"])
+for case in read("statements.json"):
+    request = case["request"]
+    details, context = (json.dumps(request.get(name, ""), ensure_ascii=False).strip('"')
+                        for name in ("authorization_details", "context"))
+    seed("statement", "\0".join([details, request.get("binding_message", ""), context]))
