@@ -1,6 +1,6 @@
 //! The HTTP interfaces: what devices call (protocol section 5) and what relying sides call (section 9).
 //!
-//! Invariants: every body has a limit before it is read; every error is a JSON object with a code of section 8; no
+//! Invariants: what changes something is not interrupted when the caller goes away; every body has a limit before it is read; every error is a JSON object with a code of section 8; no
 //! answer may be cached.
 
 pub(crate) mod device;
@@ -27,6 +27,8 @@ use countersign_protocol::{
     ErrorCode, Issuer,
     wire::{CONFIGURATION_PATH, MAX_BODY},
 };
+
+use tracing::Instrument as _;
 
 use self::reply::failed;
 use crate::service::{Gateway, Refusal};
@@ -79,7 +81,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     let health = Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready));
-    let interfaces = devices.merge(relying);
+    let interfaces = devices.merge(relying).layer(middleware::from_fn(to_the_end));
     let prefix = prefix(gateway.issuer());
     let all = if prefix.is_empty() {
         interfaces
@@ -114,6 +116,26 @@ fn prefix(issuer: &Issuer) -> String {
         .and_then(|at| rest.get(at..))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Lets what changes something end even if the caller goes away: once it is stored, whoever has to know is told.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(error = %error, "a request did not end");
+            failed(
+                &Refusal::new(
+                    ErrorCode::Internal,
+                    "the gateway has a fault or is ending; try again",
+                ),
+                None,
+            )
+        }
+    }
 }
 
 async fn never_cached(request: Request, next: Next) -> Response {

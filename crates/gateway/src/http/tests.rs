@@ -11,7 +11,7 @@ use countersign_protocol::{
     EnrolmentCode, Expect, Verdict, jws,
     wire::{Configuration, NONCE_HEADER, PROOF_HEADER, ServerFrame},
 };
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
@@ -25,6 +25,7 @@ use crate::{
     audit::{Actor, Entry, Event},
     config::Limits,
     edge::Clock as _,
+    hub::Outgoing,
     service::{
         ServiceError,
         testing::{ISSUER, SECRET, TestDevice, World, issuer, key, wrong_code},
@@ -283,6 +284,25 @@ async fn an_approval_is_asked_for_read_and_cancelled() {
     let uri = format!("/v1/approvals/{}", second["txn"].as_str().unwrap());
     let cancelled = json_of(call(&world, as_client("DELETE", &uri).body(Body::empty()).unwrap()).await).await;
     assert_eq!(cancelled["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn who_goes_away_before_the_answer_interrupts_nothing() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let connection = world.gateway.hub().connect(&device.id);
+    let body = Body::from(json!({ "user": "ada" }).to_string());
+    let mut asking = Box::pin(call(
+        &world,
+        as_client("POST", path::APPROVALS).body(body).unwrap(),
+    ));
+    assert!(asking.as_mut().now_or_never().is_none(), "it waits for the store");
+    drop(asking);
+    let told = tokio::time::timeout(Duration::from_secs(60), connection.next())
+        .await
+        .unwrap();
+    assert!(matches!(told, Outgoing::Frame(_)));
+    assert_eq!(world.pending(&device).await.len(), 1);
 }
 
 #[tokio::test]

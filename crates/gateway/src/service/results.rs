@@ -55,7 +55,11 @@ impl Gateway {
         }
         match tokio::time::timeout(wait, waiter.ended()).await {
             Ok(approval) => self.outcome_of(&approval),
-            Err(_) => self.outcome_of(&approval),
+            // The store is the truth: another process may have ended it.
+            Err(_) => match self.parts.store.approval(txn).await? {
+                Some(approval) => self.outcome_of(&approval),
+                None => Err(unknown().into()),
+            },
         }
     }
 
