@@ -87,3 +87,78 @@ fn same_fingerprint(a: &str, b: &str) -> bool {
     };
     bare(a) == bare(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An evidence file out of the vectors that other implementations are checked with, and its issuer's fingerprint.
+    fn good() -> (tempfile::TempDir, PathBuf, String) {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../vectors/evidence.json")).unwrap();
+        let text = vectors[0]["file"].to_string();
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("receipt.json");
+        std::fs::write(&path, &text).unwrap();
+        let evidence = Evidence::parse(text.as_bytes()).unwrap();
+        let fingerprint = countersign_protocol::fingerprint(evidence.issuer_keys.first().unwrap());
+        (home, path, fingerprint)
+    }
+
+    #[test]
+    fn a_file_verifies_with_nothing_but_itself() {
+        let (_home, path, fingerprint) = good();
+        let verified = file(&path, &Trust::Unchecked).unwrap();
+        assert_eq!(verified.report.fingerprint, fingerprint);
+        assert!(verified.report.decision.is_some());
+    }
+
+    #[test]
+    fn the_issuers_fingerprint_is_compared_whatever_its_spelling() {
+        let (_home, path, fingerprint) = good();
+        for spelling in [
+            fingerprint.clone(),
+            fingerprint.replace(' ', ""),
+            fingerprint.to_lowercase(),
+        ] {
+            file(&path, &Trust::Fingerprint(spelling)).unwrap();
+        }
+        for other in ["", "0000", fingerprint.get(..35).unwrap()] {
+            let refused = file(&path, &Trust::Fingerprint(other.to_owned()));
+            assert!(
+                matches!(refused, Err(VerifyFileError::OtherIssuer { .. })),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_changed_file_proves_nothing() {
+        let (_home, path, _) = good();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to) in [
+            ("\"receipt\":\"ey", "\"receipt\":\"fy"),
+            ("dev_", "dev-"),
+            ("\"version\":1", "\"version\":2"),
+        ] {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text, "{from}");
+            std::fs::write(&path, changed).unwrap();
+            assert!(
+                matches!(
+                    file(&path, &Trust::Unchecked),
+                    Err(VerifyFileError::Evidence(_))
+                ),
+                "{from}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_file_is_not_read_to_its_end() {
+        assert!(matches!(
+            file(Path::new("/dev/zero"), &Trust::Unchecked),
+            Err(VerifyFileError::Evidence(_))
+        ));
+    }
+}

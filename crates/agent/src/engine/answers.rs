@@ -6,17 +6,16 @@ use zeroize::Zeroizing;
 
 use super::{
     Call, Effect, Engine, SignOrder, Signed, Then,
-    attention::asked,
+    attention::{News, Place, asked},
     calls::no_request,
-    decide, receipts,
-    request::{Attempt, DecidedBy, PersonAnswer, Receipt, Stage},
+    decide,
+    request::{Attempt, PersonAnswer, Stage},
     text,
 };
 use crate::{
     accounts::Mute,
-    channel::{DecisionOutcome, VerifiedReceipt},
+    channel::DecisionOutcome,
     keystore::KeyStoreError,
-    notify::{Action, Urgency},
     state_dir::StateError,
     wording::{LANGUAGE, sentence},
 };
@@ -78,6 +77,7 @@ impl Engine {
             locale,
             surface,
             attempt: Attempt::First,
+            failures: 0,
         };
         if verdict == Verdict::Report {
             self.mute(id, now);
@@ -126,7 +126,7 @@ impl Engine {
                     && let Some(request) = self.inbox.get(id)
                 {
                     let text = text::denied(self.settings.privacy, asked(request));
-                    self.tell(id, text, Vec::new(), 10_000, Urgency::Low, fx);
+                    self.tell(id, News::ending(text, Vec::new()), fx);
                 }
             }
             Err(error) => tracing::info!(%error, "an answer from a notification did not count"),
@@ -221,6 +221,17 @@ impl Engine {
     ) {
         let Some(request) = self.inbox.get(id) else { return };
         let account = request.account.clone();
+        if request.is_ended() {
+            // It ended while the answer was on its way: only a receipt is news.
+            if let DecisionOutcome::Recorded(receipt)
+            | DecisionOutcome::AlreadyDecided(Some(receipt))
+            | DecisionOutcome::Locked(Some(receipt))
+            | DecisionOutcome::Expired(Some(receipt)) = outcome
+            {
+                self.receipt(&account, &receipt, now, fx);
+            }
+            return;
+        }
         match outcome {
             DecisionOutcome::Recorded(receipt) => self.receipt(&account, &receipt, now, fx),
             DecisionOutcome::AlreadyDecided(Some(receipt))
@@ -326,129 +337,6 @@ impl Engine {
         }
     }
 
-    /// A receipt ends what it is about, whoever decided.
-    pub(super) fn receipt(
-        &mut self,
-        account: &AccountId,
-        receipt: &VerifiedReceipt,
-        now: i64,
-        fx: &mut Vec<Effect>,
-    ) {
-        let (Some(found), Some(request)) = (
-            self.account(account),
-            self.inbox.by_txn(account, &receipt.claims.txn),
-        ) else {
-            return;
-        };
-        if let Stage::Ended(end) = &request.stage
-            && end.receipt != Receipt::Missing
-        {
-            return;
-        }
-        let end = receipts::end(request, found, receipt, now);
-        if matches!(end.receipt, Receipt::Inconsistent(_)) {
-            tracing::warn!(request = %request.id, "a receipt does not fit what was shown and signed here");
-        }
-        let record = receipts::record(request, found, &end);
-        let id = request.id.clone();
-        let was_answered_here = !request.is_pending();
-        let unseen = request.shown_at.is_none();
-        let told = match (&end.decided_by, end.outcome) {
-            (DecidedBy::Another(device), outcome) if !request.is_ended() => {
-                let text = text::elsewhere(self.settings.privacy, outcome, device, asked(request));
-                Some((text, vec![(Action::ReportStep, "This wasn’t me".to_owned())]))
-            }
-            (DecidedBy::Nobody, Outcome::Expired) if unseen && !was_answered_here => {
-                let at = end.at - found.binding.offset;
-                let text = text::expired(
-                    self.settings.privacy,
-                    asked(request),
-                    at,
-                    &self.settings.time_zone,
-                );
-                Some((text, vec![(Action::Show, "Show".to_owned())]))
-            }
-            (DecidedBy::Nobody | DecidedBy::ThisDevice | DecidedBy::Another(_), _) => None,
-        };
-        let locked = end.outcome == Outcome::Locked && was_answered_here;
-        if let Some(request) = self.inbox.get_mut(&id) {
-            request.problem = None;
-            request.advance(|stage| stage.ended(end));
-        }
-        fx.push(Effect::Record(Box::new(record)));
-        if was_answered_here {
-            fx.push(self.save_outbox(Then::Nothing));
-        }
-        if !self.on_screen(&id) {
-            if let Some((text, actions)) = told {
-                self.tell(&id, text, actions, 10_000, Urgency::Low, fx);
-            }
-            if locked {
-                self.tell_refused(
-                    &id,
-                    "Too many wrong codes. Ask an administrator to unlock the account.",
-                    fx,
-                );
-            }
-        }
-    }
-
-    /// It is over, as far as this computer can tell.
-    pub(super) fn end_without_receipt(
-        &mut self,
-        id: &RequestId,
-        outcome: Outcome,
-        now: i64,
-        fx: &mut Vec<Effect>,
-    ) {
-        let Some(request) = self.inbox.get(id) else { return };
-        let Some(account) = self.account(&request.account) else {
-            return;
-        };
-        if request.is_ended() {
-            return;
-        }
-        let at = match outcome {
-            Outcome::Expired => request.claims().exp.min(now + account.binding.offset),
-            Outcome::Approved
-            | Outcome::Denied
-            | Outcome::Reported
-            | Outcome::Cancelled
-            | Outcome::Locked => now + account.binding.offset,
-        };
-        let end = receipts::end_without_receipt(outcome, at, now);
-        let record = receipts::record(request, account, &end);
-        let was_answered_here = !request.is_pending();
-        let unseen = request.shown_at.is_none() && request.visibility == super::request::Visibility::Shown;
-        let text = (unseen && !was_answered_here && outcome == Outcome::Expired).then(|| {
-            let at = at - account.binding.offset;
-            text::expired(
-                self.settings.privacy,
-                asked(request),
-                at,
-                &self.settings.time_zone,
-            )
-        });
-        if let Some(request) = self.inbox.get_mut(id) {
-            request.problem = None;
-            request.advance(|stage| stage.ended(end));
-        }
-        fx.push(Effect::Record(Box::new(record)));
-        if was_answered_here {
-            fx.push(self.save_outbox(Then::Nothing));
-        }
-        if let Some(text) = text {
-            self.tell(
-                id,
-                text,
-                vec![(Action::Show, "Show".to_owned())],
-                10_000,
-                Urgency::Low,
-                fx,
-            );
-        }
-    }
-
     fn sign_order(&self, id: &RequestId, now: i64) -> Option<SignOrder> {
         let request = self.inbox.get(id)?;
         let account = self.account(&request.account)?;
@@ -510,18 +398,10 @@ impl Engine {
 
     /// Row 8, unless the prompt shows it.
     fn tell_refused(&mut self, id: &RequestId, why: &str, fx: &mut Vec<Effect>) {
-        if self.on_screen(id) {
-            return;
+        if !self.on_screen(id) {
+            let text = text::refused(self.settings.privacy, why);
+            self.tell(id, News::refusal(text, Place::Beside), fx);
         }
-        let text = text::refused(self.settings.privacy, why);
-        self.tell(
-            id,
-            text,
-            vec![(Action::Show, "Show".to_owned())],
-            20_000,
-            Urgency::Normal,
-            fx,
-        );
     }
 
     /// The answer did not count: the request waits again.

@@ -199,6 +199,50 @@ fn intent(subject: &Subject, action: Action) -> Intent {
     }
 }
 
+/// Something to tell about a request.
+#[derive(Debug)]
+pub(super) struct News {
+    pub(super) text: text::Text,
+    pub(super) actions: Vec<(Action, String)>,
+    pub(super) urgency: Urgency,
+    pub(super) millis: u32,
+    pub(super) place: Place,
+}
+
+/// Where news is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In place of the request's own notification, if that was the only one.
+    OfTheRequest,
+    /// Beside it: the request still waits.
+    Beside,
+}
+
+impl News {
+    /// What became of a request that is over: quiet, ten seconds.
+    pub(super) fn ending(text: text::Text, actions: Vec<(Action, String)>) -> Self {
+        Self {
+            text,
+            actions,
+            urgency: Urgency::Low,
+            millis: 10_000,
+            place: Place::OfTheRequest,
+        }
+    }
+
+    /// Why an answer did not count (row 8).
+    pub(super) fn refusal(text: text::Text, place: Place) -> Self {
+        let actions = vec![(Action::Show, "Show".to_owned())];
+        Self {
+            text,
+            actions,
+            urgency: Urgency::Normal,
+            millis: 20_000,
+            place,
+        }
+    }
+}
+
 /// The notification of waiting requests; also of what became of the only one, so that it is replaced.
 const REQUESTS: &str = "requests";
 
@@ -275,10 +319,11 @@ impl Engine {
     /// Row 7.
     fn unsent_notifications(&self, now: i64) -> impl Iterator<Item = (Notification, Subject)> {
         self.inbox.iter().filter_map(move |r| {
-            let underway = match &r.stage {
-                Stage::Queued(underway, _) => underway,
+            let verdict = match &r.stage {
+                Stage::Queued(underway, _) => underway.verdict,
                 // Tried again: the notice stays until that worked.
-                Stage::Sending(underway) if underway.failures > 0 => underway,
+                Stage::Sending(underway) if underway.failures > 0 => underway.verdict,
+                Stage::Signing(answer) if answer.failures > 0 => answer.verdict,
                 Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Ended(_) => return None,
             };
             if self.on_screen(&r.id) {
@@ -292,7 +337,7 @@ impl Engine {
                 None => r.claims().exp - account.binding.offset - now,
             };
             let host = host(&account.binding.issuer);
-            let text = text::unsent(self.settings.privacy, underway.verdict, &host, left);
+            let text = text::unsent(self.settings.privacy, verdict, &host, left);
             let actions = vec![(Action::Show, "Show".to_owned())];
             Some((
                 notification(&id, text, actions, Urgency::Normal, Life::Stays),
@@ -319,21 +364,19 @@ impl Engine {
         self.settings.privacy == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
     }
 
-    /// Tells what became of a request, in place of its notification if that was the only one.
-    pub(super) fn tell(
-        &mut self,
-        id: &RequestId,
-        text: text::Text,
-        actions: Vec<(Action, String)>,
-        millis: u32,
-        urgency: Urgency,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Tells what became of a request.
+    pub(super) fn tell(&mut self, id: &RequestId, news: News, effects: &mut Vec<Effect>) {
+        let News {
+            text,
+            actions,
+            urgency,
+            millis,
+            place,
+        } = news;
         let others = self.inbox.iter().any(|r| r.id != *id && self.awaits_notice(r));
-        let name = if others {
-            format!("past:{id}")
-        } else {
-            REQUESTS.to_owned()
+        let name = match place {
+            Place::OfTheRequest if !others => REQUESTS.to_owned(),
+            Place::OfTheRequest | Place::Beside => format!("past:{id}"),
         };
         let notification = notification(&name, text, actions, urgency, Life::Millis(millis));
         self.attention

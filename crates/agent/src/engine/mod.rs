@@ -16,6 +16,7 @@ mod answers;
 mod attention;
 mod calls;
 mod decide;
+mod endings;
 mod event;
 mod inbox;
 mod issuers;
@@ -52,6 +53,9 @@ use crate::{
     ipc::ConnectionId,
 };
 
+/// How long after a start a kept answer waits for a connection before it is tried regardless, in seconds.
+const PATIENCE: i64 = 10;
+
 /// The whole state. Changed only by [`Engine::handle`].
 #[derive(Debug)]
 pub struct Engine {
@@ -67,8 +71,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The state after a start, from what was kept.
-    pub fn new(settings: Settings, accounts: Accounts, outbox: Outbox) -> Self {
+    /// The state after a start at `now` (own clock, seconds), from what was kept.
+    pub fn new(settings: Settings, accounts: Accounts, outbox: Outbox, now: i64) -> Self {
         let lines = accounts
             .accounts
             .iter()
@@ -85,7 +89,7 @@ impl Engine {
             published: None,
         };
         for answer in outbox.answers {
-            engine.restore(answer);
+            engine.restore(answer, now);
         }
         engine
     }
@@ -185,7 +189,7 @@ impl Engine {
     }
 
     /// An answer that was under way when the agent ended is under way again.
-    fn restore(&mut self, answer: Unacknowledged) {
+    fn restore(&mut self, answer: Unacknowledged, now: i64) {
         // The file is this agent's own and the request in it was verified before it got there; a later release may read it differently,
         // then the issuer delivers the request again and the person is asked again.
         let Ok(parsed) = Unverified::<ApprovalRequest>::parse(&answer.request) else {
@@ -218,7 +222,7 @@ impl Engine {
             exp,
             failures: 1,
         };
-        request.stage = Stage::Queued(underway, Retry { at: i64::MAX });
+        request.stage = Stage::Queued(underway, Retry { at: now + PATIENCE });
     }
 
     /// Tells subscribed front ends what changed.

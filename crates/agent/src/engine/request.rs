@@ -64,6 +64,8 @@ pub(super) struct PersonAnswer {
     pub(super) locale: String,
     pub(super) surface: DecidedOn,
     pub(super) attempt: Attempt,
+    /// How often it was handed over without success, over all signatures.
+    pub(super) failures: u32,
 }
 
 /// Which signature over the same answer it is.
@@ -200,9 +202,9 @@ impl Stage {
         match self {
             Self::Signing(answer) => Self::Sending(Underway {
                 verdict: answer.verdict,
+                failures: answer.failures,
                 answer: Some(answer),
                 exp,
-                failures: 0,
             }),
             other @ (Self::Pending | Self::Sending(_) | Self::Queued(..) | Self::Ended(_)) => other,
         }
@@ -213,7 +215,11 @@ impl Stage {
     pub(super) fn sign_again(self, attempt: Attempt) -> Self {
         match self {
             Self::Sending(underway) | Self::Queued(underway, _) => match underway.answer {
-                Some(answer) => Self::Signing(PersonAnswer { attempt, ..answer }),
+                Some(answer) => Self::Signing(PersonAnswer {
+                    attempt,
+                    failures: underway.failures,
+                    ..answer
+                }),
                 None => Self::Pending,
             },
             other @ (Self::Pending | Self::Signing(_) | Self::Ended(_)) => other,

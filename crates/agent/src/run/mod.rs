@@ -94,6 +94,7 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
         key_protection: keys.protection(),
         capabilities: issuers.capabilities(),
     };
+    let engine = Engine::new(settings, accounts, outbox, clock.now());
     let parts = Parts {
         clock,
         rng: Arc::new(edge::random()),
@@ -109,7 +110,7 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
     let (calls, inbound) = mpsc::channel(CALLS);
     let server = tokio::spawn(server.serve(calls));
     let end = termination()?;
-    let driver = Driver::new(Engine::new(settings, accounts, outbox), state, history, parts);
+    let driver = Driver::new(engine, state, history, parts);
     driver.run(inbound, notifications, end).await;
     // The receiver of calls is gone: the server lets front ends read their last messages.
     let _ = server.await;
@@ -177,3 +178,6 @@ fn termination() -> Result<impl Future<Output = ()>, RunError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! How requests end: by the issuer's receipt, or for want of one by the clock; and what is told of it.
+
+use countersign_agent_api::{AccountId, RequestId};
+use countersign_protocol::Outcome;
+
+use super::{
+    Effect, Engine, Then,
+    attention::{News, Place, asked},
+    receipts,
+    request::{DecidedBy, End, Receipt, Stage, Tracked, Visibility},
+    text,
+};
+use crate::{accounts::Account, channel::VerifiedReceipt, notify::Action};
+
+impl Engine {
+    /// A receipt ends what it is about, whoever decided. One that is about nothing here is no business of this
+    /// computer.
+    pub(super) fn receipt(
+        &mut self,
+        account: &AccountId,
+        receipt: &VerifiedReceipt,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let request = self.inbox.by_txn(account, &receipt.claims.txn);
+        let (Some(account), Some(request)) = (self.account(account), request) else {
+            return;
+        };
+        let end = receipts::end(request, account, receipt, now);
+        if matches!(end.receipt, Receipt::Inconsistent(_)) {
+            tracing::warn!(request = %request.id, "a receipt does not fit what was shown and signed here");
+        }
+        let id = request.id.clone();
+        self.end(&id, end, fx);
+    }
+
+    /// It is over, as far as this computer can tell.
+    pub(super) fn end_without_receipt(
+        &mut self,
+        id: &RequestId,
+        outcome: Outcome,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let issuer_now = now + self.offset(&request.account);
+        let at = match outcome {
+            Outcome::Expired => request.claims().exp.min(issuer_now),
+            Outcome::Approved
+            | Outcome::Denied
+            | Outcome::Reported
+            | Outcome::Cancelled
+            | Outcome::Locked => issuer_now,
+        };
+        self.end(id, receipts::end_without_receipt(outcome, at, now), fx);
+    }
+
+    /// Ends a request, keeps the record and tells what is worth telling. An end without a receipt can still be corrected by
+    /// one; nothing else is changed after an end.
+    fn end(&mut self, id: &RequestId, end: End, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let Some(account) = self.account(&request.account) else {
+            return;
+        };
+        if let Stage::Ended(earlier) = &request.stage
+            && (earlier.receipt != Receipt::Missing || end.receipt == Receipt::Missing)
+        {
+            return;
+        }
+        let record = receipts::record(request, account, &end);
+        let news = if self.on_screen(id) {
+            None
+        } else {
+            self.news(request, account, &end)
+        };
+        let was_underway = matches!(
+            request.stage,
+            Stage::Signing(_) | Stage::Sending(_) | Stage::Queued(..)
+        );
+        if let Some(request) = self.inbox.get_mut(id) {
+            request.problem = None;
+            request.advance(|stage| stage.ended(end));
+        }
+        fx.push(Effect::Record(Box::new(record)));
+        if was_underway {
+            fx.push(self.save_outbox(Then::Nothing));
+        }
+        if let Some(news) = news {
+            self.tell(id, news, fx);
+        }
+    }
+
+    /// Rows 5, 6 and 8, for a request that ends now.
+    fn news(&self, request: &Tracked, account: &Account, end: &End) -> Option<News> {
+        let privacy = self.settings.privacy;
+        let unseen = request.shown_at.is_none() && request.visibility == Visibility::Shown;
+        match (&end.decided_by, end.outcome) {
+            (_, _) if request.is_ended() => None,
+            (DecidedBy::Another(device), outcome) => {
+                let text = text::elsewhere(privacy, outcome, device, asked(request));
+                Some(News::ending(
+                    text,
+                    vec![(Action::ReportStep, "This wasn’t me".to_owned())],
+                ))
+            }
+            (DecidedBy::Nobody, Outcome::Expired) if unseen && request.is_pending() => {
+                let at = end.at - account.binding.offset;
+                let text = text::expired(privacy, asked(request), at, &self.settings.time_zone);
+                Some(News::ending(text, vec![(Action::Show, "Show".to_owned())]))
+            }
+            (DecidedBy::Nobody, Outcome::Locked) if !request.is_pending() => {
+                let why = "Too many wrong codes. Ask an administrator to unlock the account.";
+                Some(News::refusal(text::refused(privacy, why), Place::OfTheRequest))
+            }
+            (DecidedBy::Nobody | DecidedBy::ThisDevice, _) => None,
+        }
+    }
+}

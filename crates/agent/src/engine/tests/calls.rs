@@ -1,0 +1,153 @@
+//! Front ends: snapshots, windows, who shows what.
+
+use countersign_agent_api::{Activation, ErrorCode, Window};
+
+use super::*;
+use crate::launch::{LaunchError, Launched};
+
+#[test]
+fn a_subscriber_is_told_everything_once_and_then_what_changes() {
+    let mut bench = Bench::new();
+    bench.app();
+    assert!(matches!(
+        bench.published(APP).as_slice(),
+        [
+            FrontEndEvent::Requests(_),
+            FrontEndEvent::Accounts(_),
+            FrontEndEvent::Status(_)
+        ]
+    ));
+    bench.effects.clear();
+    bench.event(Event::Tick);
+    assert_eq!(bench.published(APP), []);
+    bench.payment();
+    let kinds: Vec<_> = bench.published(APP).iter().map(std::mem::discriminant).collect();
+    let wanted = [
+        FrontEndEvent::Open(Window::Main),
+        FrontEndEvent::Requests(Vec::new()),
+        FrontEndEvent::Status(bench.engine.status_view()),
+    ];
+    assert_eq!(
+        kinds,
+        wanted.iter().map(std::mem::discriminant).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_request_opens_the_prompt_without_the_keyboard() {
+    let mut bench = Bench::new();
+    let id = bench.payment();
+    let window = Window::Prompt {
+        request: Some(id),
+        activation: Activation::Unasked,
+    };
+    assert_eq!(bench.launches(), [window]);
+}
+
+#[test]
+fn a_connected_app_is_asked_instead_of_started() {
+    let mut bench = Bench::new();
+    bench.app();
+    bench.effects.clear();
+    let id = bench.payment();
+    let window = Window::Prompt {
+        request: Some(id),
+        activation: Activation::Unasked,
+    };
+    assert_eq!(bench.launches(), []);
+    assert_eq!(bench.published(APP)[0], FrontEndEvent::Open(window));
+}
+
+#[test]
+fn a_window_asked_for_while_the_app_starts_is_opened_when_it_is_there() {
+    let mut bench = Bench::new();
+    let id = bench.payment();
+    let window = Window::Prompt {
+        request: Some(id),
+        activation: Activation::Unasked,
+    };
+    bench.event(Event::Launched(
+        window.clone(),
+        None,
+        Ok(Launched::AlreadyRunning),
+    ));
+    bench.effects.clear();
+    bench.app();
+    assert_eq!(bench.published(APP)[0], FrontEndEvent::Open(window));
+}
+
+#[test]
+fn an_app_that_cannot_be_started_is_said() {
+    let mut bench = Bench::new();
+    assert!(
+        bench
+            .call_from(TERMINAL, Request::OpenApp { window: Window::Main })
+            .is_none()
+    );
+    let call = bench.last_call();
+    bench.event(Event::Launched(
+        Window::Main,
+        Some(call),
+        Err(LaunchError::NoDisplay),
+    ));
+    assert_eq!(
+        bench.reply_to(call).unwrap().unwrap_err().code,
+        ErrorCode::AppUnavailable
+    );
+}
+
+#[test]
+fn the_first_time_on_screen_counts() {
+    let mut bench = Bench::new();
+    let id = bench.payment();
+    bench.pass(4);
+    bench.show(&id);
+    bench.pass(4);
+    bench.show(&id);
+    assert_eq!(
+        bench.engine.inbox.get(&id).unwrap().shown_at,
+        Some(START + OFFSET + 4)
+    );
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let mut bench = Bench::new();
+    let id = RequestId("nothing".into());
+    for request in [
+        Request::ShowRequest { id: id.clone() },
+        Request::Shown { id: id.clone() },
+        Request::Withdraw { id: id.clone() },
+        Request::RotateKey {
+            account: AccountId("none".into()),
+        },
+        Request::RemoveAccount {
+            account: AccountId("none".into()),
+        },
+        Request::AcceptEnrolment {
+            offer: "offer-9".into(),
+            device_name: "desk".into(),
+        },
+    ] {
+        assert_eq!(bench.call(request).unwrap_err().code, ErrorCode::NotFound);
+    }
+}
+
+#[test]
+fn shutting_down_is_answered_first() {
+    let mut bench = Bench::new();
+    bench.call(Request::Shutdown).unwrap();
+    assert!(matches!(bench.effects.as_slice(), [Effect::Stop]));
+}
+
+#[test]
+fn a_request_has_the_same_id_after_a_restart() {
+    let mut bench = Bench::new();
+    let id = bench.payment();
+    let txn = bench.engine.inbox.get(&id).unwrap().claims().txn.clone();
+    bench.restart();
+    let again = bench.issuer.again(&txn);
+    bench.channel(ChannelEvent::Request(Box::new(again)));
+    assert_eq!(bench.view(&id).txn, txn.to_string());
+    assert_eq!(id.0.len(), 6);
+}

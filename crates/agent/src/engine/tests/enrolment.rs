@@ -1,0 +1,451 @@
+//! Accounts come, go and change their key; killed in between, nothing is left half done.
+
+use countersign_agent_api::{Connection, ErrorCode};
+
+use super::*;
+use crate::{
+    channel::{ChannelProblem, Enrolled, EnrolmentError},
+    keystore::{Interaction, KeyStoreError},
+    net::NetError,
+};
+
+const LINK: &str = "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=AAAAAAAAAAAAAAAAAAAAAA";
+
+impl Bench {
+    /// Asks for an offer; returns its id.
+    fn preview(&mut self, account: &str) -> Result<String, ApiError> {
+        assert!(
+            self.call_from(TERMINAL, Request::PreviewEnrolment { link: LINK.into() })
+                .is_none()
+        );
+        let call = self.last_call();
+        let offer = self.offer(account);
+        self.event(Event::Previewed(call, Box::new(Ok(offer))));
+        match self.reply_to(call).unwrap()? {
+            Reply::Offer(offer) => Ok(offer.id),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The person agrees; returns what the key is for.
+    fn accept(&mut self, offer: &str) -> KeyPurpose {
+        let request = Request::AcceptEnrolment {
+            offer: offer.into(),
+            device_name: "desk".into(),
+        };
+        assert!(self.call_from(TERMINAL, request).is_none());
+        self.key_wanted()
+    }
+
+    fn key_wanted(&mut self) -> KeyPurpose {
+        let position = self
+            .effects
+            .iter()
+            .position(|e| matches!(e, Effect::CreateKey(_)))
+            .expect("no key wanted");
+        match self.effects.remove(position) {
+            Effect::CreateKey(purpose) => purpose,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn enrolment_sent(&mut self) -> Box<Enrolment> {
+        let position = self
+            .effects
+            .iter()
+            .position(|e| matches!(e, Effect::Enrol(..)))
+            .expect("not sent");
+        match self.effects.remove(position) {
+            Effect::Enrol(enrolment, _) => enrolment,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn deleted(&self) -> Vec<KeyRef> {
+        let deleted = self.effects.iter().filter_map(|effect| match effect {
+            Effect::DeleteKey(key, _) => Some(key.clone()),
+            _ => None,
+        });
+        deleted.collect()
+    }
+
+    fn enrolled(&mut self, key: DeviceKey) -> Enrolled {
+        let binding = Binding {
+            account: "second@alder.example".into(),
+            ..self.issuer.binding(key)
+        };
+        let device_id = countersign_protocol::DeviceId::from_random([2; 16]);
+        Enrolled {
+            binding: Binding { device_id, ..binding },
+            issuer_name: "Alder Group".into(),
+        }
+    }
+
+    /// Up to the rotation request on its way to the issuer.
+    fn rotate(&mut self, new: &DeviceKey) -> Rotation {
+        assert!(
+            self.call_from(
+                TERMINAL,
+                Request::RotateKey {
+                    account: self.account.clone()
+                }
+            )
+            .is_none()
+        );
+        let purpose = self.key_wanted();
+        self.event(Event::KeyCreated(purpose, Ok(new.clone())));
+        let position = self
+            .effects
+            .iter()
+            .position(|e| matches!(e, Effect::Rotate(..)))
+            .expect("not sent");
+        match self.effects.remove(position) {
+            Effect::Rotate(rotation, _, key) => {
+                assert_eq!(key, *new);
+                rotation
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn key_in_use(&self) -> KeyRef {
+        self.binding().key.reference
+    }
+}
+
+fn unanswered() -> EnrolmentError {
+    EnrolmentError::Net(NetError::TimedOut {
+        host: "id.alder.example".into(),
+        sent: true,
+    })
+}
+
+#[test]
+fn nothing_is_made_before_the_person_agrees() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    assert!(!bench.effects.iter().any(|e| matches!(e, Effect::CreateKey(_))));
+    bench
+        .call(Request::CancelEnrolment { offer: offer.clone() })
+        .unwrap();
+    let gone = bench.call(Request::AcceptEnrolment {
+        offer,
+        device_name: "desk".into(),
+    });
+    assert_eq!(gone.unwrap_err().code, ErrorCode::NotFound);
+}
+
+#[test]
+fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    let purpose = bench.accept(&offer);
+    let key = device_key(&software_key(), 2);
+    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    assert_eq!(bench.disk.accounts.spare_keys, [key.reference.clone()]);
+    let enrolment = bench.enrolment_sent();
+    let enrolled = bench.enrolled(key.clone());
+    let call = enrolment.call;
+    bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Ok(enrolled))));
+    let Ok(Reply::Account(account)) = bench.reply_to(call).unwrap() else {
+        panic!("no account")
+    };
+    assert_eq!(account.account, "second@alder.example");
+    assert_eq!(bench.disk.accounts.accounts[1].binding.key, key);
+    assert_eq!(bench.disk.accounts.spare_keys, []);
+    assert!(
+        bench
+            .effects
+            .iter()
+            .any(|e| matches!(e, Effect::Subscribe(id, _) if *id == account.id))
+    );
+}
+
+#[test]
+fn an_account_that_is_there_already_is_not_offered_again() {
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.preview("mara@alder.example").unwrap_err().code,
+        ErrorCode::AlreadyEnrolled
+    );
+}
+
+#[test]
+fn an_offer_ends_with_its_time() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    bench.pass(600);
+    let gone = bench.call(Request::AcceptEnrolment {
+        offer,
+        device_name: "desk".into(),
+    });
+    assert_eq!(gone.unwrap_err().code, ErrorCode::NotFound);
+}
+
+#[test]
+fn a_computers_name_is_plain_text() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    for name in ["", " desk", "de\u{202e}sk", &"x".repeat(65)] {
+        let request = Request::AcceptEnrolment {
+            offer: offer.clone(),
+            device_name: name.into(),
+        };
+        assert_eq!(
+            bench.call(request).unwrap_err().code,
+            ErrorCode::InvalidCall,
+            "{name:?}"
+        );
+    }
+    bench.accept(&offer);
+}
+
+#[test]
+fn a_keyring_that_makes_no_key_ends_the_enrolment_before_anything_is_sent() {
+    for (error, code) in [
+        (KeyStoreError::Locked, ErrorCode::KeyringLocked),
+        (KeyStoreError::NoService(None), ErrorCode::KeyringMissing),
+        (KeyStoreError::TimedOut, ErrorCode::KeyringTimeout),
+    ] {
+        let mut bench = Bench::new();
+        let offer = bench.preview("second@alder.example").unwrap();
+        let purpose = bench.accept(&offer);
+        let call = bench.last_call();
+        bench.event(Event::KeyCreated(purpose, Err(error)));
+        assert_eq!(bench.reply_to(call).unwrap().unwrap_err().code, code);
+        assert!(!bench.effects.iter().any(|e| matches!(e, Effect::Enrol(..))));
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_enrolment_before_anything_is_sent() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    let purpose = bench.accept(&offer);
+    let call = bench.last_call();
+    bench.disk.full = true;
+    let key = device_key(&software_key(), 2);
+    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    assert_eq!(
+        bench.reply_to(call).unwrap().unwrap_err().code,
+        ErrorCode::Storage
+    );
+    assert!(!bench.effects.iter().any(|e| matches!(e, Effect::Enrol(..))));
+    assert_eq!(bench.deleted(), [key.reference]);
+}
+
+#[test]
+fn a_refused_enrolment_leaves_no_key_and_no_account() {
+    for (error, unknown) in [(EnrolmentError::Refused, false), (unanswered(), true)] {
+        let mut bench = Bench::new();
+        let offer = bench.preview("second@alder.example").unwrap();
+        let purpose = bench.accept(&offer);
+        let key = device_key(&software_key(), 2);
+        bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+        let enrolment = bench.enrolment_sent();
+        let call = enrolment.call;
+        bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Err(error))));
+        let refused = bench.reply_to(call).unwrap().unwrap_err();
+        assert_eq!(refused.message.contains("It is not known"), unknown, "{refused}");
+        assert_eq!(bench.deleted(), [key.reference.clone()]);
+        bench.event(Event::KeyDeleted(key.reference, Ok(())));
+        assert_eq!(bench.disk.accounts.spare_keys, []);
+        assert_eq!(bench.disk.accounts.accounts.len(), 1);
+    }
+}
+
+#[test]
+fn killed_while_enrolling_the_key_is_deleted_at_the_next_start() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    let purpose = bench.accept(&offer);
+    let key = device_key(&software_key(), 2);
+    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    bench.restart();
+    assert_eq!(bench.engine.account_views().len(), 1);
+    assert_eq!(bench.deleted(), [key.reference.clone()]);
+    bench.event(Event::KeyDeleted(
+        key.reference.clone(),
+        Err(KeyStoreError::Locked),
+    ));
+    assert_eq!(bench.disk.accounts.spare_keys, [key.reference.clone()]);
+    bench.restart();
+    bench.event(Event::KeyDeleted(key.reference, Ok(())));
+    assert_eq!(bench.disk.accounts.spare_keys, []);
+}
+
+#[test]
+fn an_account_that_cannot_be_kept_is_not_there() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    let purpose = bench.accept(&offer);
+    let key = device_key(&software_key(), 2);
+    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    let enrolment = bench.enrolment_sent();
+    let call = enrolment.call;
+    let enrolled = bench.enrolled(key.clone());
+    bench.disk.full = true;
+    bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Ok(enrolled))));
+    assert_eq!(
+        bench.reply_to(call).unwrap().unwrap_err().code,
+        ErrorCode::Storage
+    );
+    assert_eq!(bench.engine.account_views().len(), 1);
+    assert_eq!(bench.deleted(), [key.reference]);
+}
+
+#[test]
+fn a_removed_accounts_key_is_deleted_after_the_account_is_off_the_disk() {
+    let mut bench = Bench::new();
+    let id = bench.payment();
+    let key = bench.key_in_use();
+    bench
+        .call(Request::RemoveAccount {
+            account: bench.account.clone(),
+        })
+        .unwrap();
+    assert_eq!(bench.disk.accounts.accounts, []);
+    assert_eq!(bench.disk.accounts.spare_keys, [key.clone()]);
+    assert_eq!(bench.deleted(), [key]);
+    assert!(bench.engine.view_of(&id).is_none());
+}
+
+#[test]
+fn an_account_that_cannot_be_taken_off_the_disk_stays() {
+    let mut bench = Bench::new();
+    let id = bench.payment();
+    bench.disk.full = true;
+    let refused = bench.call(Request::RemoveAccount {
+        account: bench.account.clone(),
+    });
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Storage);
+    assert_eq!(bench.engine.account_views().len(), 1);
+    assert_eq!(bench.state(&id), RequestState::Pending);
+    assert_eq!(bench.deleted(), []);
+}
+
+#[test]
+fn the_old_key_goes_when_the_issuer_has_accepted_the_new_one() {
+    let mut bench = Bench::new();
+    let old = bench.key_in_use();
+    let new_key = software_key();
+    let new = device_key(&new_key, 2);
+    let rotation = bench.rotate(&new);
+    let call = rotation.call;
+    bench.event(Event::Rotated(rotation, new.clone(), Ok(())));
+    assert!(matches!(bench.reply_to(call).unwrap(), Ok(Reply::Account(_))));
+    assert_eq!(bench.disk.accounts.accounts[0].binding.key, new);
+    assert_eq!(bench.deleted(), []);
+    bench.health(Health::Connected(Transport::Websocket));
+    assert_eq!(bench.deleted(), [old]);
+    assert_eq!(bench.disk.accounts.accounts[0].other_key, None);
+}
+
+#[test]
+fn a_refused_rotation_keeps_the_old_key() {
+    let mut bench = Bench::new();
+    let old = bench.key_in_use();
+    let new = device_key(&software_key(), 2);
+    let rotation = bench.rotate(&new);
+    let call = rotation.call;
+    let refused = EnrolmentError::Issuer {
+        error: countersign_protocol::ErrorCode::InvalidMessage,
+        message: "no".into(),
+    };
+    bench.event(Event::Rotated(rotation, new.clone(), Err(refused)));
+    assert_eq!(
+        bench.reply_to(call).unwrap().unwrap_err().code,
+        ErrorCode::Refused
+    );
+    assert_eq!(bench.key_in_use(), old);
+    assert_eq!(bench.deleted(), [new.reference]);
+}
+
+#[test]
+fn killed_while_rotating_the_key_that_the_issuer_accepts_stays() {
+    for issuer_has_new in [false, true] {
+        let mut bench = Bench::new();
+        let old = bench.key_in_use();
+        let new = device_key(&software_key(), 2);
+        bench.rotate(&new);
+        bench.restart();
+        assert_eq!(bench.key_in_use(), old);
+        if issuer_has_new {
+            bench.health(Health::Retrying {
+                in_ms: 1000,
+                problem: ChannelProblem::ProofRefused,
+            });
+            assert!(bench.effects.iter().any(
+                |e| matches!(e, Effect::Subscribe(_, binding) if binding.key.reference == new.reference)
+            ));
+        }
+        bench.health(Health::Connected(Transport::Websocket));
+        let (kept, gone) = if issuer_has_new {
+            (new.reference, old)
+        } else {
+            (old, new.reference)
+        };
+        assert_eq!(bench.disk.accounts.accounts[0].binding.key.reference, kept);
+        assert_eq!(bench.deleted(), [gone]);
+    }
+}
+
+#[test]
+fn two_refused_keys_are_not_swapped_for_ever() {
+    let mut bench = Bench::new();
+    bench.rotate(&device_key(&software_key(), 2));
+    bench.restart();
+    bench.effects.clear();
+    for _ in 0..5 {
+        bench.health(Health::Retrying {
+            in_ms: 1000,
+            problem: ChannelProblem::ProofRefused,
+        });
+    }
+    let swaps = bench
+        .effects
+        .iter()
+        .filter(|e| matches!(e, Effect::Subscribe(..)))
+        .count();
+    assert_eq!(swaps, 1);
+    assert_eq!(bench.deleted(), []);
+    assert!(matches!(
+        bench.engine.account_views()[0].connection,
+        Connection::Retrying { .. }
+    ));
+}
+
+#[test]
+fn a_second_rotation_waits_for_the_first() {
+    let mut bench = Bench::new();
+    let new = device_key(&software_key(), 2);
+    let rotation = bench.rotate(&new);
+    bench.event(Event::Rotated(rotation, new, Err(unanswered())));
+    let refused = bench.call(Request::RotateKey {
+        account: bench.account.clone(),
+    });
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Unavailable);
+}
+
+#[test]
+fn new_issuer_keys_are_kept() {
+    let mut bench = Bench::new();
+    let keys: countersign_protocol::KeySet = [software_key().public_key().clone()].into_iter().collect();
+    bench.channel(ChannelEvent::KeysAdopted(keys.clone()));
+    assert_eq!(bench.disk.accounts.accounts[0].binding.issuer_keys, keys);
+}
+
+#[test]
+fn spare_keys_are_deleted_without_a_dialog() {
+    let mut bench = Bench::new();
+    bench.disk.accounts.spare_keys.push(KeyRef::from_random([5; 16]));
+    bench.restart();
+    assert!(
+        bench
+            .effects
+            .iter()
+            .any(|e| matches!(e, Effect::DeleteKey(_, Interaction::Forbidden))),
+        "{:?}",
+        bench.effects
+    );
+}
