@@ -14,7 +14,7 @@ use countersign_protocol::wire::{DeviceFrame, ServerFrame};
 use countersign_protocol::{
     ApprovalProof, ApprovalRequest, AuthorizationDetails, Client, Context, DeviceId, EnrolmentCode,
     EnrolmentLink, Es256Key, Evidence, Expect, Issuer, Jti, Jwk, KeySet, Match, MatchCode, Nonce, Requires,
-    Signer, Statement, Txn, Unverified, json, text,
+    Signer, Statement, Txn, Unverified, jcs, json, text,
 };
 use proptest::prelude::*;
 use ring::rand::SystemRandom;
@@ -151,6 +151,8 @@ proptest! {
         let statement_again = Statement::from_request(&again).unwrap();
         prop_assert_eq!(statement.canonical(), statement_again.canonical());
         prop_assert!(statement.lines().len() <= 64);
+        let value: serde_json::Value = serde_json::from_slice(statement.canonical()).unwrap();
+        prop_assert_eq!(String::from_utf8_lossy(statement.canonical()), jcs::to_string(&value).unwrap());
     }
 
     #[test]

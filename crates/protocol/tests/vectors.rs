@@ -20,7 +20,7 @@ mod format;
 #[allow(dead_code, reason = "the generator's part")]
 mod messages;
 
-use countersign_protocol::{EnrolmentLink, Jwk, jcs, json, text};
+use countersign_protocol::{EnrolmentLink, Jwk, Statement, jcs, json, text};
 use evidence::EvidenceCase;
 use format::{JwsCase, StatementCase, kind};
 use serde::Deserialize;
@@ -63,11 +63,20 @@ fn statements() {
                     case.name
                 );
                 assert_eq!(Some(statement.hash()), case.hash.as_deref(), "{}", case.name);
+                assert_canonical(&statement);
             }
             (Err(found), None, Some(expected)) => assert_eq!(found, *expected, "{}", case.name),
             (found, expected, refused) => panic!("{}: {found:?}, not {expected:?} {refused:?}", case.name),
         }
     }
+}
+
+fn assert_canonical(statement: &Statement) {
+    let value: Value = serde_json::from_slice(statement.canonical()).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(statement.canonical()),
+        jcs::to_string(&value).unwrap()
+    );
 }
 
 #[test]
