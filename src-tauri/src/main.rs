@@ -9,6 +9,8 @@ mod agent;
 mod args;
 #[cfg(test)]
 mod bindings;
+#[cfg(test)]
+mod capabilities;
 mod commands;
 mod shell;
 mod start;

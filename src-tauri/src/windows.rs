@@ -80,7 +80,12 @@ fn show_prompt(app: &AppHandle, activation: Activation) -> tauri::Result<()> {
         .build()?;
     // A hidden web view has no size, so its page could not measure itself.
     window.with_webview(|webview| {
-        webview.inner().size_allocate(&gtk::Allocation::new(0, 0, PROMPT_WIDTH as i32, PROMPT_HEIGHT.1 as i32));
+        webview.inner().size_allocate(&gtk::Allocation::new(
+            0,
+            0,
+            PROMPT_WIDTH as i32,
+            PROMPT_HEIGHT.1 as i32,
+        ));
     })?;
     tauri::async_runtime::spawn(async move {
         tokio::time::sleep(SHOW_ANYWAY).await;
