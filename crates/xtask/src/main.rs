@@ -15,7 +15,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{step::Steps, test::Part, workspace::Workspace};
+use crate::{
+    step::Steps,
+    test::Part,
+    workspace::{Profile, Workspace},
+};
 
 /// Set-up, demo, test, bench and screenshots.
 #[derive(Debug, Parser)]
@@ -50,9 +54,9 @@ enum Command {
         /// One JSON object a figure on standard output
         #[arg(long)]
         json: bool,
-        /// Only these figures
-        #[arg(long, value_name = "FIGURE", num_args = 1..)]
-        only: Vec<String>,
+        /// Only this part: load, idle or desktop
+        #[arg(long, value_name = "PART")]
+        only: Option<String>,
     },
     /// Take pictures of every state of the prompt, light and dark, into target/screenshots
     Screenshots,
@@ -96,22 +100,27 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
             setup::desktop()?;
             setup::sources(&workspace, steps)?;
             setup::programs(&workspace, steps)?;
-            workspace.become_program("countersign-demo", workspace::Profile::Dev)
+            workspace.become_program("countersign-demo", Profile::Dev)
         }
         Command::Bench { json, only } => {
             setup::sources(&workspace, steps)?;
-            setup::release_programs(&workspace, steps)?;
-            let mut arguments: Vec<&str> = if json { vec!["--json"] } else { Vec::new() };
-            if !only.is_empty() {
-                arguments.push("--only");
-                arguments.extend(only.iter().map(String::as_str));
-            }
-            workspace.program("countersign-bench", workspace::Profile::Release, &arguments)
+            setup::bench(&workspace, steps)?;
+            let mut arguments = Vec::new();
+            arguments.extend(json.then_some("--json"));
+            arguments.extend(only.iter().flat_map(|part| ["--only", part]));
+            workspace.program("countersign-bench", Profile::Release, &arguments)
         }
         Command::Screenshots => {
             setup::sources(&workspace, steps)?;
             setup::programs(&workspace, steps)?;
-            workspace.program("countersign-screenshots", workspace::Profile::Dev, &[])
+            // The stories take the pictures: of real windows, in states that really came about.
+            for theme in ["light", "dark"] {
+                let code = workspace.program("countersign-stories", Profile::Dev, &["--theme", theme])?;
+                if code != ExitCode::SUCCESS {
+                    return Ok(code);
+                }
+            }
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

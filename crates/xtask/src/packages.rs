@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::step::{Steps, output};
 
 /// A Debian package, and how its presence shows on a system that has no `dpkg`.
-struct Package {
+pub(crate) struct Package {
     name: &'static str,
     sign: Sign,
 }
@@ -28,7 +28,11 @@ const fn program(name: &'static str, program: &'static str) -> Package {
     }
 }
 
-const PACKAGES: &[Package] = &[
+/// What only the bench needs: a desktop program to be measured beside.
+pub(crate) const PEERS: &[Package] = &[program("otpclient", "otpclient")];
+
+/// What everything needs.
+pub(crate) const PACKAGES: &[Package] = &[
     // To build.
     program("build-essential", "cc"),
     program("pkg-config", "pkg-config"),
@@ -62,13 +66,13 @@ const PACKAGES: &[Package] = &[
 ///
 /// # Errors
 /// When something is missing and cannot be installed.
-pub(crate) fn ensure(steps: &Steps) -> Result<()> {
+pub(crate) fn ensure(packages: &[Package], steps: &Steps) -> Result<()> {
     let debian =
         output("dpkg-query", &["--version"]).is_some() && output("apt-get", &["--version"]).is_some();
     let missing = if debian {
-        missing_by_dpkg()
+        missing_by_dpkg(packages)
     } else {
-        missing_by_sign()
+        missing_by_sign(packages)
     };
     if missing.is_empty() {
         return Ok(());
@@ -104,7 +108,7 @@ pub(crate) fn ensure(steps: &Steps) -> Result<()> {
         .with_context(|| format!("system packages could not be installed. Run as root:\n    {line}"))
 }
 
-fn missing_by_dpkg() -> Vec<&'static str> {
+fn missing_by_dpkg(packages: &[Package]) -> Vec<&'static str> {
     let installed = |name: &str| {
         output(
             "dpkg-query",
@@ -112,20 +116,20 @@ fn missing_by_dpkg() -> Vec<&'static str> {
         )
         .is_some_and(|status| status == "installed")
     };
-    PACKAGES
+    packages
         .iter()
         .map(|package| package.name)
         .filter(|name| !installed(name))
         .collect()
 }
 
-fn missing_by_sign() -> Vec<&'static str> {
+fn missing_by_sign(packages: &[Package]) -> Vec<&'static str> {
     let here = |package: &&Package| match package.sign {
         Sign::Program(program) => in_path(program),
         Sign::Library(library) => output("pkg-config", &["--exists", library]).is_some(),
         Sign::Nothing => true,
     };
-    PACKAGES
+    packages
         .iter()
         .filter(|package| !here(package))
         .map(|package| package.name)

@@ -28,7 +28,7 @@ const NOT_UI_SOURCES: [&str; 3] = ["node_modules", "dist", "dist-gallery"];
 /// When a piece is missing and cannot be made; the message says what to do.
 pub(crate) fn sources(workspace: &Workspace, steps: &Steps) -> Result<()> {
     tools()?;
-    packages::ensure(steps)?;
+    packages::ensure(packages::PACKAGES, steps)?;
     for project in NODE_PROJECTS {
         node_packages(&workspace.dir(project), steps)?;
     }
@@ -43,11 +43,13 @@ pub(crate) fn programs(workspace: &Workspace, steps: &Steps) -> Result<()> {
     steps.run(&mut workspace.cargo("build", &["--bins"]))
 }
 
-/// The programs as they are shipped, but for WebDriver, for the bench.
+/// What the bench needs beside the sources: the programs as they are shipped, and what they are measured beside.
 ///
 /// # Errors
-/// When they do not compile.
-pub(crate) fn release_programs(workspace: &Workspace, steps: &Steps) -> Result<()> {
+/// When they do not compile, or a peer cannot be installed.
+pub(crate) fn bench(workspace: &Workspace, steps: &Steps) -> Result<()> {
+    packages::ensure(packages::PEERS, steps)?;
+    node_packages(&workspace.dir("tests/peers"), steps)?;
     steps.run(&mut workspace.cargo("build", &["--bins", "--release"]))
 }
 

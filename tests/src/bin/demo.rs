@@ -3,13 +3,12 @@
 
 use std::{io, pin::pin, process::Stdio, thread};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use countersign_agent_api::{Reply, Request, Role};
 use countersign_tests::harness::{
-    Agent, AgentOptions, Demo, DemoOptions, Gateway, PASSWORD, Program, Session, USER,
+    Agent, AgentOptions, Demo, DemoOptions, Gateway, PASSWORD, Process, Program, Session, USER,
 };
 use tokio::{
-    process::Child,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -38,7 +37,7 @@ async fn main() -> Result<()> {
 
 /// Everything that runs, ended from top to bottom.
 struct Running {
-    windows: Vec<Child>,
+    windows: Vec<Process>,
     agent: Agent,
     _demo: Demo,
     gateway: Gateway,
@@ -85,9 +84,8 @@ impl Running {
         let mut app = self.session.command(self.session.paths.program(Program::App)?);
         app.arg(link)
             .envs(self.agent.environment().iter().map(|(name, value)| (name, value)));
-        app.stdout(Stdio::null()).kill_on_drop(true);
         self.windows
-            .push(app.spawn().context("the app cannot be started")?);
+            .push(Process::start("app", app, self.session.logs().dir())?);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::Write as _,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
@@ -22,6 +26,12 @@ use super::family;
 
 /// How long a process may take until it is ready, and until it has ended after a polite request.
 const SOON: Duration = Duration::from_secs(20);
+
+/// How long the system may take to end a killed process.
+const KILLED: Timespec = Timespec {
+    tv_sec: 5,
+    tv_nsec: 0,
+};
 
 /// A running child process.
 #[derive(Debug)]
@@ -215,19 +225,22 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // What it started must not outlive the test, also what has made itself a group of its own. Once it was waited for,
+        // What it started must not outlive it either, also what has made itself a group of its own. Once it was waited for,
         // its id may be somebody else's; that of its group is not while a member lives.
-        let family = if self.child.id().is_some() {
-            family(self.pid()).unwrap_or_default()
-        } else {
-            Vec::new()
+        let family = match self.child.id() {
+            Some(id) => family(id).unwrap_or_default(),
+            None => Vec::new(),
         };
+        let family = family.into_iter().filter_map(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let members: Vec<(Pid, OwnedFd)> =
+            family.filter_map(|id| Some((id, pidfd_open(id, PidfdFlags::empty()).ok()?))).collect();
         let _ = kill_process_group(self.group, Signal::KILL);
-        for pid in family
-            .into_iter()
-            .filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
-        {
-            let _ = kill_process(pid, Signal::KILL);
+        for (id, _) in &members {
+            let _ = kill_process(*id, Signal::KILL);
+        }
+        // Gone when this returns, so that nothing is written any more into a directory that is about to be removed.
+        for (_, member) in &members {
+            let _ = poll(&mut [PollFd::new(member, PollFlags::IN)], Some(&KILLED));
         }
     }
 }
