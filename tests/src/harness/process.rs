@@ -231,9 +231,12 @@ impl Drop for Process {
             Some(id) => family(id).unwrap_or_default(),
             None => Vec::new(),
         };
-        let family = family.into_iter().filter_map(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let members: Vec<(Pid, OwnedFd)> =
-            family.filter_map(|id| Some((id, pidfd_open(id, PidfdFlags::empty()).ok()?))).collect();
+        let family = family
+            .into_iter()
+            .filter_map(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let members: Vec<(Pid, OwnedFd)> = family
+            .filter_map(|id| Some((id, pidfd_open(id, PidfdFlags::empty()).ok()?)))
+            .collect();
         let _ = kill_process_group(self.group, Signal::KILL);
         for (id, _) in &members {
             let _ = kill_process(*id, Signal::KILL);
