@@ -142,7 +142,7 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
     let purpose = bench.accept(&offer);
     let key = device_key(&software_key(), 2);
     bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
-    assert_eq!(bench.disk.accounts.spare_keys, [key.reference.clone()]);
+    assert_eq!(bench.disk.accounts.spare_keys, std::slice::from_ref(&key.reference));
     let enrolment = bench.enrolment_sent();
     let enrolled = bench.enrolled(key.clone());
     let call = enrolment.call;
@@ -247,7 +247,7 @@ fn a_refused_enrolment_leaves_no_key_and_no_account() {
         bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Err(error))));
         let refused = bench.reply_to(call).unwrap().unwrap_err();
         assert_eq!(refused.message.contains("It is not known"), unknown, "{refused}");
-        assert_eq!(bench.deleted(), [key.reference.clone()]);
+        assert_eq!(bench.deleted(), std::slice::from_ref(&key.reference));
         bench.event(Event::KeyDeleted(key.reference, Ok(())));
         assert_eq!(bench.disk.accounts.spare_keys, []);
         assert_eq!(bench.disk.accounts.accounts.len(), 1);
@@ -263,12 +263,12 @@ fn killed_while_enrolling_the_key_is_deleted_at_the_next_start() {
     bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
     bench.restart();
     assert_eq!(bench.engine.account_views().len(), 1);
-    assert_eq!(bench.deleted(), [key.reference.clone()]);
+    assert_eq!(bench.deleted(), std::slice::from_ref(&key.reference));
     bench.event(Event::KeyDeleted(
         key.reference.clone(),
         Err(KeyStoreError::Locked),
     ));
-    assert_eq!(bench.disk.accounts.spare_keys, [key.reference.clone()]);
+    assert_eq!(bench.disk.accounts.spare_keys, std::slice::from_ref(&key.reference));
     bench.restart();
     bench.event(Event::KeyDeleted(key.reference, Ok(())));
     assert_eq!(bench.disk.accounts.spare_keys, []);
@@ -305,7 +305,7 @@ fn a_removed_accounts_key_is_deleted_after_the_account_is_off_the_disk() {
         })
         .unwrap();
     assert_eq!(bench.disk.accounts.accounts, []);
-    assert_eq!(bench.disk.accounts.spare_keys, [key.clone()]);
+    assert_eq!(bench.disk.accounts.spare_keys, std::slice::from_ref(&key));
     assert_eq!(bench.deleted(), [key]);
     assert!(bench.engine.view_of(&id).is_none());
 }
