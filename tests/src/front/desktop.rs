@@ -116,6 +116,22 @@ impl Desktop {
         self.xdotool(&["mousemove", "0", "0"]).await
     }
 
+    /// How many pixels of a window have exactly this colour (red, green, blue): what can be known of a page that no WebDriver
+    /// drives.
+    ///
+    /// # Errors
+    /// When `import` fails.
+    pub async fn pixels(&self, window: &WindowId, colour: [u8; 3]) -> Result<usize> {
+        let arguments = ["-silent", "-window", &window.0, "-depth", "8", "rgb:-"];
+        let output = self.command("import").args(arguments).output().await?;
+        ensure!(
+            output.status.success(),
+            "import: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(output.stdout.chunks_exact(3).filter(|pixel| *pixel == colour).count())
+    }
+
     /// Saves the whole screen as PNG.
     ///
     /// # Errors

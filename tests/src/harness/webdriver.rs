@@ -215,7 +215,16 @@ impl App {
     /// When the window is gone.
     pub async fn screenshot(&self, session: &Session, name: &str) -> Result<PathBuf> {
         let to = session.paths.screenshots()?.join(format!("{name}.png"));
+        self.page.execute_async(SETTLED, Vec::new()).await?;
         std::fs::write(&to, self.page.screenshot().await?)?;
         Ok(to)
     }
 }
+
+/// Answers once what the document says has been painted, transitions included: a picture is of the last frame.
+const SETTLED: &str = "\
+    const done = arguments[arguments.length - 1];
+    const painted = () => requestAnimationFrame(() => requestAnimationFrame(() => done(null)));
+    const endless = (animation) => animation.effect?.getComputedTiming().endTime === Infinity;
+    const running = document.getAnimations().filter((animation) => !endless(animation));
+    Promise.allSettled(running.map((animation) => animation.finished)).then(painted);";

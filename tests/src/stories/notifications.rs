@@ -1,13 +1,11 @@
 //! Answering from a desktop notification, and what other programs of the same user try there.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, RequestState};
 
 use super::{Setup, Stage};
 use crate::{
-    front::runs,
+    front::{Desktop, WindowId, poll, runs},
     harness::{AgentOptions, OpenPrompt, USER},
     wire::RelyingSide,
 };
@@ -15,8 +13,12 @@ use crate::{
 /// The title of the prompt's window.
 const WINDOW: &str = "^Countersign$";
 
-/// Buttons react only so long after the last key press: a rule about time, so time has to pass.
-const ARMED: Duration = Duration::from_millis(1000);
+/// The interface's one accent: the ring around what has the focus, and the button that may be used.
+const ACCENT: [u8; 3] = [0x1a, 0x5f, 0xb4];
+/// Pixels of the ring around the code field's first cell, at least.
+const RING: usize = 100;
+/// Pixels of *Approve* when it is on, at least.
+const BUTTON: usize = 4_000;
 
 /// The notification is all there is until the person asks for more.
 pub(super) fn on_review() -> Setup {
@@ -110,7 +112,7 @@ pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage
 
     // The agent starts the app, which takes the keyboard because the person asked for it.
     let window = desktop.window(WINDOW).await?;
-    crate::front::poll::until(
+    poll::until(
         "the prompt to have the keyboard",
         crate::front::SOON,
         async || Ok((desktop.focused().await?.as_ref() == Some(&window)).then_some(())),
@@ -123,11 +125,12 @@ pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage
         view.state
     );
     let app = crate::harness::family(stage.agent.process()?.pid())?;
+    accent(&desktop, &window, RING).await?;
     desktop.type_text(asked.code()?).await?;
-    // Enter in the complete field moves on to Approve; on the button it approves, once the prompt is armed again.
+    // Enter in the complete field moves on to Approve, which is on once the prompt is armed again; there Enter approves.
     desktop.keys(&["Return"]).await?;
+    accent(&desktop, &window, BUTTON).await?;
     stage.session.screenshot("desktop-prompt").await?;
-    tokio::time::sleep(ARMED).await;
     desktop.keys(&["Return"]).await?;
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
     let ended = stage.relying.ended(&asked.txn).await?;
@@ -136,7 +139,7 @@ pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage
     // It closes by itself, and nothing of it stays behind.
     desktop.gone(WINDOW).await?;
     let agent = stage.agent.process()?.pid();
-    crate::front::poll::until(
+    poll::until(
         "the app and its web engine to end",
         crate::front::SOON,
         async || {
@@ -148,5 +151,14 @@ pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage
             Ok((!left.contains(&true)).then_some(()))
         },
     )
+    .await
+}
+
+/// Waits until so much of a window has the accent's colour.
+async fn accent(desktop: &Desktop, window: &WindowId, pixels: usize) -> Result<()> {
+    let what = format!("{pixels} pixels in the accent's colour");
+    poll::until(&what, crate::front::SOON, async || {
+        Ok((desktop.pixels(window, ACCENT).await? >= pixels).then_some(()))
+    })
     .await
 }

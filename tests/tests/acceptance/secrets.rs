@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, Reply, Request, Verdict};
 use countersign_protocol::EnrolmentLink;
 use countersign_tests::{
-    harness::{DemoOptions, PASSWORD, USER},
+    harness::{DemoOptions, PASSWORD},
     stories::{Setup, Stage},
 };
 
@@ -18,7 +18,8 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
     };
     let mut stage = Stage::start(setup).await?;
     let mut notifications = stage.notifications().await?;
-    let link = stage.gateway.enrolment_link(&stage.session, USER).await?;
+    let other = "somebody@alder.example";
+    let link = stage.gateway.enrolment_link(&stage.session, other).await?;
     let offer = EnrolmentLink::parse(&link)?.code.as_str().to_owned();
     let Reply::Offer(_) = stage.watch.call(Request::PreviewEnrolment { link }).await? else {
         anyhow::bail!("no offer")
