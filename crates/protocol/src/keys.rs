@@ -44,6 +44,6 @@ impl Claims for ApprovalKeys {
     }
 
     fn validity(&self) -> Validity {
-        Validity::Ageless { iat: self.iat }
+        Validity::Fresh { iat: self.iat }
     }
 }

@@ -33,6 +33,7 @@ pub struct IssuerKeys {
     current: Es256Key,
     /// Newest first.
     older: Vec<Es256Key>,
+    rotated: bool,
     secret: Zeroizing<[u8; 32]>,
 }
 
@@ -63,6 +64,10 @@ impl KeyRing for IssuerKeys {
             .chain(&self.older)
             .map(|key| key.public_key().clone())
             .collect()
+    }
+
+    fn rotated(&self) -> bool {
+        self.rotated
     }
 
     fn secret(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
@@ -155,6 +160,7 @@ impl KeyFile {
             format: FORMAT.to_owned(),
             version: 1,
             secret,
+            rotated: false,
             keys: vec![self.new_key(now)?],
         };
         let aside = self.write_aside(&content)?;
@@ -188,6 +194,7 @@ impl KeyFile {
         Ok(IssuerKeys {
             current,
             older,
+            rotated: content.rotated,
             secret: Zeroizing::new(secret),
         })
     }
@@ -219,6 +226,7 @@ impl KeyFile {
     pub fn rotate(&self, now: i64) -> Result<Option<String>, KeyFileError> {
         let _lock = self.lock()?;
         let mut content = self.content()?;
+        content.rotated = true;
         content.keys.insert(0, self.new_key(now)?);
         let dropped = match content.keys.len() > MAX_KEYS {
             true => content.keys.pop(),
@@ -405,6 +413,9 @@ struct Content {
     version: u32,
     /// 32 bytes; others are derived from it. Not rotated: hashes in the database depend on it.
     secret: Secret,
+    /// Whether there ever were other keys, which devices may still have pinned.
+    #[serde(default)]
+    rotated: bool,
     /// Newest first.
     keys: Vec<StoredKey>,
 }

@@ -23,6 +23,9 @@ pub trait KeyRing: Debug + Send + Sync {
     /// All public keys, the current one first.
     fn public(&self) -> Vec<Jwk>;
 
+    /// Whether keys were ever rotated. Devices may then have pinned keys that are no longer in the ring.
+    fn rotated(&self) -> bool;
+
     /// A secret for one purpose, the same for the whole life of the key file. Rotation does not change it.
     fn secret(&self, purpose: &str) -> Zeroizing<[u8; 32]>;
 }

@@ -123,9 +123,9 @@ impl Issuing {
         Ok((claims, jws))
     }
 
-    /// The present keys for a device that may know only older ones; `None` while there is only one.
+    /// The present keys for a device that may know others; `None` while there never were others.
     pub(super) fn introduction(&self, device: &DeviceId, now: Timestamp) -> ServiceResult<Option<String>> {
-        if self.keys.len() < 2 {
+        if !self.ring.rotated() {
             return Ok(None);
         }
         let claims = ApprovalKeys {

@@ -330,6 +330,36 @@ async fn rotated_issuer_keys_are_introduced_by_a_key_that_the_device_has() {
 }
 
 #[tokio::test]
+async fn devices_hear_that_a_key_was_retired() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    world.keys.rotate(world.clock.now()).unwrap();
+    let both = world.keys.read().unwrap().public();
+    world.keys.retire(both[1].thumbprint().as_str()).unwrap();
+    let entry = Entry::new(
+        world.clock.now(),
+        Actor::Admin("root".to_owned()),
+        Event::KeysRotated,
+    );
+    world.other_process().audit(entry).await.unwrap();
+    world.gateway.notice_changes().await.unwrap();
+
+    let connected = world.gateway.connect(&known, None, 25).await.unwrap();
+    let [ServerFrame::Welcome { .. }, ServerFrame::Keys { keys }] = &connected.frames[..] else {
+        panic!("not told: {:?}", connected.frames)
+    };
+    let pinned = both.into_iter().collect();
+    let expect = Expect {
+        issuer: Some(ISSUER),
+        audience: device.id.as_str(),
+        now: world.clock.now(),
+    };
+    let told: ApprovalKeys = jws::verify(keys, &pinned, &expect).unwrap();
+    assert_eq!(told.keys.len(), 1);
+}
+
+#[tokio::test]
 async fn a_device_revoked_between_its_proof_and_its_connection_is_not_connected() {
     let world = World::new().await;
     let device = world.device("ada").await;
