@@ -1,9 +1,11 @@
 //! Sealing records into the chain, and verifying an export of it.
 
-use std::io::BufRead;
+use std::{collections::BTreeMap, io::BufRead};
 
+use countersign_protocol::{DeviceId, Timestamp, Txn};
 use ring::digest::{SHA256, digest};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Entry;
 
@@ -68,35 +70,56 @@ pub enum ChainError {
     Empty,
 }
 
+/// A record without its hash. The members are in the order of RFC 8785, and all of them are strings, integers below
+/// 2^53, and arrays and objects of such with members in order: so the usual form is the canonical one.
+#[derive(Serialize)]
+struct Unsealed<'a> {
+    actor: String,
+    details: &'a BTreeMap<&'static str, Value>,
+    event: &'static str,
+    prev: &'a str,
+    seq: u64,
+    subject: UnsealedSubject<'a>,
+    time: Timestamp,
+}
+
+#[derive(Serialize)]
+struct UnsealedSubject<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<&'a Txn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+}
+
 /// Seals an entry as the record `seq` after the one with hash `prev`.
-#[must_use]
-pub fn seal(entry: &Entry, seq: u64, prev: &str) -> ExportedRecord {
-    let mut subject = Map::new();
-    let mut put = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            subject.insert(name.to_owned(), Value::String(value));
-        }
-    };
-    put("user", entry.subject.user.clone());
-    put("client", entry.subject.client.clone());
-    put("device", entry.subject.device.as_ref().map(ToString::to_string));
-    put("txn", entry.subject.txn.as_ref().map(ToString::to_string));
-    let mut record = json!({
-        "seq": seq,
-        "time": entry.time,
-        "actor": entry.actor.to_text(),
-        "event": entry.event.as_str(),
-        "subject": subject,
-        "details": entry.details,
-        "prev": prev,
-    });
-    let hash = hash_of(&record);
-    record["hash"] = Value::String(hash.clone());
-    ExportedRecord {
+///
+/// # Errors
+/// When the entry cannot be written as JSON, which none in this crate is.
+pub fn seal(entry: &Entry, seq: u64, prev: &str) -> Result<ExportedRecord, serde_json::Error> {
+    let unsealed = Unsealed {
+        actor: entry.actor.to_text(),
+        details: &entry.details,
+        event: entry.event.as_str(),
+        prev,
         seq,
-        hash,
-        line: canonical(&record),
-    }
+        subject: UnsealedSubject {
+            client: entry.subject.client.as_deref(),
+            device: entry.subject.device.as_ref(),
+            txn: entry.subject.txn.as_ref(),
+            user: entry.subject.user.as_deref(),
+        },
+        time: entry.time,
+    };
+    let mut line = serde_json::to_string(&unsealed)?;
+    let hash = hash_of(&line);
+    // `hash` belongs before `prev`. Nothing after that holds an unescaped quotation mark before the word.
+    let place = line.rfind(r#","prev":""#).unwrap_or(line.len());
+    line.insert_str(place, &format!(r#","hash":"{hash}""#));
+    Ok(ExportedRecord { seq, hash, line })
 }
 
 /// Verifies exported records, one JSON object a line, in order. An export may start anywhere in the chain.
@@ -136,7 +159,7 @@ pub fn verify(export: impl BufRead) -> Result<Verified, ChainError> {
         if !follows {
             return Err(ChainError::Broken { seq });
         }
-        if hash_of(&record) != hash {
+        if hash_of(&canonical(&record)) != hash {
             return Err(ChainError::Changed { seq });
         }
         verified = Some(match verified {
@@ -157,9 +180,15 @@ pub fn verify(export: impl BufRead) -> Result<Verified, ChainError> {
     verified.ok_or(ChainError::Empty)
 }
 
-fn hash_of(record: &Value) -> String {
-    let digest = digest(&SHA256, canonical(record).as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+fn hash_of(canonical: &str) -> String {
+    let digest = digest(&SHA256, canonical.as_bytes());
+    let mut text = String::with_capacity(64);
+    for byte in digest.as_ref() {
+        for half in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(half.into(), 16));
+        }
+    }
+    text
 }
 
 fn canonical(record: &Value) -> String {
@@ -169,8 +198,6 @@ fn canonical(record: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use countersign_protocol::Txn;
-
     use super::*;
     use crate::audit::{Actor, Event};
 
@@ -186,7 +213,7 @@ mod tests {
             .user("ada")
             .txn(&Txn::from_random([1; 16]))
             .detail("number", seq);
-            let record = seal(&entry, seq, &prev);
+            let record = seal(&entry, seq, &prev).unwrap();
             prev = record.hash;
             lines.push(record.line);
         }
@@ -220,6 +247,20 @@ mod tests {
                 .map(|byte| format!("{byte:02x}"))
                 .collect::<String>()
         );
+    }
+
+    #[test]
+    fn a_sealed_line_is_canonical_whatever_is_in_it() {
+        for text in ["\u{7}\"\\ é\u{2028}", r#","prev":""#, ""] {
+            let entry = Entry::new(0, Actor::Admin(text.to_owned()), Event::ClientAdded)
+                .user(text)
+                .client(text)
+                .detail("prev", text)
+                .detail("nested", serde_json::json!({ "a": [1, "x"], "prev": text }));
+            let line = seal(&entry, 1, GENESIS).unwrap().line;
+            assert_eq!(line, canonical(&serde_json::from_str(&line).unwrap()));
+            assert_eq!(verify(line.as_bytes()).unwrap().last, 1);
+        }
     }
 
     #[test]
@@ -262,7 +303,9 @@ mod tests {
             );
         }
         let mut other = log(2);
-        other[0] = seal(&Entry::new(0, Actor::Gateway, Event::AuditExported), 1, GENESIS).line;
+        other[0] = seal(&Entry::new(0, Actor::Gateway, Event::AuditExported), 1, GENESIS)
+            .unwrap()
+            .line;
         assert!(matches!(verified(&other), Err(ChainError::Broken { seq: 2 })));
     }
 

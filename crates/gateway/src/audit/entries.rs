@@ -38,17 +38,17 @@ pub fn requested(new: &NewApproval) -> Entry {
         })
         .collect();
     let entry = Entry::new(
-        new.now,
-        Actor::Client(new.client.clone()),
+        new.approval.created_at,
+        Actor::Client(new.approval.client.clone()),
         Event::ApprovalRequested,
     )
-    .txn(&new.txn)
-    .user(&new.user)
-    .client(&new.client)
-    .detail("expires_at", new.expires_at)
-    .detail("requires", value(&new.requires))
+    .txn(&new.approval.txn)
+    .user(&new.approval.user)
+    .client(&new.approval.client)
+    .detail("expires_at", new.approval.expires_at)
+    .detail("requires", value(&new.approval.requires))
     .detail("requests", requests);
-    match &new.acr {
+    match &new.approval.acr {
         Some(acr) => entry.detail("acr", acr.as_str()),
         None => entry,
     }

@@ -9,8 +9,10 @@
 mod chain;
 mod entries;
 
+use std::collections::BTreeMap;
+
 use countersign_protocol::{DeviceId, Timestamp, Txn};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use self::{
     chain::{ChainError, ExportedRecord, GENESIS, Verified, seal, verify},
@@ -163,7 +165,7 @@ pub struct Entry {
     /// To what.
     pub subject: Subject,
     /// More about it: names and numbers, no secrets.
-    pub details: Map<String, Value>,
+    pub details: BTreeMap<&'static str, Value>,
 }
 
 impl Entry {
@@ -175,7 +177,7 @@ impl Entry {
             actor,
             event,
             subject: Subject::default(),
-            details: Map::new(),
+            details: BTreeMap::new(),
         }
     }
 
@@ -209,8 +211,8 @@ impl Entry {
 
     /// With a detail more.
     #[must_use]
-    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(name.to_owned(), value.into());
+    pub fn detail(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.details.insert(name, value.into());
         self
     }
 }

@@ -1,17 +1,20 @@
 //! A relying side asks for an approval.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use countersign_protocol::{
     ApprovalRequest, AuthorizationDetails, Client as RequestClient, Context, ErrorCode, Nonce, Requires,
     SignError, Statement, Timestamp, Txn, request_hash, text, wire::ServerFrame,
 };
 
-use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, delivering::Cursor, issuing::Issuing};
+use super::{
+    Gateway, Happening, Refusal, ServiceError, ServiceResult, delivering::Cursor, issuing::Issuing, pending,
+};
 use crate::{
     audit::{Actor, Entry, Event},
     store::{
-        Accepted, Client, ClientKind, Device, IdempotencyKey, Idempotent, NewApproval, NewRequest, StoreError,
+        Accepted, Approval, ApprovalState, Client, ClientKind, Device, IdempotencyKey, Idempotent,
+        NewApproval, NewRequest, StoreError,
     },
 };
 
@@ -93,7 +96,7 @@ impl Gateway {
         let devices = self.devices_of(client, &ask.user).await?;
         let now = self.now();
         let draft = Draft {
-            txn: Txn::from_random(self.parts.rng.bytes()?),
+            txn: issuing.txn(self.parts.clock.now_ms())?,
             shown: ask.shown_client.unwrap_or_else(|| ShownClient {
                 id: client.id.clone(),
                 name: client.name.clone(),
@@ -108,7 +111,7 @@ impl Gateway {
         };
         // All of it is known to be showable before it counts against the user's limit.
         let mut drafts = Vec::with_capacity(devices.len());
-        for device in &devices {
+        for device in devices.iter() {
             drafts.push(self.draft(&issuing, &draft, device)?);
         }
         if let Err(seconds) = self.requests.take(&ask.user, self.parts.clock.now_ms()) {
@@ -118,9 +121,9 @@ impl Gateway {
             .into_iter()
             .map(|(request, statement_hash)| sign(&issuing, &request, statement_hash))
             .collect::<ServiceResult<Vec<_>>>()?;
-        let new = NewApproval {
-            txn: draft.txn.clone(),
-            user: ask.user.clone(),
+        let approval = Approval {
+            txn: draft.txn,
+            user: ask.user,
             client: client.id.clone(),
             acr: draft.acr,
             authorization_details: draft
@@ -129,23 +132,30 @@ impl Gateway {
                 .map(details_json)
                 .transpose()?,
             requires: draft.requires,
-            now,
+            created_at: now,
             expires_at: draft.expires_at,
             callback_url: ask.callback_url,
             auth_ref: ask.auth_ref,
+            state: ApprovalState::Pending,
+        };
+        let new = NewApproval {
+            approval: approval.clone(),
             idempotency: ask.idempotency.clone(),
             max_pending: self.parts.settings.limits.pending_per_user,
             requests: requests.clone(),
         };
         match (self.parts.store.accept(new).await?, &ask.idempotency) {
             (Accepted::Made { seq }, _) => {
-                self.expires(draft.expires_at);
+                let asked = Asked {
+                    match_code: code(&issuing, &approval.txn, approval.requires),
+                    txn: approval.txn.clone(),
+                    expires_at: approval.expires_at,
+                };
+                self.expires(approval.expires_at);
+                let recipients = requests.iter().map(NewRequest::recipient).collect();
+                self.pending.add(pending::Accepted { approval, recipients });
                 self.deliver(requests, seq);
-                Ok(Asked {
-                    match_code: code(&issuing, &draft.txn, draft.requires),
-                    txn: draft.txn,
-                    expires_at: draft.expires_at,
-                })
+                Ok(asked)
             }
             (Accepted::Repeated(earlier), Some(asked)) => self.repeat(&issuing, asked, earlier).await,
             (Accepted::Repeated(_), None) => {
@@ -154,10 +164,10 @@ impl Gateway {
             (Accepted::TooManyPending, _) => {
                 let seconds = u32::try_from(PENDING_RETRY.as_secs()).unwrap_or(u32::MAX);
                 Err(self
-                    .refuse_ask(client, &ask.user, too_many_pending(seconds))
+                    .refuse_ask(client, &approval.user, too_many_pending(seconds))
                     .await)
             }
-            (Accepted::Locked, _) => Err(self.refuse_ask(client, &ask.user, locked()).await),
+            (Accepted::Locked, _) => Err(self.refuse_ask(client, &approval.user, locked()).await),
         }
     }
 
@@ -192,18 +202,23 @@ impl Gateway {
         }
     }
 
-    async fn devices_of(&self, client: &Client, user: &str) -> ServiceResult<Vec<Device>> {
+    /// The devices that can answer. One that another process revokes may be among them for as long as it takes to
+    /// notice; whether the user is locked is for the store to say.
+    async fn devices_of(&self, client: &Client, user: &str) -> ServiceResult<Arc<Vec<Device>>> {
+        let missing = match self.devices_of_users.get(&user.to_owned()) {
+            Ok(devices) => return Ok(devices),
+            Err(missing) => missing,
+        };
         let found = self.parts.store.user_with_devices(user).await?;
-        let Some((found, devices)) = found.filter(|(_, devices)| !devices.is_empty()) else {
+        let Some((_, devices)) = found.filter(|(_, devices)| !devices.is_empty()) else {
             let refusal = Refusal::new(
                 ErrorCode::NoDevice,
                 "the user has no device that can answer; enrol one first",
             );
             return Err(self.refuse_ask(client, user, refusal).await);
         };
-        if found.locked_at.is_some() {
-            return Err(self.refuse_ask(client, user, locked()).await);
-        }
+        let devices = Arc::new(devices);
+        self.devices_of_users.put(missing, user.to_owned(), &devices);
         Ok(devices)
     }
 

@@ -10,12 +10,12 @@ use countersign_protocol::{
     Outcome, Surface, Txn, Unverified, Verdict, Verification, VerifyError, decision_hash,
 };
 
-use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult};
+use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, pending::Accepted};
 use crate::{
     audit::{Actor, Entry, Event},
     store::{
-        Approval, ApprovalState, BeforeDecision, CodeCheck, Decided, Decision, DecisionAttempt, Device,
-        Ending, Prior, PriorAnswer, Recipient,
+        Approval, ApprovalState, CodeCheck, Decided, Decision, DecisionAttempt, Device, Ending, Prior,
+        PriorAnswer, Recipient,
     },
 };
 
@@ -118,26 +118,32 @@ impl Gateway {
         device: &Arc<Device>,
     ) -> ServiceResult<String> {
         let hash = decision_hash(token);
-        let before = self
-            .parts
-            .store
-            .before_decision(&device.id, &decision.jti, &decision.txn)
-            .await?;
-        let BeforeDecision {
-            prior,
-            approval,
-            recipients,
-        } = before;
-        let own = recipients.iter().find(|recipient| recipient.device == device.id);
-        let found = approval.filter(|approval| approval.user == device.user).zip(own);
-        if let Some(prior) = prior {
-            return self.repeat_answer(&prior, &hash, found);
-        }
-        let Some((approval, own)) = found else {
+        let accepted = match self.pending.get(&decision.txn) {
+            Some(accepted) => Some(accepted),
+            None => {
+                let before = self
+                    .parts
+                    .store
+                    .before_decision(&device.id, &decision.jti, &decision.txn)
+                    .await?;
+                if let Some(prior) = before.prior {
+                    return self.repeat_answer(&prior, &hash, &decision.txn, device).await;
+                }
+                let recipients = before.recipients;
+                before
+                    .approval
+                    .map(|approval| Arc::new(Accepted { approval, recipients }))
+            }
+        };
+        let Some(accepted) = accepted.filter(|accepted| accepted.approval.user == device.user) else {
             return Err(unknown().into());
         };
-        check(&decision, &approval, own)?;
-        let attempt = self.attempt(decision, hash, device, &approval, own)?;
+        let Accepted { approval, recipients } = &*accepted;
+        let Some(own) = recipients.iter().find(|recipient| recipient.device == device.id) else {
+            return Err(unknown().into());
+        };
+        check(&decision, approval, own)?;
+        let attempt = self.attempt(decision, hash, device, approval, own)?;
         match self.parts.store.decide(attempt.clone()).await? {
             Decision::Accepted(approval) => {
                 let others = recipients
@@ -163,14 +169,18 @@ impl Gateway {
                 }
                 .into())
             }
-            Decision::AlreadyEnded(approval) => Err(self.too_late(&approval, own)?.into()),
+            Decision::AlreadyEnded(approval) => {
+                self.pending.remove(&approval.txn);
+                Err(self.too_late(&approval, own)?.into())
+            }
             Decision::Expired(approval) => {
                 let refusal = self.too_late(&approval, own)?;
                 self.ended_elsewhere(*approval, Some(&device.id)).await;
                 Err(refusal.into())
             }
             Decision::Seen(prior) => {
-                self.repeat_answer(&prior, &attempt.decided.decision_hash, Some((approval, own)))
+                self.repeat_answer(&prior, &attempt.decided.decision_hash, &attempt.txn, device)
+                    .await
             }
             Decision::CounterRegression { last } => Err(Refusal::new(
                 ErrorCode::CounterRegression,
@@ -240,11 +250,12 @@ impl Gateway {
         })
     }
 
-    fn repeat_answer(
+    async fn repeat_answer(
         &self,
         prior: &Prior,
         hash: &str,
-        found: Option<(Approval, &Recipient)>,
+        txn: &Txn,
+        device: &Device,
     ) -> ServiceResult<String> {
         if prior.decision_hash != hash {
             return Err(Refusal::new(
@@ -253,11 +264,18 @@ impl Gateway {
             )
             .into());
         }
-        match (&prior.answer, found) {
-            (PriorAnswer::Accepted { receipt }, _) => Ok(receipt.clone()),
-            (PriorAnswer::WrongCode { attempts_left }, _) => Err(wrong_code(*attempts_left).into()),
-            (PriorAnswer::Late, Some((approval, own))) => Err(self.too_late(&approval, own)?.into()),
-            (PriorAnswer::Late, None) => Err(unknown().into()),
+        match &prior.answer {
+            PriorAnswer::Accepted { receipt } => Ok(receipt.clone()),
+            PriorAnswer::WrongCode { attempts_left } => Err(wrong_code(*attempts_left).into()),
+            PriorAnswer::Late => {
+                let approval = self.parts.store.approval(txn).await?;
+                let recipients = self.parts.store.recipients(txn).await?;
+                let own = recipients.iter().find(|recipient| recipient.device == device.id);
+                match approval.zip(own) {
+                    Some((approval, own)) => Err(self.too_late(&approval, own)?.into()),
+                    None => Err(unknown().into()),
+                }
+            }
         }
     }
 

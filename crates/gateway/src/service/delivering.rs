@@ -133,6 +133,7 @@ impl Gateway {
         let ApprovalState::Ended(ending) = &approval.state else {
             return;
         };
+        self.pending.remove(&approval.txn);
         self.observe(&Happening::Ended {
             outcome: ending.outcome,
             after: ending.at - approval.created_at,

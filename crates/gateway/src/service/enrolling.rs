@@ -68,6 +68,7 @@ impl Gateway {
         else {
             return Err(self.refuse_enrolment(invalid_code()).await);
         };
+        self.devices_of_users.forget(&device.user);
         self.observe(&Happening::Enrolled(&device));
         Ok(EnrolmentResponse {
             device_id: device.id,

@@ -12,6 +12,7 @@ mod enrolling;
 mod error;
 mod issuing;
 mod observer;
+mod pending;
 mod proof;
 mod rate;
 mod results;
@@ -45,6 +46,7 @@ use self::{
     cache::Cache,
     endings::Endings,
     issuing::Issuing,
+    pending::Pending,
     proof::{Nonces, SeenProofs},
     rate::Limiter,
 };
@@ -109,6 +111,9 @@ pub struct Gateway {
     /// Clients by the hash of their secret, and devices by id: copies of what the store says.
     clients: Cache<Hash, Client>,
     devices: Cache<DeviceId, Device>,
+    /// The devices that can answer for a user.
+    devices_of_users: Cache<String, Vec<Device>>,
+    pending: Pending,
     /// When the next approval expires; `Timestamp::MAX` if none is pending.
     next_expiry: AtomicI64,
     earlier_expiry: Notify,
@@ -140,6 +145,8 @@ impl Gateway {
             endings: Endings::default(),
             clients: Cache::new(CACHED_CLIENTS),
             devices: Cache::new(CACHED_DEVICES),
+            devices_of_users: Cache::new(CACHED_DEVICES),
+            pending: Pending::default(),
             next_expiry: AtomicI64::new(next_expiry),
             earlier_expiry: Notify::new(),
             callbacks: Notify::new(),

@@ -45,13 +45,21 @@ impl Gateway {
     /// # Errors
     /// `not_found`, or when the store or the keys fail.
     pub async fn outcome(&self, client: &Client, txn: &Txn, wait: Duration) -> ServiceResult<Outcome> {
+        // Subscribed first, looked second: an ending is told after the approval has gone from what is pending.
         let mut waiter = self.endings.subscribe(txn);
-        let approval = self.parts.store.approval(txn).await?;
-        let approval = approval
-            .filter(|approval| approval.client == client.id)
-            .ok_or_else(unknown)?;
-        if approval.state != ApprovalState::Pending || wait.is_zero() {
-            return self.outcome_of(&approval);
+        let pending = self.pending.get(txn).filter(|_| !wait.is_zero());
+        if let Some(pending) = pending {
+            if pending.approval.client != client.id {
+                return Err(unknown().into());
+            }
+        } else {
+            let approval = self.parts.store.approval(txn).await?;
+            let approval = approval
+                .filter(|approval| approval.client == client.id)
+                .ok_or_else(unknown)?;
+            if approval.state != ApprovalState::Pending || wait.is_zero() {
+                return self.outcome_of(&approval);
+            }
         }
         match tokio::time::timeout(wait, waiter.ended()).await {
             Ok(approval) => self.outcome_of(&approval),

@@ -87,6 +87,7 @@ impl Gateway {
             match change {
                 Change::DeviceRevoked(device) => {
                     self.devices.forget(&device);
+                    self.devices_of_users.forget_all();
                     self.hub.revoke(&device);
                 }
                 Change::Clients => self.clients.forget_all(),

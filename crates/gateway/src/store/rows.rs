@@ -154,26 +154,8 @@ pub struct Idempotent {
 /// An approval to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewApproval {
-    /// Chosen by the issuer.
-    pub txn: Txn,
-    /// Who is asked.
-    pub user: String,
-    /// The id of the client that asks: `aud` of the result.
-    pub client: String,
-    /// The level asked for.
-    pub acr: Option<String>,
-    /// The `authorization_details`, as JSON, to be granted in the result.
-    pub authorization_details: Option<String>,
-    /// What the request requires of the person.
-    pub requires: Requires,
-    /// When it is accepted.
-    pub now: Timestamp,
-    /// When it expires.
-    pub expires_at: Timestamp,
-    /// Where the result is sent.
-    pub callback_url: Option<String>,
-    /// The caller's own reference, given back in the callback.
-    pub auth_ref: Option<String>,
+    /// The approval, pending.
+    pub approval: Approval,
     /// What the client calls this request.
     pub idempotency: Option<IdempotencyKey>,
     /// How many approvals of the user may be pending, this one included.
@@ -195,6 +177,19 @@ pub struct NewRequest {
     pub request_hash: String,
     /// The hash of its statement.
     pub statement_hash: String,
+}
+
+impl NewRequest {
+    /// The device as one that was sent the approval.
+    #[must_use]
+    pub fn recipient(&self) -> Recipient {
+        Recipient {
+            device: self.device.clone(),
+            nonce: self.nonce.clone(),
+            request_hash: self.request_hash.clone(),
+            statement_hash: self.statement_hash.clone(),
+        }
+    }
 }
 
 /// How accepting went.

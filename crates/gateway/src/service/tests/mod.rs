@@ -24,6 +24,7 @@ use super::{
 use crate::{
     audit::Event,
     hub::{Close, Outgoing},
+    keys::KeyRing as _,
     store::ClientKind,
 };
 

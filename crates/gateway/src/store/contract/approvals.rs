@@ -4,33 +4,17 @@ use super::*;
 
 pub(super) async fn an_accepted_approval_is_there_with_what_goes_to_each_device(store: impl Store) {
     let (one, two) = (enrolled(&store, "ada", 1).await, enrolled(&store, "ada", 2).await);
-    let new = NewApproval {
-        acr: Some("high".to_owned()),
-        authorization_details: Some(r#"[{"type":"access"}]"#.to_owned()),
-        auth_ref: Some("ref".to_owned()),
-        ..approval(1, &[&one, &two])
-    };
+    let new = with(approval(1, &[&one, &two]), |approval| {
+        approval.acr = Some("high".to_owned());
+        approval.authorization_details = Some(r#"[{"type":"access"}]"#.to_owned());
+        approval.auth_ref = Some("ref".to_owned());
+    });
     let Accepted::Made { seq } = store.accept(new.clone()).await.unwrap() else {
         panic!("not accepted")
     };
-    let stored = store.approval(&new.txn).await.unwrap().unwrap();
-    assert_eq!(
-        stored,
-        Approval {
-            txn: new.txn.clone(),
-            user: new.user,
-            client: new.client,
-            acr: new.acr,
-            authorization_details: new.authorization_details,
-            requires: new.requires,
-            created_at: new.now,
-            expires_at: new.expires_at,
-            callback_url: new.callback_url,
-            auth_ref: new.auth_ref,
-            state: ApprovalState::Pending,
-        }
-    );
-    assert_eq!(store.recipients(&new.txn).await.unwrap().len(), 2);
+    let stored = store.approval(&new.approval.txn).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&new.approval));
+    assert_eq!(store.recipients(&new.approval.txn).await.unwrap().len(), 2);
     for (device, request) in [&one, &two].into_iter().zip(&new.requests) {
         let inbox = store.inbox(&device.id, Since::Connect(None)).await.unwrap();
         assert_eq!(inbox.seq, seq);
@@ -42,7 +26,7 @@ pub(super) async fn an_accepted_approval_is_there_with_what_goes_to_each_device(
             }]
         );
     }
-    assert_eq!(store.next_expiry().await.unwrap(), Some(new.expires_at));
+    assert_eq!(store.next_expiry().await.unwrap(), Some(new.approval.expires_at));
     assert_eq!(store.approval(&txn(9)).await.unwrap(), None);
 }
 
@@ -56,10 +40,7 @@ pub(super) async fn the_same_idempotency_key_is_the_same_approval(store: impl St
         idempotency: Some(key.clone()),
         ..approval(1, &[&device])
     };
-    let again = NewApproval {
-        txn: txn(2),
-        ..first.clone()
-    };
+    let again = with(first.clone(), |approval| approval.txn = txn(2));
     assert_eq!(store.idempotent("bank", "k").await.unwrap(), None);
     assert!(matches!(
         store.accept(first.clone()).await.unwrap(),
@@ -67,7 +48,7 @@ pub(super) async fn the_same_idempotency_key_is_the_same_approval(store: impl St
     ));
     let earlier = Idempotent {
         body_hash: [5; 32],
-        txn: first.txn,
+        txn: first.approval.txn,
     };
     assert!(matches!(store.accept(again).await.unwrap(), Accepted::Repeated(found) if found == earlier));
     assert_eq!(store.idempotent("bank", "k").await.unwrap(), Some(earlier));
@@ -98,19 +79,19 @@ pub(super) async fn as_many_approvals_are_pending_as_allowed(store: impl Store) 
         Accepted::TooManyPending
     ));
     let of_bob = NewApproval {
-        user: "bob".to_owned(),
         max_pending: 2,
-        ..approval(4, &[&other])
+        ..with(approval(4, &[&other]), |approval| {
+            approval.user = "bob".to_owned()
+        })
     };
     assert!(matches!(
         store.accept(of_bob).await.unwrap(),
         Accepted::Made { .. }
     ));
-    let later = NewApproval {
-        now: NOW + 120,
-        expires_at: NOW + 240,
-        ..third
-    };
+    let later = with(third, |approval| {
+        approval.created_at = NOW + 120;
+        approval.expires_at = NOW + 240;
+    });
     assert!(
         matches!(store.accept(later).await.unwrap(), Accepted::Made { .. }),
         "what expired is not pending"
@@ -142,10 +123,9 @@ pub(super) async fn what_expired_ends_once(store: impl Store) {
     for number in 1..=3 {
         accepted(
             &store,
-            NewApproval {
-                expires_at: NOW + 60 * i64::from(number),
-                ..approval(number, &[&device])
-            },
+            with(approval(number, &[&device]), |approval| {
+                approval.expires_at = NOW + 60 * i64::from(number);
+            }),
         )
         .await;
     }

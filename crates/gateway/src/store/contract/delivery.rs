@@ -78,10 +78,9 @@ pub(super) async fn an_ending_leaves_a_callback_until_it_is_done(store: impl Sto
     for number in 1..=2 {
         accepted(
             &store,
-            NewApproval {
-                callback_url: Some(url.clone()),
-                ..approval(number, &[&device])
-            },
+            with(approval(number, &[&device]), |approval| {
+                approval.callback_url = Some(url.clone())
+            }),
         )
         .await;
     }

@@ -80,19 +80,13 @@ pub(super) async fn old_endings_are_pruned_and_the_audit_log_stays(store: impl S
     let url = Some("https://bank.example/callback".to_owned());
     accepted(
         &store,
-        NewApproval {
-            callback_url: url,
-            ..approval(2, &[&device])
-        },
+        with(approval(2, &[&device]), |approval| approval.callback_url = url),
     )
     .await;
     accepted(&store, approval(3, &[&device])).await;
     accepted(
         &store,
-        NewApproval {
-            now: NOW + 50,
-            ..approval(4, &[&device])
-        },
+        with(approval(4, &[&device]), |approval| approval.created_at = NOW + 50),
     )
     .await;
     for number in [1, 2, 4] {

@@ -130,16 +130,19 @@ async fn revoke(store: &impl Store, id: &DeviceId, now: Timestamp) -> Revoked {
 
 fn approval(number: u8, devices: &[&Device]) -> NewApproval {
     NewApproval {
-        txn: txn(number),
-        user: "ada".to_owned(),
-        client: "bank".to_owned(),
-        acr: None,
-        authorization_details: None,
-        requires: Requires::default(),
-        now: NOW,
-        expires_at: NOW + 120,
-        callback_url: None,
-        auth_ref: None,
+        approval: Approval {
+            txn: txn(number),
+            user: "ada".to_owned(),
+            client: "bank".to_owned(),
+            acr: None,
+            authorization_details: None,
+            requires: Requires::default(),
+            created_at: NOW,
+            expires_at: NOW + 120,
+            callback_url: None,
+            auth_ref: None,
+            state: ApprovalState::Pending,
+        },
         idempotency: None,
         max_pending: 10,
         requests: devices
@@ -153,6 +156,12 @@ fn approval(number: u8, devices: &[&Device]) -> NewApproval {
             })
             .collect(),
     }
+}
+
+/// The same with another approval in it.
+fn with(mut new: NewApproval, change: impl FnOnce(&mut Approval)) -> NewApproval {
+    change(&mut new.approval);
+    new
 }
 
 async fn accepted(store: &impl Store, new: NewApproval) -> u64 {

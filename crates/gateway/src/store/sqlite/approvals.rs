@@ -15,8 +15,17 @@ use crate::{
     },
 };
 
-/// Most endings that a device is told at once: the newest. Older ones cannot be on anybody's screen any more.
-const ENDINGS: i64 = 200;
+/// How many of a user's newest approvals are looked at for endings that a device does not know. Older ones cannot be
+/// on anybody's screen any more.
+const NEWEST: i64 = 500;
+/// The columns of an approval, in the order in which [`approval_row`] reads them.
+macro_rules! approval_columns {
+    () => {
+        "txn, user_id, client_id, acr, authorization_details, requires, created_at, expires_at, callback_url, \
+         auth_ref, state, ended_at, ended_seq, decided"
+    };
+}
+
 /// How many approvals one call of [`prune`] looks at.
 const PRUNE: i64 = 500;
 
@@ -36,17 +45,17 @@ pub(super) fn idempotent(db: &Connection, client: &str, key: &str) -> StoreResul
 
 pub(super) fn accept(db: &Connection, new: &NewApproval) -> StoreResult<Accepted> {
     if let Some(asked) = &new.idempotency
-        && let Some(earlier) = idempotent(db, &new.client, &asked.key)?
+        && let Some(earlier) = idempotent(db, &new.approval.client, &asked.key)?
     {
         return Ok(Accepted::Repeated(earlier));
     }
-    if registry::user(db, &new.user)?.is_some_and(|user| user.locked_at.is_some()) {
+    if registry::user(db, &new.approval.user)?.is_some_and(|user| user.locked_at.is_some()) {
         return Ok(Accepted::Locked);
     }
     let pending: Option<u32> = one(
         db,
         "SELECT count(*) AS pending FROM approvals WHERE user_id = ?1 AND ended_seq IS NULL AND expires_at > ?2",
-        params![new.user, new.now],
+        params![new.approval.user, new.approval.created_at],
         |row| unsigned(row, "pending"),
     )?;
     if pending.is_some_and(|pending| pending >= new.max_pending) {
@@ -58,16 +67,16 @@ pub(super) fn accept(db: &Connection, new: &NewApproval) -> StoreResult<Accepted
         "INSERT INTO approvals (txn, user_id, client_id, acr, authorization_details, requires, created_at, expires_at,
             callback_url, auth_ref) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
-            new.txn.as_str(),
-            new.user,
-            new.client,
-            new.acr,
-            new.authorization_details,
-            to_json(&new.requires)?,
-            new.now,
-            new.expires_at,
-            new.callback_url,
-            new.auth_ref
+            new.approval.txn.as_str(),
+            new.approval.user,
+            new.approval.client,
+            new.approval.acr,
+            new.approval.authorization_details,
+            to_json(&new.approval.requires)?,
+            new.approval.created_at,
+            new.approval.expires_at,
+            new.approval.callback_url,
+            new.approval.auth_ref
         ],
     )?;
     for request in &new.requests {
@@ -76,7 +85,7 @@ pub(super) fn accept(db: &Connection, new: &NewApproval) -> StoreResult<Accepted
             "INSERT INTO requests (txn, device_id, seq, nonce, jws, request_hash, statement_hash)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
-                new.txn.as_str(),
+                new.approval.txn.as_str(),
                 request.device.as_str(),
                 signed(seq),
                 request.nonce.as_str(),
@@ -90,7 +99,12 @@ pub(super) fn accept(db: &Connection, new: &NewApproval) -> StoreResult<Accepted
         execute(
             db,
             "INSERT INTO idempotency (client_id, key, body_hash, txn) VALUES (?1, ?2, ?3, ?4)",
-            params![new.client, asked.key, asked.body_hash, new.txn.as_str()],
+            params![
+                new.approval.client,
+                asked.key,
+                asked.body_hash,
+                new.approval.txn.as_str()
+            ],
         )?;
     }
     Ok(Accepted::Made { seq })
@@ -99,7 +113,7 @@ pub(super) fn accept(db: &Connection, new: &NewApproval) -> StoreResult<Accepted
 pub(super) fn approval(db: &Connection, txn: &Txn) -> StoreResult<Option<Approval>> {
     one(
         db,
-        "SELECT * FROM approvals WHERE txn = ?1",
+        concat!("SELECT ", approval_columns!(), " FROM approvals WHERE txn = ?1"),
         [txn.as_str()],
         approval_row,
     )
@@ -182,7 +196,11 @@ pub(super) fn cancel(
 pub(super) fn expire(db: &Connection, now: Timestamp, count: usize) -> StoreResult<Vec<Approval>> {
     rows(
         db,
-        "SELECT * FROM approvals WHERE state = 'pending' AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
+        concat!(
+            "SELECT ",
+            approval_columns!(),
+            " FROM approvals WHERE ended_seq IS NULL AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2"
+        ),
         params![now, limit(count)],
         approval_row,
     )?
@@ -200,7 +218,11 @@ pub(super) fn end_expired(db: &Connection, approval: Approval, now: Timestamp) -
 pub(super) fn lock_pending(db: &Connection, user: &str, now: Timestamp) -> StoreResult<Vec<Approval>> {
     rows(
         db,
-        "SELECT * FROM approvals WHERE user_id = ?1 AND ended_seq IS NULL AND expires_at > ?2 ORDER BY expires_at",
+        concat!(
+            "SELECT ",
+            approval_columns!(),
+            " FROM approvals WHERE user_id = ?1 AND ended_seq IS NULL AND expires_at > ?2 ORDER BY expires_at"
+        ),
         params![user, now],
         approval_row,
     )?
@@ -215,7 +237,7 @@ pub(super) fn lock_pending(db: &Connection, user: &str, now: Timestamp) -> Store
 pub(super) fn next_expiry(db: &Connection) -> StoreResult<Option<Timestamp>> {
     let next: Option<Option<Timestamp>> = one(
         db,
-        "SELECT min(expires_at) AS next FROM approvals WHERE state = 'pending'",
+        "SELECT min(expires_at) AS next FROM approvals WHERE ended_seq IS NULL",
         [],
         |row| get(row, "next"),
     )?;
@@ -246,18 +268,21 @@ pub(super) fn inbox(db: &Connection, device: &DeviceId, since: Since) -> StoreRe
         params![user, device.as_str(), signed(pending_after)],
         |row| Ok(InboxRequest { seq: unsigned(row, "seq")?, jws: get(row, "jws")? }),
     )?;
-    let mut ended = match ended_after {
+    let ended = match ended_after {
         None => Vec::new(),
         Some(after) => rows(
             db,
-            "SELECT approvals.*, device_id, nonce, request_hash, statement_hash
-                FROM approvals JOIN requests USING (txn)
-                WHERE user_id = ?1 AND ended_seq > ?2 AND device_id = ?3 ORDER BY ended_seq DESC LIMIT ?4",
-            params![user, signed(after), device.as_str(), ENDINGS],
+            concat!(
+                "SELECT ",
+                approval_columns!(),
+                ", device_id, nonce, request_hash, statement_hash
+                    FROM (SELECT * FROM approvals WHERE user_id = ?1 ORDER BY rowid DESC LIMIT ?4)
+                    JOIN requests USING (txn) WHERE ended_seq > ?2 AND device_id = ?3 ORDER BY ended_seq"
+            ),
+            params![user, signed(after), device.as_str(), NEWEST],
             |row| Ok((approval_row(row)?, recipient_row(row)?)),
         )?,
     };
-    ended.reverse();
     Ok(Inbox { seq, pending, ended })
 }
 
@@ -283,27 +308,28 @@ pub(super) fn prune(db: &Connection, before: Timestamp) -> StoreResult<usize> {
     )
 }
 
+/// Reads the columns of `approval_columns` by their places: looking each up by name costs as much as the query.
 fn approval_row(row: &Row<'_>) -> StoreResult<Approval> {
-    let state = match get::<String>(row, "state")?.as_str() {
+    let state = match get::<String>(row, 10)?.as_str() {
         "pending" => ApprovalState::Pending,
         ended => ApprovalState::Ended(Box::new(Ending {
             outcome: outcome(ended)?,
-            at: get(row, "ended_at")?,
-            seq: unsigned(row, "ended_seq")?,
-            decided: optional_json(row, "decided")?,
+            at: get(row, 11)?,
+            seq: unsigned(row, 12)?,
+            decided: optional_json(row, 13)?,
         })),
     };
     Ok(Approval {
-        txn: parsed(row, "txn")?,
-        user: get(row, "user_id")?,
-        client: get(row, "client_id")?,
-        acr: get(row, "acr")?,
-        authorization_details: get(row, "authorization_details")?,
-        requires: json(row, "requires")?,
-        created_at: get(row, "created_at")?,
-        expires_at: get(row, "expires_at")?,
-        callback_url: get(row, "callback_url")?,
-        auth_ref: get(row, "auth_ref")?,
+        txn: parsed(row, 0)?,
+        user: get(row, 1)?,
+        client: get(row, 2)?,
+        acr: get(row, 3)?,
+        authorization_details: get(row, 4)?,
+        requires: json(row, 5)?,
+        created_at: get(row, 6)?,
+        expires_at: get(row, 7)?,
+        callback_url: get(row, 8)?,
+        auth_ref: get(row, 9)?,
         state,
     })
 }

@@ -1,41 +1,51 @@
 //! Between columns and values. A column that holds something that cannot be is [`StoreError::Corrupt`].
 
+use std::fmt::Display;
+
 use countersign_protocol::Outcome;
-use rusqlite::Row;
+use rusqlite::{Row, RowIndex};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::error::{StoreErrorExt as _, fail};
 use crate::store::{ClientKind, Hash, StoreError, StoreResult};
 
+/// A column by its name, or by its place where a row is read often.
+pub(super) trait Column: RowIndex + Copy + Display {}
+
+impl<T: RowIndex + Copy + Display> Column for T {}
+
 /// A column as it is.
-pub(super) fn get<T: rusqlite::types::FromSql>(row: &Row<'_>, column: &str) -> StoreResult<T> {
+pub(super) fn get<T: rusqlite::types::FromSql>(row: &Row<'_>, column: impl Column) -> StoreResult<T> {
     row.get(column).map_err(fail)
 }
 
 /// A text column that has to parse.
-pub(super) fn parsed<T: TryFrom<String>>(row: &Row<'_>, column: &str) -> StoreResult<T> {
+pub(super) fn parsed<T: TryFrom<String>>(row: &Row<'_>, column: impl Column) -> StoreResult<T> {
     T::try_from(get(row, column)?).map_err(|_| StoreError::corrupt(format!("column {column}")))
 }
 
 /// A text column that holds JSON.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> StoreResult<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: impl Column) -> StoreResult<T> {
     from_json(column, &get::<String>(row, column)?)
 }
 
 /// A text column that may hold JSON.
-pub(super) fn optional_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> StoreResult<Option<T>> {
+pub(super) fn optional_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: impl Column,
+) -> StoreResult<Option<T>> {
     get::<Option<String>>(row, column)?
         .map(|text| from_json(column, &text))
         .transpose()
 }
 
 /// A column that holds a number that is not negative.
-pub(super) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: &str) -> StoreResult<T> {
+pub(super) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: impl Column) -> StoreResult<T> {
     T::try_from(get::<i64>(row, column)?).map_err(|_| StoreError::corrupt(format!("column {column}")))
 }
 
 /// A column that holds a SHA-256 hash.
-pub(super) fn hash(row: &Row<'_>, column: &str) -> StoreResult<Hash> {
+pub(super) fn hash(row: &Row<'_>, column: impl Column) -> StoreResult<Hash> {
     get::<Vec<u8>>(row, column)?
         .try_into()
         .map_err(|_| StoreError::corrupt(format!("column {column}")))
@@ -86,6 +96,6 @@ pub(super) fn outcome(text: &str) -> StoreResult<Outcome> {
     .ok_or_else(|| StoreError::corrupt("column state"))
 }
 
-fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> StoreResult<T> {
+fn from_json<T: DeserializeOwned>(column: impl Column, text: &str) -> StoreResult<T> {
     serde_json::from_str(text).map_err(|_| StoreError::corrupt(format!("column {column}")))
 }

@@ -73,7 +73,7 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
         ApprovalState::Pending => match attempt.code {
             CodeCheck::Wrong => wrong_code(db, &attempt, &approval),
             CodeCheck::Right => {
-                registry::set_wrong_codes(db, &approval.user, 0, None)?;
+                registry::forgive(db, &approval.user)?;
                 win(db, attempt, approval)
             }
             CodeCheck::NotAsked => win(db, attempt, approval),

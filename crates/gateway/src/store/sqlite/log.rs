@@ -28,7 +28,7 @@ pub(super) fn append(db: &Connection, entry: &Entry) -> StoreResult<u64> {
         .map_err(fail)?;
     let (last, prev) = head.unwrap_or_else(|| (0, GENESIS.to_owned()));
     let seq = u64::try_from(last + 1).map_err(|_| StoreError::corrupt("column seq"))?;
-    let record = audit::seal(entry, seq, &prev);
+    let record = audit::seal(entry, seq, &prev).map_err(|error| StoreError::corrupt(error.to_string()))?;
     db.prepare_cached("INSERT INTO audit (seq, event, hash, line) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut insert| {
             insert.execute(params![

@@ -118,6 +118,11 @@ fn connect(path: &Path) -> StoreResult<Connection> {
         ("trusted_schema", "OFF"),
         ("cell_size_check", "ON"),
         ("journal_size_limit", "67108864"),
+        // Pages of the log after which they are copied to the database: seldom, so that a page that changes often is
+        // copied once for many changes.
+        ("wal_autocheckpoint", "4000"),
+        // KiB, negative: room for the pages in use, of which the default of 2 MB holds a few minutes' worth.
+        ("cache_size", "-65536"),
     ] {
         connection.pragma_update(None, name, value).map_err(fail)?;
     }

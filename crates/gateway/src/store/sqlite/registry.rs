@@ -241,6 +241,16 @@ pub(super) fn count(db: &Connection, id: &DeviceId, counter: u64) -> StoreResult
     Ok(())
 }
 
+/// Forgets the wrong codes of a user. Writes nothing if there are none, as usual.
+pub(super) fn forgive(db: &Connection, user: &str) -> StoreResult<()> {
+    execute(
+        db,
+        "UPDATE users SET wrong_codes = 0 WHERE id = ?1 AND wrong_codes <> 0",
+        [user],
+    )?;
+    Ok(())
+}
+
 /// Sets how many wrong codes a user typed, and since when they are locked.
 pub(super) fn set_wrong_codes(
     db: &Connection,

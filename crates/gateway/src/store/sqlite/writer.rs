@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, thread};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -93,7 +93,7 @@ where
     }
 }
 
-fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, observer: &dyn CommitObserver) {
+fn run(connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, observer: &dyn CommitObserver) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -102,7 +102,7 @@ fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, obser
             batch.push(job);
         }
         let started = Instant::now();
-        let not_committed = commit(&mut connection, &mut batch)
+        let not_committed = commit(&connection, &mut batch)
             .err()
             .map(|error| error.to_string());
         observer.committed(batch.len(), started.elapsed());
@@ -115,28 +115,35 @@ fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, obser
     }
 }
 
-fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> StoreResult<()> {
-    let mut tx = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(fail)?;
-    if let [only] = batch {
-        if only.run(&tx) {
-            tx.commit().map_err(fail)
-        } else {
-            tx.rollback().map_err(fail)
-        }
-    } else {
-        for job in batch {
-            let savepoint = tx.savepoint().map_err(fail)?;
-            if job.run(&savepoint) {
-                savepoint.commit().map_err(fail)?;
-            } else if savepoint.is_autocommit() {
-                // SQLite undid the whole transaction (disk full, for one): nothing of this batch happened.
-                return Err(StoreError::Unavailable("the transaction was undone".to_owned()));
-            } else {
-                savepoint.finish().map_err(fail)?;
-            }
-        }
-        tx.commit().map_err(fail)
+/// One transaction for the batch, a savepoint for each operation.
+fn commit(db: &Connection, batch: &mut [Box<dyn Job>]) -> StoreResult<()> {
+    control(db, "BEGIN IMMEDIATE")?;
+    let committed = batch
+        .iter_mut()
+        .try_for_each(|job| separately(db, job.as_mut()))
+        .and_then(|()| control(db, "COMMIT"));
+    if committed.is_err() && !db.is_autocommit() {
+        control(db, "ROLLBACK")?;
     }
+    committed
+}
+
+fn separately(db: &Connection, job: &mut dyn Job) -> StoreResult<()> {
+    control(db, "SAVEPOINT operation")?;
+    if !job.run(db) {
+        if db.is_autocommit() {
+            // SQLite undid the whole transaction (disk full, for one): nothing of this batch happened.
+            return Err(StoreError::Unavailable("the transaction was undone".to_owned()));
+        }
+        control(db, "ROLLBACK TO operation")?;
+    }
+    control(db, "RELEASE operation")
+}
+
+/// These are run with every operation, so they are not parsed each time.
+fn control(db: &Connection, sql: &str) -> StoreResult<()> {
+    db.prepare_cached(sql)
+        .and_then(|mut statement| statement.execute([]))
+        .map(|_| ())
+        .map_err(fail)
 }

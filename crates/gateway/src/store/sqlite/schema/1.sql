@@ -59,9 +59,10 @@ CREATE TABLE approvals (
     CHECK ((state = 'pending') = (ended_at IS NULL)),
     CHECK ((state = 'pending') = (ended_seq IS NULL))
 ) STRICT;
--- Serves both what is pending (NULL) and what ended after a cursor.
-CREATE INDEX approvals_of_user ON approvals (user_id, ended_seq);
-CREATE INDEX approvals_expiring ON approvals (expires_at) WHERE state = 'pending';
+-- Few at any time, so also good for finding what expires.
+CREATE INDEX approvals_pending ON approvals (user_id, expires_at) WHERE ended_seq IS NULL;
+-- Within a user by row id, that is, in the order of acceptance.
+CREATE INDEX approvals_of_user ON approvals (user_id);
 
 CREATE TABLE requests (
     txn            TEXT NOT NULL REFERENCES approvals (txn) ON DELETE CASCADE,
