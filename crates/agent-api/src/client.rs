@@ -48,7 +48,9 @@ pub enum ClientError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The agent answered something else than was asked.
-    #[error("the agent gave an answer that does not fit. Restart it: app and agent may be of different versions")]
+    #[error(
+        "the agent gave an answer that does not fit. Restart it: app and agent may be of different versions"
+    )]
     UnexpectedReply,
 }
 
@@ -95,10 +97,19 @@ impl Client {
             writer: tokio::sync::Mutex::new(writer),
             waiting,
             next: AtomicU64::new(1),
-            agent: AgentInfo { api_version: 0, agent_version: String::new() },
+            agent: AgentInfo {
+                api_version: 0,
+                agent_version: String::new(),
+            },
             reader,
         };
-        let Reply::Hello(info) = client.call(Request::Hello { version: API_VERSION, role }).await? else {
+        let Reply::Hello(info) = client
+            .call(Request::Hello {
+                version: API_VERSION,
+                role,
+            })
+            .await?
+        else {
             return Err(ClientError::UnexpectedReply);
         };
         client.agent = info;

@@ -50,11 +50,17 @@ pub async fn read<T: DeserializeOwned>(reader: &mut (impl AsyncRead + Unpin)) ->
 ///
 /// # Errors
 /// [`FrameError::TooLarge`] (nothing was written) or the socket's.
-pub async fn write<T: Serialize>(writer: &mut (impl AsyncWrite + Unpin), value: &T) -> Result<(), FrameError> {
+pub async fn write<T: Serialize>(
+    writer: &mut (impl AsyncWrite + Unpin),
+    value: &T,
+) -> Result<(), FrameError> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, value).map_err(FrameError::Malformed)?;
     let length = bytes.len() - 4;
-    let prefix = u32::try_from(length).ok().filter(|_| length <= MAX_FRAME).ok_or(FrameError::TooLarge(length))?;
+    let prefix = u32::try_from(length)
+        .ok()
+        .filter(|_| length <= MAX_FRAME)
+        .ok_or(FrameError::TooLarge(length))?;
     bytes[..4].copy_from_slice(&prefix.to_be_bytes());
     writer.write_all(&bytes).await?;
     writer.flush().await?;
@@ -69,7 +75,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_read() {
         let (mut a, mut b) = tokio::io::duplex(64);
-        let call = Call { id: 7, request: Request::Hello { version: API_VERSION, role: Role::Terminal } };
+        let call = Call {
+            id: 7,
+            request: Request::Hello {
+                version: API_VERSION,
+                role: Role::Terminal,
+            },
+        };
         let sent = call.clone();
         let writer = tokio::spawn(async move { write(&mut a, &sent).await });
         assert_eq!(read::<Call>(&mut b).await.unwrap(), call);
@@ -80,7 +92,10 @@ mod tests {
     #[tokio::test]
     async fn an_oversized_length_is_refused_before_allocation() {
         let mut bytes: &[u8] = &[0xff, 0xff, 0xff, 0xff];
-        assert!(matches!(read::<Call>(&mut bytes).await, Err(FrameError::TooLarge(_))));
+        assert!(matches!(
+            read::<Call>(&mut bytes).await,
+            Err(FrameError::TooLarge(_))
+        ));
     }
 
     #[tokio::test]
@@ -88,6 +103,9 @@ mod tests {
         let body = br#"{"id":1,"request":{"method":"sign_anything"}}"#;
         let mut bytes = (body.len() as u32).to_be_bytes().to_vec();
         bytes.extend_from_slice(body);
-        assert!(matches!(read::<Call>(&mut bytes.as_slice()).await, Err(FrameError::Malformed(_))));
+        assert!(matches!(
+            read::<Call>(&mut bytes.as_slice()).await,
+            Err(FrameError::Malformed(_))
+        ));
     }
 }

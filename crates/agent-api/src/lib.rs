@@ -107,6 +107,11 @@ pub enum Request {
         /// Which request.
         id: RequestId,
     },
+    /// Shows an account's requests that were held back (burst or report) like any others. [`Reply::Requests`].
+    ReleaseHeldBack {
+        /// Which account.
+        account: AccountId,
+    },
     /// [`Reply::History`], newest first.
     History {
         /// At most this many entries (the agent caps it at 500).
@@ -171,6 +176,7 @@ impl std::fmt::Debug for Request {
             Self::Shown { .. } => "Shown",
             Self::Decide { .. } => "Decide",
             Self::Withdraw { .. } => "Withdraw",
+            Self::ReleaseHeldBack { .. } => "ReleaseHeldBack",
             Self::History { .. } => "History",
             Self::Evidence { .. } => "Evidence",
             Self::PreviewEnrolment { .. } => "PreviewEnrolment",
@@ -244,7 +250,10 @@ pub struct ApiError {
 impl ApiError {
     /// An error with its text for people.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 }
 

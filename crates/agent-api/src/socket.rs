@@ -27,7 +27,9 @@ pub fn path() -> Result<PathBuf, SocketError> {
     if let Some(path) = std::env::var_os(SOCKET_ENV).filter(|p| !p.is_empty()) {
         return Ok(path.into());
     }
-    let dir = std::env::var_os("XDG_RUNTIME_DIR").filter(|p| !p.is_empty()).ok_or(SocketError::NoRuntimeDir)?;
+    let dir = std::env::var_os("XDG_RUNTIME_DIR")
+        .filter(|p| !p.is_empty())
+        .ok_or(SocketError::NoRuntimeDir)?;
     Ok(PathBuf::from(dir).join("countersign").join("agent.sock"))
 }
 
@@ -37,5 +39,9 @@ pub fn path() -> Result<PathBuf, SocketError> {
 /// [`SocketError::ForeignPeer`], or the system's error.
 pub fn check_peer(stream: &tokio::net::UnixStream) -> Result<(), SocketError> {
     let peer = stream.peer_cred()?;
-    if peer.uid() == rustix::process::geteuid().as_raw() { Ok(()) } else { Err(SocketError::ForeignPeer) }
+    if peer.uid() == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(SocketError::ForeignPeer)
+    }
 }

@@ -112,13 +112,14 @@ pub enum Privacy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keyring {
-    /// How long one operation may take, unlock dialog included, in seconds (1–300).
+    /// How long one operation may take, unlock dialog included, in seconds (1–80: a front end waits no longer
+    /// than 90).
     pub timeout_seconds: u64,
 }
 
 impl Default for Keyring {
     fn default() -> Self {
-        Self { timeout_seconds: 30 }
+        Self { timeout_seconds: 60 }
     }
 }
 
@@ -199,8 +200,8 @@ impl Config {
         {
             return refuse("app.command", "give the program first, then its arguments");
         }
-        if !(1..=300).contains(&self.keyring.timeout_seconds) {
-            return refuse("keyring.timeout_seconds", "give 1 to 300 seconds");
+        if !(1..=80).contains(&self.keyring.timeout_seconds) {
+            return refuse("keyring.timeout_seconds", "give 1 to 80 seconds");
         }
         if !(1..=1200).contains(&self.history.keep_months) {
             return refuse("history.keep_months", "give 1 to 1200 months");
@@ -234,7 +235,7 @@ mod tests {
     fn an_empty_file_means_the_defaults() {
         let config = parse("").unwrap();
         assert_eq!(config, Config::default());
-        assert_eq!(config.keyring.timeout(), Duration::from_secs(30));
+        assert_eq!(config.keyring.timeout(), Duration::from_secs(60));
         assert_eq!(config.notifications.privacy, Privacy::Private);
         assert_eq!(config.app.open_prompt, OpenPrompt::Always);
     }
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(config.app.command.unwrap(), ["/opt/countersign/bin/countersign"]);
         assert_eq!(config.app.open_prompt, OpenPrompt::OnReview);
         assert_eq!(config.notifications.privacy, Privacy::Detailed);
-        assert_eq!(config.keyring.timeout_seconds, 30);
+        assert_eq!(config.keyring.timeout_seconds, 60);
         assert_eq!(config.history.keep_months, 24);
     }
 
@@ -277,6 +278,7 @@ mod tests {
             "[app]\ncommand = []",
             "[app]\ncommand = [\"\"]",
             "[keyring]\ntimeout_seconds = 0",
+            "[keyring]\ntimeout_seconds = 81",
             "[history]\nkeep_months = 0",
         ] {
             assert!(matches!(parse(text), Err(ConfigError::Value { .. })), "{text}");

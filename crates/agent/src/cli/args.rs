@@ -122,6 +122,11 @@ pub(super) enum AgentCommand {
         /// From `requests`.
         id: String,
     },
+    /// Show an account's requests that were held back.
+    Release {
+        /// From `accounts`.
+        account: String,
+    },
     /// List ended requests, newest first.
     History {
         /// How many.

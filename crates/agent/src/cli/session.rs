@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign_agent_api::{
-    Check, CheckState, Event, Reason, Reply, Request, RequestId, Role, Verdict, Window,
+    AccountId, Check, CheckState, Event, Reason, Reply, Request, RequestId, Role, Verdict, Window,
     client::{Client, ClientError},
     socket,
 };
@@ -94,6 +94,15 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
                 return unexpected();
             };
             render::request(&request, output)
+        }
+        AgentCommand::Release { account } => {
+            let release = Request::ReleaseHeldBack {
+                account: AccountId(account),
+            };
+            let Reply::Requests(requests) = session.call(release).await? else {
+                return unexpected();
+            };
+            render::requests(&requests, &[], output)
         }
         AgentCommand::History { limit, before } => {
             let history = Request::History {

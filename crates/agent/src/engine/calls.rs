@@ -112,6 +112,10 @@ impl Engine {
                 }
             }
             Request::Withdraw { id } => self.withdraw(&id, fx),
+            Request::ReleaseHeldBack { account } => {
+                self.inbox.release_account(&account);
+                Ok(Reply::Requests(self.request_views(now)))
+            }
             Request::History { limit, before } => {
                 return fx.push(Effect::ReadHistory { call, limit, before });
             }

@@ -158,6 +158,17 @@ impl Inbox {
         }
     }
 
+    /// Shows what was held back of an account.
+    pub(super) fn release_account(&mut self, account: &AccountId) {
+        let askers = self
+            .held()
+            .map(|(asker, _)| asker)
+            .filter(|asker| asker.0 == *account);
+        for asker in askers.cloned().collect::<Vec<_>>() {
+            self.release(&asker);
+        }
+    }
+
     /// What of a client is held back and waits for an answer.
     pub(super) fn held_requests(&self, asker: &Asker) -> Vec<RequestId> {
         let held = self.requests.iter().filter(|r| {

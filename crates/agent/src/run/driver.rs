@@ -22,7 +22,7 @@ use crate::{
     doctor,
     edge::Clock,
     engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
-    history::History,
+    history::{History, Record},
     ipc::{ConnectionId, Inbound},
     keystore::{Interaction, KeyStoreError, Keys},
     launch::AppLauncher,
@@ -39,6 +39,9 @@ const GLANCE: Duration = Duration::from_secs(5);
 
 /// The longest time without looking at the clock.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// The most ended requests that wait for a disk that takes them.
+const MAX_UNRECORDED: usize = 64;
 
 /// The world outside.
 #[derive(Clone)]
@@ -80,6 +83,8 @@ pub struct Driver {
     inputs: mpsc::Receiver<Input>,
     notices: mpsc::Sender<Notice>,
     course: Course,
+    /// Ended requests that could not be kept yet.
+    unrecorded: VecDeque<Record>,
 }
 
 /// A running channel.
@@ -132,6 +137,7 @@ impl Driver {
             inputs,
             notices,
             course: Course::On,
+            unrecorded: VecDeque::new(),
         }
     }
 
@@ -153,7 +159,10 @@ impl Driver {
                 Some(input) = self.inputs.recv() => self.input(input),
                 Some(event) = notifications.recv() => self.take(Event::Notification(event)),
                 Some(ended) = self.jobs.join_next() => report(ended),
-                () = wake => self.take(Event::Tick),
+                () = wake => {
+                    self.take(Event::Tick);
+                    self.record();
+                }
             }
         }
         tracing::info!("ended");
@@ -161,11 +170,8 @@ impl Driver {
 
     fn patience(&self) -> Duration {
         let now = self.parts.clock.now();
-        let longest = if self.engine.watches_the_clock() {
-            GLANCE
-        } else {
-            IDLE
-        };
+        let waits = self.engine.watches_the_clock() || !self.unrecorded.is_empty();
+        let longest = if waits { GLANCE } else { IDLE };
         let due = self
             .engine
             .next_wake(now)
@@ -249,9 +255,12 @@ impl Driver {
                 );
             }
             Effect::Record(record) => {
-                if let Err(error) = self.history.append(&record) {
-                    tracing::error!(%error, "an ended request could not be kept");
+                if self.unrecorded.len() >= MAX_UNRECORDED {
+                    self.unrecorded.pop_front();
+                    tracing::error!("the record of an ended request is lost");
                 }
+                self.unrecorded.push_back(*record);
+                self.record();
             }
             Effect::Sign(order) => self.sign(*order),
             Effect::Deliver(request, account, answer) => {
@@ -343,6 +352,17 @@ impl Driver {
                 });
             }
             Effect::Stop => self.course = Course::Ending,
+        }
+    }
+
+    /// Keeps what could not be kept before, too: evidence outlives a disk that was full for a while.
+    fn record(&mut self) {
+        while let Some(record) = self.unrecorded.front() {
+            if let Err(error) = self.history.append(record) {
+                tracing::error!(%error, "an ended request could not be kept, it is tried again");
+                return;
+            }
+            self.unrecorded.pop_front();
         }
     }
 

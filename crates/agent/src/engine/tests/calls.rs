@@ -134,6 +134,27 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
+fn what_is_held_back_can_be_released() {
+    let mut bench = Bench::new();
+    let first = bench.payment();
+    bench.decide(&first, ApiVerdict::Report, None).unwrap();
+    let held = bench.payment();
+    assert!(
+        !bench
+            .engine
+            .request_views(bench.now)
+            .iter()
+            .any(|view| view.id == held)
+    );
+    let account = bench.account.clone();
+    let Reply::Requests(shown) = bench.call(Request::ReleaseHeldBack { account }).unwrap() else {
+        panic!()
+    };
+    assert!(shown.iter().any(|view| view.id == held));
+    assert_eq!(bench.engine.status_view().held_back, []);
+}
+
+#[test]
 fn shutting_down_is_answered_first() {
     let mut bench = Bench::new();
     bench.call(Request::Shutdown).unwrap();

@@ -142,7 +142,10 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
     let purpose = bench.accept(&offer);
     let key = device_key(&software_key(), 2);
     bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
-    assert_eq!(bench.disk.accounts.spare_keys, std::slice::from_ref(&key.reference));
+    assert_eq!(
+        bench.disk.accounts.spare_keys,
+        std::slice::from_ref(&key.reference)
+    );
     let enrolment = bench.enrolment_sent();
     let enrolled = bench.enrolled(key.clone());
     let call = enrolment.call;
@@ -268,7 +271,10 @@ fn killed_while_enrolling_the_key_is_deleted_at_the_next_start() {
         key.reference.clone(),
         Err(KeyStoreError::Locked),
     ));
-    assert_eq!(bench.disk.accounts.spare_keys, std::slice::from_ref(&key.reference));
+    assert_eq!(
+        bench.disk.accounts.spare_keys,
+        std::slice::from_ref(&key.reference)
+    );
     bench.restart();
     bench.event(Event::KeyDeleted(key.reference, Ok(())));
     assert_eq!(bench.disk.accounts.spare_keys, []);
