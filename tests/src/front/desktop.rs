@@ -129,7 +129,11 @@ impl Desktop {
             "import: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(output.stdout.chunks_exact(3).filter(|pixel| *pixel == colour).count())
+        Ok(output
+            .stdout
+            .chunks_exact(3)
+            .filter(|pixel| *pixel == colour)
+            .count())
     }
 
     /// Saves the whole screen as PNG.

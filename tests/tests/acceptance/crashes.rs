@@ -212,17 +212,26 @@ async fn an_agent_killed_while_it_enrols_is_never_half_enrolled() -> Result<()> 
     {
         let kept = behind.agent.dir().join("data/countersign/accounts.json");
         let enrolling = watch.call(accept);
-        let made = countersign_tests::front::poll::until("the key to be noted as nobody's", SOON, async || {
-            let Ok(text) = std::fs::read_to_string(&kept) else { return Ok(None) };
-            let kept: serde_json::Value = serde_json::from_str(&text)?;
-            Ok(kept["content"]["spare_keys"].as_array().is_some_and(|keys| !keys.is_empty()).then_some(()))
-        });
+        let made =
+            countersign_tests::front::poll::until("the key to be noted as nobody's", SOON, async || {
+                let Ok(text) = std::fs::read_to_string(&kept) else {
+                    return Ok(None);
+                };
+                let kept: serde_json::Value = serde_json::from_str(&text)?;
+                Ok(kept["content"]["spare_keys"]
+                    .as_array()
+                    .is_some_and(|keys| !keys.is_empty())
+                    .then_some(()))
+            });
         tokio::select! {
             result = enrolling => anyhow::bail!("enrolled through a black hole: {result:?}"),
             made = made => made?,
         }
     }
-    ensure!(behind.session.keyring.items().await? == 1, "not exactly one key was made");
+    ensure!(
+        behind.session.keyring.items().await? == 1,
+        "not exactly one key was made"
+    );
     behind.agent.kill().await?;
     behind.relay.set(Fault::None);
 

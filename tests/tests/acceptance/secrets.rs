@@ -1,14 +1,16 @@
 //! Row 28: secrets in logs, core dumps, the agent's socket, notifications, web view and state directories: none.
 
-use std::path::Path;
+use std::{os::unix::process::ExitStatusExt as _, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, Reply, Request, Verdict};
 use countersign_protocol::EnrolmentLink;
 use countersign_tests::{
-    harness::{DemoOptions, PASSWORD},
+    harness::{DemoOptions, PASSWORD, Process, Program},
     stories::{Setup, Stage},
 };
+use rustix::process::Signal;
+use tokio::process::Command;
 
 #[tokio::test]
 async fn secrets_stay_where_they_belong() -> Result<()> {
@@ -115,14 +117,48 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
         "the match code came to the device"
     );
 
-    // Nobody gets a core dump with keys in it.
-    for (name, pid) in [
-        ("agent", stage.agent.process()?.pid()),
-        ("gateway", stage.gateway.process()?.pid()),
-    ] {
-        ensure!(!dumpable(pid)?, "the {name} can be dumped");
-    }
+    // Nobody gets a core dump with keys in it, where the system writes core dumps at all.
+    stage.agent.stop().await?;
+    stage.gateway.stop().await?;
+    let mut agent = dumping(&stage, &stage.session.paths.program(Program::Agent)?);
+    agent.arg("run").envs(
+        stage
+            .agent
+            .environment()
+            .iter()
+            .map(|(name, value)| (name, value)),
+    );
+    ensure!(
+        !dumps_core(&stage, "agent-dump", agent, "started").await?,
+        "the agent left a core dump"
+    );
+    let mut gateway = dumping(&stage, &stage.session.paths.program(Program::Gateway)?);
+    gateway.arg("--config").arg(stage.gateway.config()).arg("serve");
+    ensure!(
+        !dumps_core(&stage, "gateway-dump", gateway, "listening").await?,
+        "the gateway left a core dump"
+    );
     Ok(())
+}
+
+/// A program that may write core dumps as far as the system's limits go.
+fn dumping(stage: &Stage, program: &Path) -> Command {
+    let mut command = stage.session.command("sh");
+    command
+        .args(["-c", "ulimit -c \"$(ulimit -Hc)\"; exec \"$0\" \"$@\""])
+        .arg(program)
+        .current_dir(stage.session.dir());
+    command
+}
+
+/// Whether a program that crashes after it printed this leaves a core dump.
+async fn dumps_core(stage: &Stage, name: &str, command: Command, ready: &str) -> Result<bool> {
+    let mut process = Process::start(name, command, stage.session.logs().dir())?;
+    process
+        .line("it was ready", |line| line.contains(ready).then_some(()))
+        .await?;
+    process.signal(Signal::ABORT)?;
+    Ok(process.ended().await?.core_dumped())
 }
 
 /// The device's private key as the keyring has it.
@@ -188,20 +224,4 @@ fn files(dir: &Path) -> Result<String> {
         }
     }
     Ok(all)
-}
-
-/// Whether the system would write this process's memory to a core file: `/proc` of one that is not dumpable belongs to root
-/// or cannot be looked into, and its limit is no help to see that as root, so both the limit and the flag are looked at.
-fn dumpable(pid: u32) -> Result<bool> {
-    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits"))?;
-    let core = limits
-        .lines()
-        .find(|line| line.starts_with("Max core file size"))
-        .context("no limit for core files")?;
-    let zero = core
-        .split_ascii_whitespace()
-        .skip(4)
-        .take(2)
-        .all(|limit| limit == "0");
-    Ok(!zero)
 }

@@ -179,7 +179,11 @@ async fn a_script_in_the_prompt_has_only_the_prompts_commands() -> Result<()> {
     let give_up = TimeoutConfiguration::new(None, Some(Duration::from_secs(3)), None);
     open.page().update_timeouts(give_up).await?;
     let before = open.page().current_url().await?;
-    for foreign in ["data:text/html,<title>foreign</title>", "http://127.0.0.1:9/", "file:///etc/passwd"] {
+    for foreign in [
+        "data:text/html,<title>foreign</title>",
+        "http://127.0.0.1:9/",
+        "file:///etc/passwd",
+    ] {
         let gone = open.page().goto(foreign).await;
         let now = open.page().current_url().await?;
         ensure!(now == before, "the window went to {now}: {gone:?}");

@@ -149,7 +149,8 @@ pub type CliResult<T = ()> = Result<T, CliError>;
 /// Runs a command line, with its output where the process has it.
 pub fn run(cli: Cli) -> ExitCode {
     let mut out = io::stdout().lock();
-    match dispatch(cli, &mut out, &|name| std::env::var_os(name)) {
+    let done = no_core_dumps().and_then(|()| dispatch(cli, &mut out, &|name| std::env::var_os(name)));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads us had enough, as in `… | head -1`.
         Err(CliError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -158,6 +159,13 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Signing keys pass through this process's memory: a crash must not write them to a file.
+fn no_core_dumps() -> CliResult {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none)
+        .map_err(|e| CliError::io("switch core dumps off")(e.into()))
 }
 
 fn dispatch(cli: Cli, out: &mut dyn Write, env: &dyn Fn(&str) -> Option<OsString>) -> CliResult {
