@@ -7,7 +7,13 @@
 //! Invariants: one task owns the engine's state and its transitions are pure; keys are never bytes outside
 //! [`keystore`]; time and randomness come in through [`edge`]; no GTK and no web engine is linked here.
 
-#![cfg_attr(test, allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one variant"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "a test looks for one variant"
+    )
+)]
 
 pub mod accounts;
 pub mod channel;

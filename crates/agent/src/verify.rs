@@ -145,10 +145,7 @@ mod tests {
             assert_ne!(changed, text, "{from}");
             std::fs::write(&path, changed).unwrap();
             assert!(
-                matches!(
-                    file(&path, &Trust::Unchecked),
-                    Err(VerifyFileError::Evidence(_))
-                ),
+                matches!(file(&path, &Trust::Unchecked), Err(VerifyFileError::Evidence(_))),
                 "{from}"
             );
         }

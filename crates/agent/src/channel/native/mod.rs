@@ -1,6 +1,6 @@
 //! The native approval protocol (docs/protocol.md): WebSocket first, long poll where it is blocked.
 //!
-//! One task per account owns its connection ([`task`]); what arrives is judged in [`verify`], which does no I/O.
+//! One task per account owns its connection (`task`); what arrives is judged in `verify`, which does no I/O.
 
 mod answer;
 mod backoff;
