@@ -9,10 +9,7 @@
 
 #![cfg_attr(
     test,
-    allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "a test looks for one variant"
-    )
+    allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one variant")
 )]
 
 pub mod accounts;
