@@ -17,7 +17,7 @@ use tokio::{sync::Mutex, task::JoinSet};
 use crate::ground::Ground;
 
 /// The environment variable with the number of kills, and what it is without it: as many as fit into a minute.
-const KILLS: (&str, u32) = ("COUNTERSIGN_KILLS", 25);
+const KILLS: (&str, u32) = ("COUNTERSIGN_KILLS", 100);
 /// People who are asked side by side.
 const PEOPLE: usize = 6;
 
