@@ -324,3 +324,29 @@ async fn a_broken_connection_comes_back_and_nothing_is_lost() -> Result<()> {
     }
     Ok(())
 }
+
+/// Row 15: one byte at a time.
+#[tokio::test]
+async fn a_slow_network_does_not_hold_up_the_agent() -> Result<()> {
+    let behind = Behind::start().await?;
+    let link = behind.gateway.enrolment_link(&behind.session, USER).await?;
+    behind.agent.enrol(&link).await?;
+    let mut watch = behind.agent.watch(Role::Terminal).await?;
+    connected_within(&mut watch, SOON).await?;
+    behind.relay.set(Fault::Slow(Duration::from_millis(1)));
+    let asked = behind.relying.ask(&RelyingSide::payment(USER)).await?;
+    let view = watch.pending(&asked.txn).await?;
+    watch
+        .decide(&view, AgentVerdict::Approve, Some(asked.code()?))
+        .await?;
+    // The answer is on its way for seconds; everything else is answered at once.
+    let status = tokio::time::timeout(Duration::from_secs(1), watch.call(Request::Status)).await;
+    ensure!(
+        matches!(status, Ok(Ok(Reply::Status(_)))),
+        "the agent was held up: {status:?}"
+    );
+    watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    let ended = behind.relying.ended(&asked.txn).await?;
+    ensure!(ended["state"] == "approved", "the gateway says {ended}");
+    Ok(())
+}

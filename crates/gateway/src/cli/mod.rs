@@ -163,7 +163,10 @@ pub fn run(cli: Cli) -> ExitCode {
 
 /// Signing keys pass through this process's memory: a crash must not write them to a file.
 fn no_core_dumps() -> CliResult {
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
     rustix::process::setrlimit(rustix::process::Resource::Core, none)
         .map_err(|e| CliError::io("switch core dumps off")(e.into()))
 }
