@@ -17,7 +17,7 @@ fn every_test_that_a_document_names_exists() {
         "ui/src",
         "demo",
     ] {
-        collect(&root.join(dir), &mut code);
+        collect(&root.join(dir), &mut code).unwrap();
     }
     let mut missing = BTreeSet::new();
     let mut named = 0;
@@ -50,18 +50,19 @@ fn is_test_name(text: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-fn collect(dir: &Path, code: &mut String) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+fn collect(dir: &Path, code: &mut String) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         if path.is_dir() {
             if !path.ends_with("node_modules") {
-                collect(&path, code);
+                collect(&path, code)?;
             }
         } else if path
             .extension()
             .is_some_and(|e| ["rs", "ts", "mjs"].iter().any(|known| e == *known))
         {
-            code.push_str(&fs::read_to_string(path).unwrap());
+            code.push_str(&fs::read_to_string(path)?);
         }
     }
+    Ok(())
 }

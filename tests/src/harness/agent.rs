@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{Reply, Request, Role, client::Client, socket::SOCKET_ENV};
 
 use super::{AppStarts, Process, Program, Session};
@@ -201,23 +201,20 @@ impl Agent {
     /// The agent's.
     pub async fn enrol(&self, link: &str) -> Result<countersign_agent_api::AccountView> {
         let (client, _events) = Client::connect(&self.socket(), Role::App).await?;
-        let offer = match client
-            .call(Request::PreviewEnrolment {
-                link: link.to_owned(),
-            })
-            .await?
-        {
-            Reply::Offer(offer) => offer,
-            other => anyhow::bail!("the agent answered {other:?} to PreviewEnrolment"),
+        let preview = Request::PreviewEnrolment {
+            link: link.to_owned(),
+        };
+        let Reply::Offer(offer) = client.call(preview).await? else {
+            bail!("the agent gave no offer");
         };
         let accept = Request::AcceptEnrolment {
             offer: offer.id,
             device_name: self.name.clone(),
         };
-        match client.call(accept).await? {
-            Reply::Account(account) => Ok(account),
-            other => anyhow::bail!("the agent answered {other:?} to AcceptEnrolment"),
-        }
+        let Reply::Account(account) = client.call(accept).await? else {
+            bail!("the agent gave no account");
+        };
+        Ok(account)
     }
 
     /// Runs the terminal front end: `status`, `approve …`. Its exit code is the caller's to judge.

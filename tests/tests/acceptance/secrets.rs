@@ -192,14 +192,13 @@ fn private_keys(file: &Path) -> Result<Vec<String>> {
             return;
         };
         for (name, member) in members {
-            match member {
-                serde_json::Value::String(text)
-                    if text.len() >= 40 && !["kid", "x", "y"].contains(&name.as_str()) =>
-                {
-                    private.push(text.clone());
-                }
-                other => walk(other, private),
+            if let Some(text) = member.as_str()
+                && text.len() >= 40
+                && !["kid", "x", "y"].contains(&name.as_str())
+            {
+                private.push(text.to_owned());
             }
+            walk(member, private);
         }
     }
     let mut private = Vec::new();
