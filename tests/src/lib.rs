@@ -1,7 +1,7 @@
 //! Countersign as a whole, with real parts: processes, sockets, a session bus, a keyring, a notification daemon, windows.
 //!
 //! [`front`] is what people use, [`wire`] what goes over the network, [`harness`] the parts as processes, [`stories`]
-//! what is played with all of it, [`bench`] what is measured.
+//! what is played with all of it, [`mod@bench`] what is measured.
 
 pub mod bench;
 pub mod edge;
