@@ -31,7 +31,7 @@ pub(super) fn before(
 }
 
 /// The mutable half of the checks of protocol section 5.4, in its order, and the change.
-pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<Decision> {
+pub(super) fn decide(db: &Connection, attempt: &DecisionAttempt) -> StoreResult<Decision> {
     let device = &attempt.decided.device;
     let state = one(
         db,
@@ -59,11 +59,11 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
     registry::count(db, device, attempt.counter)?;
     match approval.state {
         ApprovalState::Ended(_) => {
-            remember(db, &attempt, &PriorAnswer::Late)?;
+            remember(db, attempt, &PriorAnswer::Late)?;
             Ok(Decision::AlreadyEnded(Box::new(approval)))
         }
         ApprovalState::Pending if approval.expires_at <= attempt.now => {
-            remember(db, &attempt, &PriorAnswer::Late)?;
+            remember(db, attempt, &PriorAnswer::Late)?;
             Ok(Decision::Expired(Box::new(approvals::end_expired(
                 db,
                 approval,
@@ -71,7 +71,7 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
             )?)))
         }
         ApprovalState::Pending => match attempt.code {
-            CodeCheck::Wrong => wrong_code(db, &attempt, &approval),
+            CodeCheck::Wrong => wrong_code(db, attempt, &approval),
             CodeCheck::Right => {
                 registry::forgive(db, &approval.user)?;
                 win(db, attempt, approval)
@@ -81,17 +81,24 @@ pub(super) fn decide(db: &Connection, attempt: DecisionAttempt) -> StoreResult<D
     }
 }
 
-fn win(db: &Connection, attempt: DecisionAttempt, approval: Approval) -> StoreResult<Decision> {
-    let entry = audit::decided(&attempt, &approval);
+fn win(db: &Connection, attempt: &DecisionAttempt, approval: Approval) -> StoreResult<Decision> {
+    let entry = audit::decided(attempt, &approval);
     remember(
         db,
-        &attempt,
+        attempt,
         &PriorAnswer::Accepted {
             receipt: attempt.receipt.clone(),
         },
     )?;
     let outcome = Outcome::from(attempt.decided.verdict);
-    let approval = approvals::end(db, approval, outcome, attempt.now, &entry, Some(attempt.decided))?;
+    let approval = approvals::end(
+        db,
+        approval,
+        outcome,
+        attempt.now,
+        &entry,
+        Some(attempt.decided.clone()),
+    )?;
     Ok(Decision::Accepted(Box::new(approval)))
 }
 

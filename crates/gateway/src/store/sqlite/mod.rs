@@ -234,7 +234,7 @@ impl Store for SqliteStore {
 
     async fn enrol(&self, code_hash: Hash, device: NewDevice) -> StoreResult<Option<Device>> {
         self.writer
-            .write(move |db| registry::enrol(db, &code_hash, device))
+            .write(move |db| registry::enrol(db, &code_hash, &device))
             .await
     }
 
@@ -289,7 +289,7 @@ impl Store for SqliteStore {
     }
 
     async fn decide(&self, attempt: DecisionAttempt) -> StoreResult<Decision> {
-        self.writer.write(move |db| decisions::decide(db, attempt)).await
+        self.writer.write(move |db| decisions::decide(db, &attempt)).await
     }
 
     async fn cancel(&self, txn: &Txn, client: &str, now: Timestamp) -> StoreResult<Option<Cancelled>> {

@@ -112,7 +112,7 @@ pub(super) fn offer(db: &Connection, code_hash: &Hash, now: Timestamp) -> StoreR
     )
 }
 
-pub(super) fn enrol(db: &Connection, code_hash: &Hash, new: NewDevice) -> StoreResult<Option<Device>> {
+pub(super) fn enrol(db: &Connection, code_hash: &Hash, new: &NewDevice) -> StoreResult<Option<Device>> {
     let Some(offer) = offer(db, code_hash, new.now)? else {
         return Ok(None);
     };
@@ -122,13 +122,13 @@ pub(super) fn enrol(db: &Connection, code_hash: &Hash, new: NewDevice) -> StoreR
         params![new.id.as_str(), code_hash],
     )?;
     let device = Device {
-        id: new.id,
+        id: new.id.clone(),
         user: offer.user,
         account: offer.account,
-        key: new.key,
-        name: new.name,
-        platform: new.platform,
-        app_version: new.app_version,
+        key: new.key.clone(),
+        name: new.name.clone(),
+        platform: new.platform.clone(),
+        app_version: new.app_version.clone(),
         key_protection: new.key_protection,
         counter: 0,
         enrolled_at: new.now,

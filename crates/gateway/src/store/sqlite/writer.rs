@@ -1,6 +1,7 @@
 //! The one thread that writes, and group commit.
 //!
-//! Operations that wait are taken together, at most [`BATCH`], each in its own savepoint, and committed by one sync.
+//! Operations that wait are taken together, at most [`BATCH`], and committed by one sync. If one of them fails, all are
+//! undone and done again, each in a savepoint: failing is rare, and savepoints cost copies of the pages that change.
 //! Nobody is answered before the commit. There is no artificial delay: a lone operation is committed at once.
 
 use std::{sync::Arc, thread};
@@ -34,14 +35,15 @@ pub(super) fn start(connection: Connection, observer: Arc<dyn CommitObserver>) -
 }
 
 impl Writer {
-    /// Runs `operation` in a transaction; answers when it is durable. If it fails, nothing of it happened.
+    /// Runs `operation` in a transaction, perhaps more than once; answers when it is durable. If it fails, nothing of
+    /// it happened.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        operation: impl Fn(&Connection) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
         let job = Operation {
-            operation: Some(operation),
+            operation,
             result: None,
             reply: Some(reply),
         };
@@ -58,7 +60,7 @@ trait Job: Send {
 }
 
 struct Operation<T, F> {
-    operation: Option<F>,
+    operation: F,
     result: Option<StoreResult<T>>,
     reply: Option<oneshot::Sender<StoreResult<T>>>,
 }
@@ -66,13 +68,10 @@ struct Operation<T, F> {
 impl<T, F> Job for Operation<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> StoreResult<T> + Send,
+    F: Fn(&Connection) -> StoreResult<T> + Send,
 {
     fn run(&mut self, connection: &Connection) -> bool {
-        let Some(operation) = self.operation.take() else {
-            return false;
-        };
-        let result = operation(connection);
+        let result = (self.operation)(connection);
         let keep = result.is_ok();
         self.result = Some(result);
         keep
@@ -115,17 +114,33 @@ fn run(connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, observer:
     }
 }
 
-/// One transaction for the batch, a savepoint for each operation.
+/// One transaction for the batch.
 fn commit(db: &Connection, batch: &mut [Box<dyn Job>]) -> StoreResult<()> {
+    if transaction(db, || Ok(batch.iter_mut().all(|job| job.run(db))))? {
+        return Ok(());
+    }
+    transaction(db, || {
+        batch
+            .iter_mut()
+            .try_for_each(|job| separately(db, job.as_mut()))
+            .map(|()| true)
+    })
+    .map(|_| ())
+}
+
+/// Commits if `work` says so. Whether it was.
+fn transaction(db: &Connection, work: impl FnOnce() -> StoreResult<bool>) -> StoreResult<bool> {
     control(db, "BEGIN IMMEDIATE")?;
-    let committed = batch
-        .iter_mut()
-        .try_for_each(|job| separately(db, job.as_mut()))
-        .and_then(|()| control(db, "COMMIT"));
-    if committed.is_err() && !db.is_autocommit() {
+    let done = work().and_then(|keep| {
+        if keep {
+            control(db, "COMMIT")?;
+        }
+        Ok(keep)
+    });
+    if !matches!(done, Ok(true)) && !db.is_autocommit() {
         control(db, "ROLLBACK")?;
     }
-    committed
+    done
 }
 
 fn separately(db: &Connection, job: &mut dyn Job) -> StoreResult<()> {
