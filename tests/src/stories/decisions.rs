@@ -32,7 +32,7 @@ pub(super) async fn cancelled_by_relying_side(stage: &mut Stage) -> Result<()> {
         "the window says {}",
         outcome.text
     );
-    stage.picture(&open, "prompt-cancelled").await?;
+    stage.picture(&open.app, "prompt-cancelled").await?;
     stage.watch.ended_as(&asked.txn, Outcome::Cancelled).await?;
 
     let late = stage
@@ -65,7 +65,7 @@ pub(super) async fn wrong_code_then_right(stage: &mut Stage) -> Result<()> {
         error == "That code does not match. 4 attempts left on this account.",
         "the window says {error:?}"
     );
-    stage.picture(&open, "prompt-wrong-code").await?;
+    stage.picture(&open.app, "prompt-wrong-code").await?;
     ensure!(
         stage.relying.state(&asked.txn).await? == "pending",
         "a wrong code ended the request"
@@ -104,7 +104,7 @@ pub(super) async fn too_many_wrong_codes(stage: &mut Stage) -> Result<()> {
     open.type_code(&second.wrong_code()?).await?;
     open.approve().await?;
     open.ended("Too many wrong codes").await?;
-    stage.picture(&open, "prompt-locked").await?;
+    stage.picture(&open.app, "prompt-locked").await?;
     stage.watch.ended_as(&second.txn, Outcome::Locked).await?;
     open.app.close().await?;
     ensure!(

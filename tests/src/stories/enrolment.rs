@@ -53,7 +53,7 @@ pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
         hex(&fingerprint).len() == 32,
         "the fingerprint is {fingerprint:?}"
     );
-    app.screenshot(&stage.session, "enrolment-offer-light").await?;
+    stage.picture(&app, "enrolment-offer").await?;
     ensure!(
         stage.watch.accounts.is_empty(),
         "an account exists before the person agreed"
@@ -73,7 +73,7 @@ pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
     );
     connected(&mut stage.watch).await?;
     title(page, "Account added").await?;
-    app.screenshot(&stage.session, "enrolment-done-light").await?;
+    stage.picture(&app, "enrolment-done").await?;
     app.close().await?;
 
     // The link is used up; and what is not acceptable is refused before anything is sent.

@@ -20,7 +20,7 @@ pub(super) async fn keyring_locked(stage: &mut Stage) -> Result<()> {
         "the locked keyring's content changed"
     );
     open.says("keyring is locked").await?;
-    stage.picture(&open, "prompt-keyring-locked").await?;
+    stage.picture(&open.app, "prompt-keyring-locked").await?;
 
     stage.session.keyring.unlock().await?;
     answered(stage, &view, asked.code()?, items).await

@@ -42,7 +42,7 @@ pub(super) async fn agent_offline_then_back(stage: &mut Stage) -> Result<()> {
     open.type_code(asked.code()?).await?;
     open.approve().await?;
     open.ended("Not sent yet").await?;
-    stage.picture(&open, "prompt-not-sent").await?;
+    stage.picture(&open.app, "prompt-not-sent").await?;
     stage
         .watch
         .until("the answer to be queued", crate::front::SOON, |w| {

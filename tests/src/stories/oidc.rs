@@ -62,10 +62,10 @@ pub(super) async fn oidc_step_up_approved(stage: &mut Stage) -> Result<()> {
     stage.leg_since("prompt_painted", started);
     let view = stage.watch.any_pending().await?;
     check_payment(&open, &view, &step_up).await?;
-    stage.picture(&open, "prompt-waiting").await?;
+    stage.picture(&open.app, "prompt-waiting").await?;
 
     open.type_code(code(&step_up)?).await?;
-    stage.picture(&open, "prompt-ready").await?;
+    stage.picture(&open.app, "prompt-ready").await?;
     let pressed_ms = edge::now_ms();
     open.approve().await?;
     let outcome = open.ended("Approved").await?;
@@ -74,7 +74,7 @@ pub(super) async fn oidc_step_up_approved(stage: &mut Stage) -> Result<()> {
         "no receipt: {}",
         outcome.text
     );
-    stage.picture(&open, "prompt-approved").await?;
+    stage.picture(&open.app, "prompt-approved").await?;
     stage.watch.ended_as(&view.txn, Outcome::Approved).await?;
 
     let ended = bank.ended(&step_up).await?;
@@ -174,7 +174,7 @@ pub(super) async fn expired(stage: &mut Stage) -> Result<()> {
         "the window says {}",
         outcome.text
     );
-    stage.picture(&open, "prompt-expired").await?;
+    stage.picture(&open.app, "prompt-expired").await?;
     let ended = bank.ended(&step_up).await?;
     ensure!(ended["state"] == "expired_token", "the bank says {ended}");
 
@@ -209,7 +209,7 @@ async fn refused(
     let open = stage.prompt().await?;
     refuse(&open).await?;
     open.ended(title).await?;
-    stage.picture(&open, picture).await?;
+    stage.picture(&open.app, picture).await?;
     open.app.close().await?;
     Ok((bank.ended(&step_up).await?, view))
 }

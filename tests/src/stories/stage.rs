@@ -238,10 +238,9 @@ impl Stage {
     ///
     /// # Errors
     /// When the window is gone.
-    pub async fn picture(&self, of: &OpenPrompt, name: &str) -> Result<()> {
-        of.app
-            .screenshot(&self.session, &format!("{name}-{}", self.theme.name()))
-            .await?;
+    pub async fn picture(&self, of: &App, name: &str) -> Result<()> {
+        let name = format!("{name}-{}", self.theme.name());
+        of.screenshot(&self.session, &name).await?;
         Ok(())
     }
 

@@ -118,7 +118,7 @@ async fn hostile_text_is_only_text() -> Result<()> {
         found == json!({ "hits": [], "inside": 0 }),
         "text became markup: {found}"
     );
-    stage.picture(&open, "prompt-hostile-text").await
+    stage.picture(&open.app, "prompt-hostile-text").await
 }
 
 /// Row 25: code that runs in the window all the same.
