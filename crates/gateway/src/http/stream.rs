@@ -38,8 +38,10 @@ const SILENCE: Duration = Duration::from_secs(SILENCE_LIMIT as u64);
 const WRITING: Duration = Duration::from_secs(10);
 /// How long the other side has to answer a close.
 const CLOSING: Duration = Duration::from_secs(2);
-/// The socket's buffers. The default of 128 KiB would be most of what a connection costs.
-const BUFFER: usize = 4096;
+/// The socket's buffers. The one for reading is held all the time: the default of 128 KiB would be most of what a
+/// connection costs, and a decision has 2 KiB.
+const READ_BUFFER: usize = 2048;
+const WRITE_BUFFER: usize = 4096;
 
 /// `GET /v1/device/stream`
 pub(super) async fn upgrade(
@@ -73,8 +75,8 @@ async fn check(
     let upgrade = upgrade.map_err(|error| invalid(format!("this is not a WebSocket handshake: {error}")))?;
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME);
     if upgrade.selected_protocol().is_none() {
