@@ -2,14 +2,22 @@
 //!
 //! `COUNTERSIGN_WRITE_BINDINGS=1 cargo test -p countersign-app bindings` writes them anew.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use countersign_agent_api::{AccountView, ApiError, EnrolmentOffer, Reason, RequestView, Verdict};
 use ts_rs::{Config, TS};
 
 use crate::view::{MainView, PromptView};
 
-const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/src/bindings");
+/// As cargo says now: a target directory may be shared by two clones.
+fn checked_in() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).join("../ui/src/bindings")
+}
 
 fn export(directory: &Path) {
     let config = Config::new().with_out_dir(directory);
@@ -41,13 +49,13 @@ fn checked_in_bindings_are_current() {
     let fresh = tempfile::tempdir().unwrap();
     export(fresh.path());
     if std::env::var_os("COUNTERSIGN_WRITE_BINDINGS").is_some() {
-        let _ = fs::remove_dir_all(CHECKED_IN);
-        fs::create_dir_all(CHECKED_IN).unwrap();
-        export(Path::new(CHECKED_IN));
+        let _ = fs::remove_dir_all(checked_in());
+        fs::create_dir_all(checked_in()).unwrap();
+        export(&checked_in());
     }
     assert_eq!(
         read(fresh.path()),
-        read(Path::new(CHECKED_IN)),
+        read(&checked_in()),
         "write them anew: see the top of this file"
     );
 }

@@ -43,7 +43,9 @@ impl Workspace {
     /// # Errors
     /// When this program was moved away from where cargo built it.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        // As cargo says now: a target directory shared by two clones may hold the program that the other one built.
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&own)
             .ancestors()
             .nth(2)
             .context("xtask is not in a workspace")?;

@@ -56,8 +56,12 @@ impl Paths {
                 dir.to_owned()
             }
         };
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
+        // As cargo says now: a target directory shared by two clones may hold programs that the other one built.
+        let package =
+            std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package)
+            .ancestors()
+            .find(|dir| dir.join("Cargo.lock").is_file())
             .context("the tests have no workspace")?;
         Ok(Self {
             programs,
