@@ -49,6 +49,7 @@ impl Default for Shell {
             prompt: PromptView {
                 agent: agent.clone(),
                 requests: Vec::new(),
+                settings: None,
                 target: PromptTarget {
                     request: None,
                     activation: Activation::Unasked,
@@ -60,6 +61,7 @@ impl Default for Shell {
                 requests: Vec::new(),
                 accounts: Vec::new(),
                 status: None,
+                settings: None,
                 link: None,
             },
             openings: 0,
@@ -98,6 +100,11 @@ impl Shell {
             Input::Agent(Event::Status(status)) => {
                 self.main.status = Some(status);
                 vec![self.tell_main()]
+            }
+            Input::Agent(Event::Settings(settings)) => {
+                self.prompt.settings = Some(settings.clone());
+                self.main.settings = Some(settings);
+                vec![self.tell_prompt(), self.tell_main()]
             }
             Input::Agent(Event::Open(Window::Main)) => self.open(Launch::Main { link: None }),
             Input::Agent(Event::Open(Window::Prompt { request, activation })) => {
@@ -154,6 +161,7 @@ mod tests {
             accounts: 0,
             keyring: KeyringState::Ready,
             held_back: Vec::new(),
+            muted_until: None,
         }
     }
 

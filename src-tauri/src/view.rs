@@ -1,6 +1,6 @@
 //! What each window is shown: one whole snapshot per window, sent again after every change.
 
-use countersign_agent_api::{AccountView, Activation, RequestId, RequestView, StatusView};
+use countersign_agent_api::{AccountView, Activation, RequestId, RequestView, SettingsView, StatusView};
 use serde::Serialize;
 
 /// The event that carries a window's new snapshot.
@@ -14,6 +14,8 @@ pub(crate) struct PromptView {
     pub(crate) agent: AgentLink,
     /// Waiting and just-ended requests, oldest first.
     pub(crate) requests: Vec<RequestView>,
+    /// What is set, once the agent has said.
+    pub(crate) settings: Option<SettingsView>,
     /// What the prompt was last opened for.
     pub(crate) target: PromptTarget,
 }
@@ -42,6 +44,8 @@ pub(crate) struct MainView {
     pub(crate) accounts: Vec<AccountView>,
     /// The agent as a whole, once it has said.
     pub(crate) status: Option<StatusView>,
+    /// What is set, once the agent has said.
+    pub(crate) settings: Option<SettingsView>,
     /// An enrolment link that the app was opened with.
     pub(crate) link: Option<OpenedLink>,
 }

@@ -119,6 +119,9 @@ pub enum Request {
         /// Only entries older than this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<RequestId>,
+        /// Only entries that pass.
+        #[serde(default)]
+        filter: HistoryFilter,
     },
     /// [`Reply::Evidence`]: the signed evidence file of an ended request.
     Evidence {
@@ -147,6 +150,19 @@ pub enum Request {
         /// Which account.
         account: AccountId,
     },
+    /// Gives an account a name of the person's own, or takes it away. [`Reply::Account`].
+    RenameAccount {
+        /// Which account.
+        account: AccountId,
+        /// 1 to 64 characters of plain text.
+        name: Option<String>,
+    },
+    /// Has the issuer revoke this computer for an account, at once and for good: for a key that may be in other hands. The
+    /// account stays, as revoked. [`Reply::Account`].
+    RevokeDevice {
+        /// Which account.
+        account: AccountId,
+    },
     /// Deletes the account and its key from this computer. The issuer is not told. [`Reply::Done`].
     RemoveAccount {
         /// Which account.
@@ -154,6 +170,19 @@ pub enum Request {
     },
     /// [`Reply::Diagnostics`].
     Diagnostics,
+    /// [`Reply::Settings`].
+    Settings,
+    /// Changes one setting. [`Reply::Settings`] with what is in force then.
+    ChangeSetting {
+        /// Which, and to what.
+        change: SettingChange,
+    },
+    /// Holds back notifications and unasked windows until then, or no longer. Requests still arrive and wait.
+    /// [`Reply::Status`].
+    Mute {
+        /// Until when; at most 24 hours ahead.
+        until: Option<i64>,
+    },
     /// Opens the desktop app (or brings it to front). [`Reply::Done`].
     OpenApp {
         /// Which window.
@@ -183,8 +212,13 @@ impl std::fmt::Debug for Request {
             Self::AcceptEnrolment { .. } => "AcceptEnrolment",
             Self::CancelEnrolment { .. } => "CancelEnrolment",
             Self::RotateKey { .. } => "RotateKey",
+            Self::RenameAccount { .. } => "RenameAccount",
+            Self::RevokeDevice { .. } => "RevokeDevice",
             Self::RemoveAccount { .. } => "RemoveAccount",
             Self::Diagnostics => "Diagnostics",
+            Self::Settings => "Settings",
+            Self::ChangeSetting { .. } => "ChangeSetting",
+            Self::Mute { .. } => "Mute",
             Self::OpenApp { .. } => "OpenApp",
             Self::Shutdown => "Shutdown",
         };
@@ -219,6 +253,8 @@ pub enum Reply {
     Offer(EnrolmentOffer),
     /// To [`Request::Diagnostics`], in the order a packet travels.
     Diagnostics(Vec<Check>),
+    /// What is in force.
+    Settings(SettingsView),
 }
 
 /// What a subscribed front end is told. Each event is a whole snapshot: a lost or repeated one does no harm.
@@ -232,6 +268,8 @@ pub enum Event {
     Accounts(Vec<AccountView>),
     /// The agent as a whole.
     Status(StatusView),
+    /// What is set.
+    Settings(SettingsView),
     /// Show this window now.
     Open(Window),
 }
@@ -300,6 +338,10 @@ pub enum ErrorCode {
     Storage,
     /// The issuer refused the answer for good.
     Refused,
+    /// The setting is locked by the organisation.
+    Locked,
+    /// The value is not acceptable.
+    InvalidValue,
     /// The desktop app cannot be started.
     AppUnavailable,
     /// The agent is shutting down, or a limit is reached.

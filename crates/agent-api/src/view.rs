@@ -118,6 +118,9 @@ data! {
         pub keyring: KeyringState,
         /// Requests that arrived in a burst and are not shown one by one.
         pub held_back: Vec<HeldBack>,
+        /// Until when nothing is notified, if the person wants it so.
+        #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+        pub muted_until: Option<i64>,
     }
 
     /// A burst that is held back.
@@ -155,6 +158,8 @@ data! {
     pub struct AccountView {
         /// Its id.
         pub id: AccountId,
+        /// The person's own name for it.
+        pub name: Option<String>,
         /// The issuer's name, as shown at enrolment.
         pub issuer_name: String,
         /// Host (and port, unless 443) of the issuer.
@@ -171,6 +176,9 @@ data! {
         pub capabilities: Capabilities,
         /// The connection now.
         pub connection: Connection,
+        /// Issuer time − this computer's clock, in seconds.
+        #[cfg_attr(feature = "bindings", ts(type = "number"))]
+        pub clock_offset: i64,
         /// When it was added.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub added_at: i64,
@@ -234,6 +242,8 @@ data! {
             at: i64,
             /// One sentence for people.
             problem: String,
+            /// The same for programs: [`crate::ErrorCode::Unreachable`], for example.
+            cause: crate::ErrorCode,
         },
         /// The issuer has revoked this device.
         Revoked,
@@ -461,6 +471,18 @@ data! {
         },
     }
 
+    /// Which history entries are wanted. What is left out is not looked at.
+    #[derive(Default)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct HistoryFilter {
+        /// Somewhere in the names, labels and values shown, whatever the case; at most 256 characters.
+        pub text: Option<String>,
+        /// Ended like this.
+        pub outcome: Option<Outcome>,
+        /// Of this account.
+        pub account: Option<AccountId>,
+    }
+
     /// One ended request.
     pub struct HistoryEntry {
         /// Its id.
@@ -509,6 +531,123 @@ data! {
         pub expires_at: i64,
     }
 
+    /// What is set on this computer, and what of it only the organisation can change.
+    pub struct SettingsView {
+        /// What is in force.
+        pub values: Settings,
+        /// What cannot be changed here.
+        pub locked: Vec<SettingKey>,
+        /// Who has locked it, in its own words.
+        pub locked_by: Option<String>,
+    }
+
+    /// The values.
+    pub struct Settings {
+        /// The agent starts with the desktop session.
+        pub start_at_login: bool,
+        /// How much notifications say.
+        pub notifications: NotificationPrivacy,
+        /// When the prompt opens by itself.
+        pub open_prompt: OpenPrompt,
+        /// When requests of low risk wait without a notification.
+        pub quiet_hours: Option<QuietHours>,
+        /// Light or dark.
+        pub appearance: Appearance,
+        /// BCP 47 tag of the interface's language; none: the desktop's.
+        pub language: Option<String>,
+        /// `http://[user:password@]host:port`; none: the environment's. A password is shown as `***`.
+        pub proxy: Option<String>,
+        /// PEM files with further trusted certification authorities: absolute paths.
+        pub ca_files: Vec<String>,
+    }
+
+    /// One setting.
+    #[derive(Copy, Hash)]
+    #[serde(rename_all = "snake_case")]
+    pub enum SettingKey {
+        /// [`Settings::start_at_login`].
+        StartAtLogin,
+        /// [`Settings::notifications`].
+        Notifications,
+        /// [`Settings::open_prompt`].
+        OpenPrompt,
+        /// [`Settings::quiet_hours`].
+        QuietHours,
+        /// [`Settings::appearance`].
+        Appearance,
+        /// [`Settings::language`].
+        Language,
+        /// [`Settings::proxy`].
+        Proxy,
+        /// [`Settings::ca_files`].
+        CaFiles,
+    }
+
+    /// One setting with its new value.
+    #[serde(tag = "key", content = "value", rename_all = "snake_case")]
+    pub enum SettingChange {
+        /// [`Settings::start_at_login`].
+        StartAtLogin(bool),
+        /// [`Settings::notifications`].
+        Notifications(NotificationPrivacy),
+        /// [`Settings::open_prompt`].
+        OpenPrompt(OpenPrompt),
+        /// [`Settings::quiet_hours`].
+        QuietHours(Option<QuietHours>),
+        /// [`Settings::appearance`].
+        Appearance(Appearance),
+        /// [`Settings::language`].
+        Language(Option<String>),
+        /// [`Settings::proxy`].
+        Proxy(Option<String>),
+        /// [`Settings::ca_files`].
+        CaFiles(Vec<String>),
+    }
+
+    /// How much a notification says.
+    #[derive(Copy, Default)]
+    #[serde(rename_all = "snake_case")]
+    pub enum NotificationPrivacy {
+        /// That something is asked, not what.
+        #[default]
+        Private,
+        /// Who asks and what.
+        Detailed,
+    }
+
+    /// When the prompt opens by itself.
+    #[derive(Copy, Default)]
+    #[serde(rename_all = "snake_case")]
+    pub enum OpenPrompt {
+        /// On every request that is to be answered in it, without taking the keyboard.
+        #[default]
+        Always,
+        /// When the person asks for it, or when there is no notification service.
+        OnReview,
+    }
+
+    /// A part of the day, by this computer's clock and time zone. It may go over midnight.
+    #[derive(Copy)]
+    pub struct QuietHours {
+        /// Minutes since midnight, 0 to 1439.
+        pub from: u16,
+        /// Minutes since midnight, 0 to 1439, not the same as `from`.
+        pub until: u16,
+    }
+
+    /// Light or dark.
+    #[derive(Copy, Default)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Appearance {
+        /// As the desktop.
+        #[default]
+        System,
+        /// Light.
+        Light,
+        /// Dark.
+        Dark,
+    }
+
     /// One line of the diagnostics.
     pub struct Check {
         /// What is checked, for programs: `keyring`, `notifications`, `issuer.<account>.tls` …
@@ -519,6 +658,12 @@ data! {
         pub state: CheckState,
         /// What was found and what to do next.
         pub detail: String,
+        /// For which account.
+        pub account: Option<AccountId>,
+        /// What was found, for programs and translations: `keyring.locked`, `tls.untrusted` …
+        pub finding: String,
+        /// The values in `detail`, by name.
+        pub values: std::collections::BTreeMap<String, String>,
     }
 
     /// How a check went.

@@ -175,6 +175,9 @@ pub fn check(name: &str, title: &str, state: CheckState, detail: impl Into<Strin
         title: title.to_owned(),
         state,
         detail: detail.into(),
+        account: None,
+        finding: name.to_owned(),
+        values: std::collections::BTreeMap::new(),
     }
 }
 

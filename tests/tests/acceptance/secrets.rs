@@ -85,6 +85,7 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
         .call(Request::History {
             limit: 500,
             before: None,
+            filter: countersign_agent_api::HistoryFilter::default(),
         })
         .await?;
     let evidence = stage

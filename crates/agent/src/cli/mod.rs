@@ -71,11 +71,13 @@ impl CliError {
                 | ErrorCode::CodeNeeded
                 | ErrorCode::SurfaceNotAllowed
                 | ErrorCode::OfferRefused
+                | ErrorCode::Locked
                 | ErrorCode::Refused => Exit::Refused,
                 ErrorCode::IncompatibleVersion
                 | ErrorCode::InvalidCall
                 | ErrorCode::NotFound
                 | ErrorCode::InvalidLink
+                | ErrorCode::InvalidValue
                 | ErrorCode::Unreachable
                 | ErrorCode::UntrustedCertificate
                 | ErrorCode::BadAnswer

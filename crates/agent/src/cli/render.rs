@@ -509,7 +509,11 @@ fn connection(connection: &Connection) -> String {
         } => {
             format!("connected by long poll since {}", instant(*since))
         }
-        Connection::Retrying { at, problem } => {
+        Connection::Retrying {
+            at,
+            problem,
+            cause: _,
+        } => {
             format!(
                 "not connected. {} Tried again at {}",
                 plain(problem),

@@ -108,6 +108,7 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             let history = Request::History {
                 limit,
                 before: before.map(RequestId),
+                filter: countersign_agent_api::HistoryFilter::default(),
             };
             let Reply::History(entries) = session.call(history).await? else {
                 return unexpected();

@@ -116,7 +116,11 @@ impl Engine {
                 self.inbox.release_account(&account);
                 Ok(Reply::Requests(self.request_views(now)))
             }
-            Request::History { limit, before } => {
+            Request::History {
+                limit,
+                before,
+                filter: _,
+            } => {
                 return fx.push(Effect::ReadHistory { call, limit, before });
             }
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
@@ -142,6 +146,11 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
+            Request::RenameAccount { .. }
+            | Request::RevokeDevice { .. }
+            | Request::Settings
+            | Request::ChangeSetting { .. }
+            | Request::Mute { .. } => Err(ApiError::new(ErrorCode::Unavailable, "Not here.")),
             Request::Diagnostics => return fx.push(Effect::Diagnose(call, self.facts())),
             Request::OpenApp { window } => return self.open(window, Some(call), fx),
             Request::Shutdown => {

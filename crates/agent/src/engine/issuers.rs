@@ -1,6 +1,6 @@
 //! What comes from issuers: requests, ends, and the state of the way there.
 
-use countersign_agent_api::{AccountId, Connection, KeyringState};
+use countersign_agent_api::{AccountId, Connection, ErrorCode, KeyringState};
 
 use super::{Effect, Engine, Then, inbox::Admission};
 use crate::{
@@ -128,6 +128,7 @@ impl Engine {
                 Connection::Retrying {
                     at,
                     problem: crate::wording::sentence(&problem),
+                    cause: cause(&problem),
                 }
             }
             Health::NoKey(state) => {
@@ -220,5 +221,17 @@ impl Engine {
         let binding = Box::new(found.binding.clone());
         fx.push(self.save_accounts(Then::Nothing));
         fx.push(Effect::Subscribe(account.clone(), binding));
+    }
+}
+
+/// What keeps the connection away, for programs.
+fn cause(problem: &ChannelProblem) -> ErrorCode {
+    match problem {
+        ChannelProblem::Net(error) => error.code(),
+        ChannelProblem::Closed | ChannelProblem::Silent | ChannelProblem::Restarting => {
+            ErrorCode::Unreachable
+        }
+        ChannelProblem::Replaced | ChannelProblem::ProofRefused => ErrorCode::Refused,
+        ChannelProblem::Issuer(_) | ChannelProblem::Protocol(_) => ErrorCode::BadAnswer,
     }
 }

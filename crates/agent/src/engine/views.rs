@@ -103,6 +103,7 @@ impl Engine {
         let line = self.lines.get(&account.id);
         AccountView {
             id: account.id.clone(),
+            name: None,
             issuer_name: account.issuer_name.clone(),
             issuer_host: host(&account.binding.issuer),
             account: account.binding.account.clone(),
@@ -116,6 +117,7 @@ impl Engine {
             key: line.map_or(KeyringState::Unknown, |line| line.key),
             capabilities: self.settings.capabilities,
             connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
+            clock_offset: account.binding.offset,
             added_at: account.added_at,
         }
     }
@@ -128,6 +130,7 @@ impl Engine {
             accounts: u32::try_from(self.accounts.accounts.len()).unwrap_or(u32::MAX),
             keyring: self.keyring(),
             held_back: self.inbox.held_views(),
+            muted_until: None,
         }
     }
 
