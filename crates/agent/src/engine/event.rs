@@ -18,6 +18,8 @@ use crate::{
     state_dir::StateError,
 };
 
+use super::text::Language;
+
 /// What does not change while the agent runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -25,6 +27,8 @@ pub struct Settings {
     pub open_prompt: OpenPrompt,
     /// How much notifications say.
     pub privacy: Privacy,
+    /// The language of notifications.
+    pub language: Language,
     /// The time zone of instants in notifications.
     pub time_zone: jiff::tz::TimeZone,
     /// How this computer is named to issuers unless the person says otherwise.

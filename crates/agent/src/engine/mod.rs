@@ -31,6 +31,7 @@ pub use event::{
     Snapshot, Then,
 };
 
+pub use text::Language;
 pub use views::lines as statement_lines;
 
 use std::collections::BTreeMap;

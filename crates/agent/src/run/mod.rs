@@ -22,7 +22,7 @@ use crate::{
     channel::{IssuerProtocol, native::Native},
     config::{App, Config},
     edge::{self, Clock, SystemClock},
-    engine::{Engine, Settings},
+    engine::{Engine, Language, Settings},
     history::{History, HistoryError},
     ipc::{BindError, Server},
     keystore::{Keys, Limits, SecretServiceKeyStore},
@@ -89,6 +89,7 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
     let settings = Settings {
         open_prompt: config.app.open_prompt,
         privacy: config.notifications.privacy,
+        language: Language::of_session(|name| std::env::var(name).ok()),
         time_zone: jiff::tz::TimeZone::system(),
         device_name: device_name(),
         key_protection: keys.protection(),

@@ -121,6 +121,7 @@ impl World {
         let settings = Settings {
             open_prompt: crate::config::OpenPrompt::Always,
             privacy: crate::config::Privacy::Private,
+            language: Language::English,
             time_zone: jiff::tz::TimeZone::UTC,
             device_name: "desk".into(),
             key_protection: keys.protection(),

@@ -67,6 +67,7 @@ fn settings(privacy: Privacy, open_prompt: OpenPrompt) -> Settings {
     Settings {
         open_prompt,
         privacy,
+        language: Language::English,
         time_zone: jiff::tz::TimeZone::UTC,
         device_name: "desk".into(),
         key_protection: protection(),
