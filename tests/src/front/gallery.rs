@@ -139,7 +139,7 @@ impl Gallery {
         } = picture;
         self.resize(picture.size()).await?;
         self.page
-            .goto(&format!("{}?state={state}&theme={theme}&lang={language}", self.url))
+            .goto(&format!("{}?state={state}&theme={theme}&language={language}", self.url))
             .await?;
         let shown = self
             .page
