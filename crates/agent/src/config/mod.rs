@@ -1,15 +1,32 @@
-//! The agent's configuration file, `$XDG_CONFIG_HOME/countersign/agent.toml`. All of it is optional.
+//! The agent's configuration: `$XDG_CONFIG_HOME/countersign/agent.toml`, and over it what the organisation has set in
+//! `countersign/managed.toml` of `$XDG_CONFIG_DIRS`. All of both is optional.
 //!
-//! Unknown keys are refused: a mistyped setting must not silently mean its default. `docs/agent.md` describes every
-//! key; `docs/examples/agent.toml` is parsed by a test here.
+//! Invariants: unknown keys are refused, since a mistyped setting must not silently mean its default; one function checks values,
+//! whether they are read ([`files`]) or changed ([`edit`]). `docs/agent.md` describes every key; the files in
+//! `docs/examples` are parsed by a test here.
+
+mod edit;
+mod files;
+mod quiet;
+#[cfg(test)]
+mod tests;
+
+pub use edit::ChangeError;
+pub use files::{ConfigFiles, Effective, config_home};
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use countersign_agent_api::{Appearance, NotificationPrivacy, OpenPrompt, QuietHours};
 use serde::Deserialize;
+
+use crate::net::Proxy;
+
+/// The most certificate files.
+const MAX_CA_FILES: usize = 32;
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,13 +76,23 @@ pub struct Config {
 }
 
 /// The way to the issuers.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     /// `http://[user:password@]host:port` of a proxy that allows CONNECT.
     pub proxy: Option<String>,
     /// PEM files with further trusted certification authorities.
     pub ca_files: Vec<PathBuf>,
+}
+
+impl fmt::Debug for Network {
+    /// Without the proxy's password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("proxy", &self.proxy.as_deref().map(masked))
+            .field("ca_files", &self.ca_files)
+            .finish()
+    }
 }
 
 /// The desktop app.
@@ -76,36 +103,24 @@ pub struct App {
     pub command: Option<Vec<String>>,
     /// When the prompt window opens by itself.
     pub open_prompt: OpenPrompt,
-}
-
-/// When the prompt window opens by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OpenPrompt {
-    /// On every request that is to be answered in it, beside the notification and without taking focus.
-    #[default]
-    Always,
-    /// Only when the person asks for it, or when there is no notification service.
-    OnReview,
+    /// Light or dark.
+    pub appearance: Appearance,
+    /// BCP 47 tag of the interface's language; none: the desktop's.
+    pub language: Option<String>,
+    /// Whether the agent starts with the desktop session. The organisation's to set; the person's own choice is the autostart
+    /// entry itself.
+    pub start_at_login: Option<bool>,
 }
 
 /// Desktop notifications.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notifications {
-    /// How much a notification says.
-    pub privacy: Privacy,
-}
-
-/// How much a notification says. Anybody who can see the screen, and any program of the same user, can read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Privacy {
-    /// That something is asked, not what.
-    #[default]
-    Private,
-    /// Who asks and what.
-    Detailed,
+    /// How much a notification says. Anybody who can see the screen, and any program of the same user, can read it.
+    pub privacy: NotificationPrivacy,
+    /// When requests of low risk wait without a notification: `22:00-07:00`, or `off`.
+    #[serde(deserialize_with = "quiet::read")]
+    pub quiet_hours: Option<QuietHours>,
 }
 
 /// The OS keystore.
@@ -145,34 +160,7 @@ impl Default for History {
 }
 
 impl Config {
-    /// Reads and checks a configuration file.
-    ///
-    /// # Errors
-    /// Every [`ConfigError`]; an absent file is [`ConfigError::Read`].
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(&text, path)
-    }
-
-    /// Reads the file at its default place; the defaults if there is none.
-    ///
-    /// # Errors
-    /// As [`Config::load`], but an absent file is none.
-    pub fn load_default() -> Result<Self, ConfigError> {
-        let Some(path) = default_path() else {
-            return Ok(Self::default());
-        };
-        match Self::load(&path) {
-            Err(ConfigError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(Self::default())
-            }
-            other => other,
-        }
-    }
-
+    /// Reads and checks the text of a configuration file; `path` is for what is said about it.
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
             path: path.to_owned(),
@@ -189,16 +177,30 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
-        if self.network.ca_files.iter().any(|p| !p.is_absolute()) {
+        let Network { proxy, ca_files } = &self.network;
+        if proxy.as_ref().is_some_and(|proxy| Proxy::parse(proxy).is_err()) {
+            return refuse(
+                "network.proxy",
+                "write it as http://host:port or http://user:password@host:port",
+            );
+        }
+        if ca_files.iter().any(|p| !p.is_absolute()) {
             return refuse("network.ca_files", "give absolute paths");
+        }
+        if ca_files.len() > MAX_CA_FILES {
+            return refuse("network.ca_files", "give at most 32 files");
+        }
+        let is_empty = |command: &Vec<String>| command.first().is_none_or(String::is_empty);
+        if self.app.command.as_ref().is_some_and(is_empty) {
+            return refuse("app.command", "give the program first, then its arguments");
         }
         if self
             .app
-            .command
-            .as_ref()
-            .is_some_and(|c| c.first().is_none_or(String::is_empty))
+            .language
+            .as_deref()
+            .is_some_and(|tag| !is_language_tag(tag))
         {
-            return refuse("app.command", "give the program first, then its arguments");
+            return refuse("app.language", "give a language tag such as en-GB");
         }
         if !(1..=80).contains(&self.keyring.timeout_seconds) {
             return refuse("keyring.timeout_seconds", "give 1 to 80 seconds");
@@ -210,78 +212,23 @@ impl Config {
     }
 }
 
-/// `$XDG_CONFIG_HOME/countersign/agent.toml`, if there is a home to have it in.
-pub fn default_path() -> Option<PathBuf> {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    let config = set("XDG_CONFIG_HOME")
-        .filter(|p| p.is_absolute())
-        .or_else(|| set("HOME").map(|home| home.join(".config")))?;
-    Some(config.join("countersign/agent.toml"))
+/// Whether a text has the form of a BCP 47 tag, in at most 35 characters.
+pub fn is_language_tag(text: &str) -> bool {
+    let plain = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.len() <= 35 && text.split('-').all(plain)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(text, Path::new("agent.toml"))
-    }
-
-    #[test]
-    fn an_empty_file_means_the_defaults() {
-        let config = parse("").unwrap();
-        assert_eq!(config, Config::default());
-        assert_eq!(config.keyring.timeout(), Duration::from_secs(60));
-        assert_eq!(config.notifications.privacy, Privacy::Private);
-        assert_eq!(config.app.open_prompt, OpenPrompt::Always);
-    }
-
-    #[test]
-    fn the_example_in_the_documentation_is_valid_and_shows_every_key() {
-        let text = include_str!("../../../docs/examples/agent.toml");
-        let config = parse(text).unwrap();
-        assert_eq!(
-            config.network.proxy.as_deref(),
-            Some("http://proxy.example.com:3128")
-        );
-        assert_eq!(
-            config.network.ca_files,
-            [PathBuf::from("/etc/ssl/certs/example-corp.pem")]
-        );
-        assert_eq!(config.app.command.unwrap(), ["/opt/countersign/bin/countersign"]);
-        assert_eq!(config.app.open_prompt, OpenPrompt::OnReview);
-        assert_eq!(config.notifications.privacy, Privacy::Detailed);
-        assert_eq!(config.keyring.timeout_seconds, 60);
-        assert_eq!(config.history.keep_months, 24);
-    }
-
-    #[test]
-    fn unknown_keys_are_refused() {
-        for text in [
-            "locale = \"en\"",
-            "[network]\nca_file = []",
-            "[notification]\nprivacy = \"private\"",
-            "[app]\nx=1",
-        ] {
-            assert!(matches!(parse(text), Err(ConfigError::Parse { .. })), "{text}");
+/// A proxy as it may be shown: `***` in place of its password.
+pub fn masked(proxy: &str) -> String {
+    let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
+    match rest.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:{MASK}@{host}")
         }
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused() {
-        for text in [
-            "[network]\nca_files = [\"corp.pem\"]",
-            "[app]\ncommand = []",
-            "[app]\ncommand = [\"\"]",
-            "[keyring]\ntimeout_seconds = 0",
-            "[keyring]\ntimeout_seconds = 81",
-            "[history]\nkeep_months = 0",
-        ] {
-            assert!(matches!(parse(text), Err(ConfigError::Value { .. })), "{text}");
-        }
+        None => proxy.to_owned(),
     }
 }
+
+/// What stands in place of a password.
+const MASK: &str = "***";

@@ -125,7 +125,7 @@ impl Engine {
                 if verdict == Verdict::Deny
                     && let Some(request) = self.inbox.get(id)
                 {
-                    let text = text::denied(self.settings.privacy, asked(request));
+                    let text = text::denied(self.privacy(), asked(request));
                     self.tell(id, News::ending(text, Vec::new()), fx);
                 }
             }
@@ -171,9 +171,12 @@ impl Engine {
             // Not being able to keep it is no reason to withhold an answer that the person gave.
             Then::Deliver(id) => self.deliver(&id, fx),
             Then::Enrol(enrolment, key) => self.offer_key(enrolment, key, result, fx),
-            Then::AddAccount(call, account) => self.account_added(call, &account, result, fx),
+            Then::AddAccount(call, account) => self.account_added(call, &account, result, now, fx),
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
+            Then::RenameAccount(call, account, earlier) => {
+                self.account_renamed(call, &account, earlier, result, fx);
+            }
             Then::RemoveAccount(call, account) => self.account_removed(call, *account, result, fx),
         }
     }
@@ -399,7 +402,7 @@ impl Engine {
     /// Row 8, unless the prompt shows it.
     fn tell_refused(&mut self, id: &RequestId, why: &str, fx: &mut Vec<Effect>) {
         if !self.on_screen(id) {
-            let text = text::refused(self.settings.privacy, why);
+            let text = text::refused(self.privacy(), why);
             self.tell(id, News::refusal(text, Place::Beside), fx);
         }
     }

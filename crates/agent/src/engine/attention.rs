@@ -6,21 +6,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_agent_api::{AccountId, Activation, KeyringState, RequestId, Window};
+use countersign_agent_api::{
+    AccountId, Activation, KeyringState, NotificationPrivacy as Privacy, RequestId, Window,
+};
 use countersign_protocol::Verdict;
 
 use super::{
     Engine,
     decide::approvable_in_notification,
     event::Effect,
+    hush::Hush,
     inbox::{Asker, Cause},
     request::{Stage, Tracked, Visibility},
     text::{self, Asked},
     views::host,
 };
 use crate::{
-    accounts::Standing,
-    config::Privacy,
+    accounts::{Account, Standing},
     notify::{Action, Life, Notification, NotificationEvent, NotificationId, Urgency},
 };
 
@@ -67,6 +69,8 @@ pub(super) enum Subject {
     Account(AccountId),
     /// The keyring.
     Keyring,
+    /// The connections.
+    Outage,
 }
 
 /// What a person's action in a notification comes to.
@@ -138,6 +142,11 @@ impl Attention {
         effects.push(Effect::Notify(notification));
     }
 
+    /// Texts say more or less than before: those on screen are made anew.
+    pub(super) fn reword(&mut self) {
+        self.standing.retain(|_, kept| kept.state == Shown::Gone);
+    }
+
     fn settle(&mut self, wanted: Vec<(Notification, Subject)>, effects: &mut Vec<Effect>) {
         let ids: Vec<_> = self.standing.keys().cloned().collect();
         for id in ids {
@@ -182,20 +191,20 @@ fn intent(subject: &Subject, action: Action) -> Intent {
         (Action::Review | Action::Show, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => {
             prompt(id)
         }
-        (Action::ReportStep, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => prompt(id),
         (Action::Deny, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Deny),
         (Action::Approve, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Approve),
         (Action::Review | Action::Show, Subject::HeldBack(asker)) => Intent::Release(asker.clone()),
         (Action::DenyAll, Subject::HeldBack(asker)) => Intent::DenyHeldBack(asker.clone()),
         (Action::Unlock, Subject::Keyring) => Intent::Unlock,
-        (Action::Review | Action::Show | Action::Check, Subject::Account(_) | Subject::Keyring)
+        (
+            Action::Review | Action::Show | Action::Check,
+            Subject::Account(_) | Subject::Keyring | Subject::Outage,
+        )
         | (
             Action::Check,
             Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_),
         ) => Intent::Open(Window::Main),
-        (Action::Deny | Action::Approve | Action::DenyAll | Action::ReportStep | Action::Unlock, _) => {
-            Intent::Nothing
-        }
+        (Action::Deny | Action::Approve | Action::DenyAll | Action::Unlock, _) => Intent::Nothing,
     }
 }
 
@@ -246,13 +255,22 @@ impl News {
 /// The notification of waiting requests; also of what became of the only one, so that it is replaced.
 const REQUESTS: &str = "requests";
 
+/// The notification of connections that are away.
+const OFFLINE: &str = "offline";
+
+/// After how many seconds without a connection that is told.
+const OUTAGE: i64 = 10 * 60;
+
 impl Engine {
     /// Brings the desktop in line with the state.
     pub(super) fn settle_notifications(&mut self, now: i64, effects: &mut Vec<Effect>) {
         let mut wanted = Vec::new();
         wanted.extend(self.waiting_notification());
         wanted.extend(self.held_back_notifications());
-        wanted.extend(self.unsent_notifications(now));
+        if self.hush != Hush::Everything {
+            wanted.extend(self.unsent_notifications(now));
+            wanted.extend(self.outage_notification(now));
+        }
         wanted.extend(self.keyring_notification());
         self.attention.settle(wanted, effects);
     }
@@ -261,7 +279,7 @@ impl Engine {
     fn waiting_notification(&self) -> Option<(Notification, Subject)> {
         let waiting: Vec<&Tracked> = self.inbox.iter().filter(|r| self.awaits_notice(r)).collect();
         let oldest = *waiting.first()?;
-        let privacy = self.settings.privacy;
+        let privacy = self.privacy();
         let mut actions = vec![(Action::Review, "Review".to_owned())];
         let (text, subject) = match waiting.len() {
             1 => {
@@ -293,12 +311,13 @@ impl Engine {
         request.is_pending()
             && request.visibility == Visibility::Shown
             && enrolled
+            && !self.is_hushed(request)
             && !self.on_screen(&request.id)
     }
 
     /// Row 4. What was reported is held back without a word.
     fn held_back_notifications(&self) -> impl Iterator<Item = (Notification, Subject)> {
-        let privacy = self.settings.privacy;
+        let privacy = self.privacy();
         self.inbox
             .held()
             .filter(|(_, held)| held.cause == Cause::Burst)
@@ -337,7 +356,7 @@ impl Engine {
                 None => r.claims().exp - account.binding.offset - now,
             };
             let host = host(&account.binding.issuer);
-            let text = text::unsent(self.settings.privacy, verdict, &host, left);
+            let text = text::unsent(self.privacy(), verdict, &host, left);
             let actions = vec![(Action::Show, "Show".to_owned())];
             Some((
                 notification(&id, text, actions, Urgency::Normal, Life::Stays),
@@ -354,14 +373,48 @@ impl Engine {
             KeyringState::Locked | KeyringState::Hanging => (Action::Unlock, "Unlock…".to_owned()),
             KeyringState::Missing | KeyringState::Empty => (Action::Check, "Check".to_owned()),
         };
-        let text = text::locked_out(self.settings.privacy, keyring);
+        let text = text::locked_out(self.privacy(), keyring);
         let notification = notification("keyring", text, vec![action], Urgency::Critical, Life::Stays);
         Some((notification, Subject::Keyring))
     }
 
+    /// Row 11: once, until every connection that was away is back.
+    fn outage_notification(&self, now: i64) -> Option<(Notification, Subject)> {
+        let mut away = self
+            .outages()
+            .filter(|(_, since)| now - since >= OUTAGE)
+            .peekable();
+        let (account, since) = away.next()?;
+        if let Some(shown) = self.attention.standing.get(&NotificationId(OFFLINE.to_owned())) {
+            return Some((shown.notification.clone(), Subject::Outage));
+        }
+        let only = away
+            .peek()
+            .is_none()
+            .then_some((account.issuer_name.as_str(), since));
+        let text = text::offline(self.privacy(), only, &self.settings.time_zone);
+        let actions = vec![(Action::Check, "Check".to_owned())];
+        let notification = notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
+        Some((notification, Subject::Outage))
+    }
+
+    /// Accounts without a connection, and since when.
+    fn outages(&self) -> impl Iterator<Item = (&Account, i64)> {
+        let accounts = self.accounts.accounts.iter();
+        accounts.filter_map(|account| Some((account, self.lines.get(&account.id)?.offline_since?)))
+    }
+
+    /// When after `now` an outage becomes worth telling.
+    pub(super) fn next_outage(&self, now: i64) -> Option<i64> {
+        self.outages()
+            .map(|(_, since)| since + OUTAGE)
+            .filter(|at| *at > now)
+            .min()
+    }
+
     /// Whether *Approve* is in the notification: the request allows it, and the person can read there what it is.
     pub(super) fn offers_approve(&self, request: &Tracked) -> bool {
-        self.settings.privacy == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
+        self.privacy() == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
     }
 
     /// Tells what became of a request.
@@ -373,6 +426,15 @@ impl Engine {
             millis,
             place,
         } = news;
+        let quiet = match self.hush {
+            Hush::Nothing => false,
+            // What became of the person's own answer is told.
+            Hush::LowRisk => urgency == Urgency::Low && self.inbox.get(id).is_some_and(|r| self.is_hushed(r)),
+            Hush::Everything => true,
+        };
+        if quiet {
+            return;
+        }
         let others = self.inbox.iter().any(|r| r.id != *id && self.awaits_notice(r));
         let name = match place {
             Place::OfTheRequest if !others => REQUESTS.to_owned(),
@@ -388,7 +450,7 @@ impl Engine {
         let Some(found) = self.account(account) else {
             return;
         };
-        let text = text::revoked(self.settings.privacy, &found.issuer_name, &found.binding.account);
+        let text = text::revoked(self.privacy(), &found.issuer_name, &found.binding.account);
         let actions = vec![(Action::Show, "Show".to_owned())];
         let id = format!("revoked:{account}");
         let notification = notification(&id, text, actions, Urgency::Critical, Life::Stays);

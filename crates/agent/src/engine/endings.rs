@@ -92,16 +92,13 @@ impl Engine {
 
     /// Rows 5, 6 and 8, for a request that ends now.
     fn news(&self, request: &Tracked, account: &Account, end: &End) -> Option<News> {
-        let privacy = self.settings.privacy;
+        let privacy = self.privacy();
         let unseen = request.shown_at.is_none() && request.visibility == Visibility::Shown;
         match (&end.decided_by, end.outcome) {
             (_, _) if request.is_ended() => None,
             (DecidedBy::Another(device), outcome) => {
                 let text = text::elsewhere(privacy, outcome, device, asked(request));
-                Some(News::ending(
-                    text,
-                    vec![(Action::ReportStep, "This wasn’t me".to_owned())],
-                ))
+                Some(News::ending(text, vec![(Action::Show, "Show".to_owned())]))
             }
             (DecidedBy::Nobody, Outcome::Expired) if unseen && request.is_pending() => {
                 let at = end.at - account.binding.offset;

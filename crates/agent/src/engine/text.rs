@@ -4,11 +4,11 @@
 //! prompt. Never in a notification: match codes, addresses, account numbers, fingerprints; so detailed texts are made
 //! only of client names, payees, amounts and the like, never of the free text of a request.
 
-use countersign_agent_api::KeyringState;
+use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy};
 use countersign_protocol::{ApprovalRequest, LineValue, Origin, Outcome, Statement, Verdict};
 use jiff::tz::TimeZone;
 
-use crate::config::Privacy;
+use crate::statement_text::in_groups;
 
 /// The most characters of a title.
 const TITLE: usize = 40;
@@ -166,6 +166,19 @@ pub(super) fn locked_out(privacy: Privacy, keyring: KeyringState) -> Text {
     text("Countersign is locked out", body)
 }
 
+/// Row 11: no connection for ten minutes. `only` is the issuer and since when, if it is about one.
+pub(super) fn offline(privacy: Privacy, only: Option<(&str, i64)>, zone: &TimeZone) -> Text {
+    match (privacy, only) {
+        (Privacy::Detailed, Some((issuer, since))) => text(
+            &format!("No connection to {issuer}"),
+            &format!("Since {}. Trying again by itself.", clock_time(since, zone)),
+        ),
+        (Privacy::Detailed, None) | (Privacy::Private, _) => {
+            text("Countersign is offline", "Requests cannot reach this computer.")
+        }
+    }
+}
+
 /// Row 13: denied from the notification.
 pub(super) fn denied(privacy: Privacy, asked: Asked<'_>) -> Text {
     match privacy {
@@ -233,24 +246,14 @@ fn origin(claims: &ApprovalRequest) -> Option<&'static str> {
 
 /// A sum with its digits unchanged: grouped by three, the symbol where there is only one reading of it.
 fn money(amount: &str, currency: &str) -> String {
-    let (sign, digits) = amount
+    let digits = in_groups(amount);
+    let (sign, digits) = digits
         .strip_prefix('-')
-        .map_or(("", amount), |digits| ("-", digits));
-    let (whole, fraction) = digits
-        .split_once('.')
-        .map_or((digits, None), |(w, f)| (w, Some(f)));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    let fraction = fraction.map(|f| format!(".{f}")).unwrap_or_default();
+        .map_or(("", digits.as_str()), |digits| ("-", digits));
     match currency {
-        "EUR" => format!("{sign}€{grouped}{fraction}"),
-        "GBP" => format!("{sign}£{grouped}{fraction}"),
-        other => format!("{sign}{other}\u{a0}{grouped}{fraction}"),
+        "EUR" => format!("{sign}€{digits}"),
+        "GBP" => format!("{sign}£{digits}"),
+        other => format!("{sign}{other}\u{a0}{digits}"),
     }
 }
 
