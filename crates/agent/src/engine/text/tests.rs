@@ -13,7 +13,6 @@ const BUTTONS: [Action; 8] = [
     Action::Deny,
     Action::Approve,
     Action::DenyAll,
-    Action::ReportStep,
     Action::Show,
     Action::Unlock,
     Action::Check,
