@@ -13,6 +13,7 @@
 )]
 
 pub mod accounts;
+pub mod autostart;
 pub mod channel;
 pub mod cli;
 pub mod config;
