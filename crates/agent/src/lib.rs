@@ -30,5 +30,6 @@ pub mod notify;
 mod private_session;
 pub mod run;
 pub mod state_dir;
+pub mod tray;
 pub mod verify;
 pub mod wording;

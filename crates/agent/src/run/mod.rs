@@ -30,6 +30,7 @@ use crate::{
     net::{InvalidProxy, Net, Proxy, ProxyChoice, RootsError, Routes, client_config},
     notify::DesktopNotifier,
     state_dir::{self, StateDir, StateError},
+    tray,
 };
 
 /// How many calls of front ends may wait for the engine.
@@ -95,6 +96,7 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
         capabilities: issuers.capabilities(),
     };
     let engine = Engine::new(settings, accounts, outbox, clock.now());
+    let tray = tray::run(socket::path()?, Arc::clone(&clock), jiff::tz::TimeZone::system());
     let parts = Parts {
         clock,
         rng: Arc::new(edge::random()),
@@ -109,6 +111,8 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
 
     let (calls, inbound) = mpsc::channel(CALLS);
     let server = tokio::spawn(server.serve(calls));
+    // Ends with its connection to this agent.
+    tokio::spawn(tray);
     let end = termination()?;
     let driver = Driver::new(engine, state, history, parts);
     driver.run(inbound, notifications, end).await;
