@@ -17,6 +17,7 @@ pub mod autostart;
 pub mod channel;
 pub mod cli;
 pub mod config;
+pub mod desktop_entry;
 pub mod doctor;
 pub mod edge;
 pub mod engine;

@@ -55,6 +55,15 @@ pub(crate) const PACKAGES: &[Package] = &[
         name: "fonts-dejavu-core",
         sign: Sign::Nothing,
     },
+    // What packages install is valid, and drawn from one source.
+    program("appstream", "appstreamcli"),
+    program("desktop-file-utils", "desktop-file-validate"),
+    program("librsvg2-bin", "rsvg-convert"),
+    // Somebody who cannot see the screen.
+    Package {
+        name: "at-spi2-core",
+        sign: Sign::Nothing,
+    },
     // Cross-checks by other implementations.
     Package {
         name: "python3-venv",
