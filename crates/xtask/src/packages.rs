@@ -51,6 +51,8 @@ pub(crate) const PACKAGES: &[Package] = &[
     program("webkit2gtk-driver", "WebKitWebDriver"),
     program("xdotool", "xdotool"),
     program("imagemagick", "import"),
+    program("x11-utils", "xprop"),
+    program("xclip", "xclip"),
     Package {
         name: "fonts-dejavu-core",
         sign: Sign::Nothing,
