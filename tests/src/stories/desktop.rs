@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
     Stage, connected,
-    notifications::{button, ring},
+    notifications::{button, emptied, ring},
 };
 use crate::{
     front::{SOON, found, poll},
@@ -87,19 +87,22 @@ pub(super) async fn web_process_killed(stage: &mut Stage) -> Result<()> {
     notifications.press("Review").await?;
     let window = desktop.window(WINDOW).await?;
     ring(&desktop, &window).await?;
+    // What was typed is gone with the page: so the page that comes back is told from the picture of the old one.
+    desktop.type_text(asked.code()?).await?;
+    button(&desktop, &window).await?;
 
     let agent = stage.agent.process()?.pid();
     let killed = web_process(agent)?.context("there is no web process")?;
     kill(killed)?;
-    poll::until("another web process", SOON, async || {
-        Ok(web_process(agent)?.filter(|pid| *pid != killed))
-    })
-    .await?;
+    emptied(&desktop, &window).await?;
+    ensure!(
+        web_process(agent)?.is_some_and(|pid| pid != killed),
+        "the web process survived"
+    );
     ensure!(
         desktop.windows(WINDOW).await? == [window.clone()],
         "it is another window"
     );
-    ring(&desktop, &window).await?;
     desktop.type_text(asked.code()?).await?;
     desktop.keys(&["Return"]).await?;
     button(&desktop, &window).await?;

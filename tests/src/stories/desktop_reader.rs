@@ -18,13 +18,14 @@ pub(super) async fn prompt_in_a_screen_reader(stage: &mut Stage) -> Result<()> {
     let app = driver.open(launch).await?;
     let prompt = Prompt::painted(app.page.clone()).await?;
     let sentence = prompt.sentence().await?;
+    let mut outline = String::new();
     let tree = poll::until("the prompt in the accessibility tree", SOON, async || {
         let tree = reader.tree().await?;
+        outline = tree.outline();
         Ok(tree.find("push button", "Approve").is_some().then_some(tree))
     })
-    .await?;
-    std::fs::write(stage.session.logs().dir().join("tree.txt"), tree.outline())?;
-    let outline = tree.outline();
+    .await
+    .with_context(|| format!("the tree is\n{outline}"))?;
     let find = |role: &str, name: &str| {
         tree.find(role, name)
             .with_context(|| format!("no {role} “{name}” in\n{outline}"))

@@ -33,7 +33,10 @@ pub(super) async fn tray_shows_and_opens(stage: &mut Stage) -> Result<()> {
         .name("org.kde.StatusNotifierWatcher")?
         .build()
         .await?;
-    let name = timeout(SOON, registered.recv()).await?.context("no icon")?;
+    let name = timeout(SOON, registered.recv())
+        .await
+        .context("the icon was not registered")?
+        .context("no icon")?;
     let item = Proxy::new(
         &panel,
         name.clone(),
@@ -55,13 +58,13 @@ pub(super) async fn tray_shows_and_opens(stage: &mut Stage) -> Result<()> {
     );
 
     let (asked, _) = stage.payment().await?;
-    let change = timeout(SOON, news.next()).await?.context("the icon is gone")?;
+    let change = timeout(SOON, news.next())
+        .await
+        .context("the icon does not change")?
+        .context("the icon is gone")?;
     ensure!(change.body().deserialize::<&str>()? == "NeedsAttention");
-    // The window that opened by itself is not what is looked at here.
-    let unasked = stage.prompt().await?;
-    unasked.app.close().await?;
     click(&menu, "Review next request").await?;
-    let launch = timeout(SOON, stage.agent.app.next()).await??;
+    let launch = stage.agent.app.next().await?;
     ensure!(
         launch.arguments.first().is_some_and(|a| a == "--prompt")
             && launch.arguments.iter().any(|a| a == "--focus"),
@@ -73,7 +76,10 @@ pub(super) async fn tray_shows_and_opens(stage: &mut Stage) -> Result<()> {
     prompt.type_code(asked.code()?).await?;
     prompt.approve().await?;
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
-    let change = timeout(SOON, news.next()).await?.context("the icon is gone")?;
+    let change = timeout(SOON, news.next())
+        .await
+        .context("the icon does not change")?
+        .context("the icon is gone")?;
     ensure!(
         change.body().deserialize::<&str>()? == "Active",
         "nothing waits, but the icon says so"

@@ -159,6 +159,15 @@ pub(super) async fn ring(desktop: &Desktop, window: &WindowId) -> Result<()> {
     accent(desktop, window, RING).await
 }
 
+/// Waits until the code field has the focus and nothing in it.
+pub(super) async fn emptied(desktop: &Desktop, window: &WindowId) -> Result<()> {
+    poll::until("an empty code field", crate::front::SOON, async || {
+        let accent = desktop.pixels(window, ACCENT).await?;
+        Ok((RING..BUTTON).contains(&accent).then_some(()))
+    })
+    .await
+}
+
 /// Waits until *Approve* may be used.
 pub(super) async fn button(desktop: &Desktop, window: &WindowId) -> Result<()> {
     accent(desktop, window, BUTTON).await
