@@ -8,7 +8,7 @@ use super::*;
 
 const PRIVACIES: [Privacy; 2] = [Privacy::Private, Privacy::Detailed];
 
-const BUTTONS: [Action; 8] = [
+const BUTTONS: [Action; 7] = [
     Action::Review,
     Action::Deny,
     Action::Approve,
