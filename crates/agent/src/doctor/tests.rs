@@ -249,7 +249,7 @@ fn every_finding_is_documented() {
         let parts: Vec<_> = text.split('.').collect();
         let word =
             |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        parts.len() == 2 && parts.iter().all(|part| word(&part))
+        parts.len() == 2 && parts.iter().all(word)
     };
     let findings: Vec<_> = sources
         .iter()
