@@ -4,6 +4,7 @@ import { account, mains, offer, type MainFixture } from "./fixtures/main";
 import { prompts, type PromptFixture } from "./fixtures/prompts";
 import { NOW } from "./fixtures/requests";
 import { start } from "./lib/page";
+import { chooseLanguage } from "./messages";
 import AddAccount from "./main/AddAccount.svelte";
 import Main from "./main/Main.svelte";
 import Prompt from "./prompt/Prompt.svelte";
@@ -13,6 +14,7 @@ const state = query.get("state") ?? "high-risk";
 const target = start();
 const nothing = () => undefined;
 document.documentElement.dataset["theme"] = query.get("theme") ?? "light";
+chooseLanguage(query.get("language") || null);
 
 const adding = {
   "add-link": { link: "" },

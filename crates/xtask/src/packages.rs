@@ -28,6 +28,13 @@ const fn program(name: &'static str, program: &'static str) -> Package {
     }
 }
 
+const fn font(name: &'static str) -> Package {
+    Package {
+        name,
+        sign: Sign::Nothing,
+    }
+}
+
 /// What only the bench needs: a desktop program to be measured beside.
 pub(crate) const PEERS: &[Package] = &[program("otpclient", "otpclient")];
 
@@ -51,10 +58,9 @@ pub(crate) const PACKAGES: &[Package] = &[
     program("webkit2gtk-driver", "WebKitWebDriver"),
     program("xdotool", "xdotool"),
     program("imagemagick", "import"),
-    Package {
-        name: "fonts-dejavu-core",
-        sign: Sign::Nothing,
-    },
+    font("fonts-dejavu-core"),
+    font("fonts-noto-core"),
+    font("fonts-noto-cjk"),
     // Cross-checks by other implementations.
     Package {
         name: "python3-venv",

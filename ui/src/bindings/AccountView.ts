@@ -14,6 +14,10 @@ export type AccountView = {
  */
 id: AccountId, 
 /**
+ * The person's own name for it.
+ */
+name: string | null, 
+/**
  * The issuer's name, as shown at enrolment.
  */
 issuer_name: string, 
@@ -45,6 +49,10 @@ capabilities: Capabilities,
  * The connection now.
  */
 connection: Connection, 
+/**
+ * Issuer time − this computer's clock, in seconds.
+ */
+clock_offset: number, 
 /**
  * When it was added.
  */

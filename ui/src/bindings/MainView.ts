@@ -3,6 +3,7 @@ import type { AccountView } from "./AccountView";
 import type { AgentLink } from "./AgentLink";
 import type { OpenedLink } from "./OpenedLink";
 import type { RequestView } from "./RequestView";
+import type { SettingsView } from "./SettingsView";
 import type { StatusView } from "./StatusView";
 
 /**
@@ -25,6 +26,10 @@ accounts: Array<AccountView>,
  * The agent as a whole, once it has said.
  */
 status: StatusView | null, 
+/**
+ * What is set, once the agent has said.
+ */
+settings: SettingsView | null, 
 /**
  * An enrolment link that the app was opened with.
  */

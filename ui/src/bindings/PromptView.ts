@@ -2,6 +2,7 @@
 import type { AgentLink } from "./AgentLink";
 import type { PromptTarget } from "./PromptTarget";
 import type { RequestView } from "./RequestView";
+import type { SettingsView } from "./SettingsView";
 
 /**
  * The prompt's snapshot.
@@ -15,6 +16,10 @@ agent: AgentLink,
  * Waiting and just-ended requests, oldest first.
  */
 requests: Array<RequestView>, 
+/**
+ * What is set, once the agent has said.
+ */
+settings: SettingsView | null, 
 /**
  * What the prompt was last opened for.
  */

@@ -25,4 +25,8 @@ keyring: KeyringState,
 /**
  * Requests that arrived in a burst and are not shown one by one.
  */
-held_back: Array<HeldBack>, };
+held_back: Array<HeldBack>, 
+/**
+ * Until when nothing is notified, if the person wants it so.
+ */
+muted_until: number | null, };

@@ -1,34 +1,39 @@
 // Values by locale. Digits are never altered: what is shown is what is signed.
 import type { LineValue } from "../bindings/LineValue";
-import { language, t } from "../messages";
+import { language, t, type Language } from "../messages";
 
-/** The desktop's locale. A desktop without one (LANG=C) names something that is no language tag. */
-export function systemLocale(named: string): string {
+/** The digits and the calendar that requests are written in, whatever else a region uses. */
+const AS_SIGNED = { numberingSystem: "latn", calendar: "gregory" } as const;
+
+/** The desktop's locale; null on a desktop without one (LANG=C names something that is no language tag). */
+export function systemLocale(named: string): string | null {
   try {
-    return Intl.getCanonicalLocales(named)[0] ?? language;
+    return Intl.getCanonicalLocales(named)[0] ?? null;
   } catch {
-    return language;
+    return null;
   }
 }
 
-/** The person's variant of the interface's language: en-GB, say, for an English interface on a British desktop. */
-export function localeFor(system: string): string {
-  const wanted = system.split("-")[0] === language ? system : language;
-  return Intl.DateTimeFormat.supportedLocalesOf(wanted)[0] ?? language;
+/** The language as it is written in the desktop's region: en-GB, say, for English on a British desktop. */
+export function localeFor(language: Language, system: string | null): string {
+  const region = system === null ? undefined : new Intl.Locale(system).region;
+  const wanted = new Intl.Locale(language, region === undefined ? {} : { region });
+  return new Intl.DateTimeFormat(wanted).resolvedOptions().locale;
+}
+
+/** Times in the system's format even if its language is another one; of 24 hours where it has none. */
+export function clockOf(system: string | null): Intl.DateTimeFormatOptions {
+  const { hourCycle } = new Intl.DateTimeFormat(system ?? "en-GB", { hour: "numeric" }).resolvedOptions();
+  return { ...AS_SIGNED, hour: "numeric", minute: "2-digit", ...(hourCycle && { hourCycle }) };
 }
 
 const system = systemLocale(navigator.language);
+const clock = clockOf(system);
 
 /** BCP 47 tag that a statement is shown in; it goes into the signed decision. */
-export const locale = localeFor(system);
-
-// Times in the system's format even if its language is another one.
-const { hourCycle } = new Intl.DateTimeFormat(system, { hour: "numeric" }).resolvedOptions();
-const clock: Intl.DateTimeFormatOptions = {
-  hour: "numeric",
-  minute: "2-digit",
-  ...(hourCycle && { hourCycle }),
-};
+export function currentLocale(): string {
+  return formats().locale;
+}
 
 export function value(value: LineValue, now: number): string {
   switch (value.type) {
@@ -41,7 +46,7 @@ export function value(value: LineValue, now: number): string {
     case "duration":
       return duration(value.value);
     case "count":
-      return new Intl.NumberFormat(locale, { numberingSystem: "latn" }).format(value.value);
+      return formats().count.format(value.value);
     case "flag":
       return t(value.value ? "value.yes" : "value.no");
     case "list":
@@ -52,10 +57,10 @@ export function value(value: LineValue, now: number): string {
 /** The amount as given, grouped by locale. Where the locale's form would change a digit, the plain form is shown. */
 export function amount(decimal: string, currency: string): string {
   const fraction = decimal.split(".")[1]?.length ?? 0;
-  const format = new Intl.NumberFormat(locale, {
+  const format = new Intl.NumberFormat(currentLocale(), {
+    ...AS_SIGNED,
     style: "currency",
     currency,
-    numberingSystem: "latn",
     minimumFractionDigits: fraction,
     maximumFractionDigits: fraction,
   });
@@ -72,15 +77,15 @@ export function iban(text: string): string {
 export function instant(seconds: number, now: number): string {
   const date = new Date(seconds * 1000);
   if (sameDay(date, new Date(now * 1000))) return t("value.today", { time: time(seconds) });
-  return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(date) + ", " + time(seconds);
+  return formats().dayAndTime.format(date);
 }
 
 export function time(seconds: number): string {
-  return new Intl.DateTimeFormat(locale, clock).format(new Date(seconds * 1000));
+  return formats().time.format(new Date(seconds * 1000));
 }
 
 export function timeWithSeconds(seconds: number): string {
-  return new Intl.DateTimeFormat(locale, { ...clock, second: "2-digit" }).format(new Date(seconds * 1000));
+  return formats().timeWithSeconds.format(new Date(seconds * 1000));
 }
 
 /** "1 minute 42 seconds": every unit that is not zero. */
@@ -92,27 +97,62 @@ export function duration(seconds: number): string {
     ["second", 1],
   ] as const;
   let left = Math.max(0, seconds);
-  const parts = [];
+  const parts: string[] = [];
   for (const [unit, size] of units) {
     const count = Math.floor(left / size);
     left -= count * size;
     if (count > 0 || (unit === "second" && parts.length === 0))
       parts.push(
-        new Intl.NumberFormat(locale, {
+        new Intl.NumberFormat(currentLocale(), {
+          ...AS_SIGNED,
           style: "unit",
           unit,
           unitDisplay: "long",
-          numberingSystem: "latn",
         }).format(count),
       );
   }
-  return parts.join(" ");
+  return formats().units.format(parts);
 }
 
 /** "1:42" */
 export function countdown(seconds: number): string {
   const left = Math.max(0, seconds);
   return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+}
+
+interface Formats {
+  locale: string;
+  count: Intl.NumberFormat;
+  time: Intl.DateTimeFormat;
+  timeWithSeconds: Intl.DateTimeFormat;
+  dayAndTime: Intl.DateTimeFormat;
+  units: Intl.ListFormat;
+}
+
+// Made once per language: long lists are full of times.
+const made = new Map<Language, Formats>();
+
+function formats(): Formats {
+  const chosen = language();
+  let found = made.get(chosen);
+  if (!found) {
+    const locale = localeFor(chosen, system);
+    found = {
+      locale,
+      count: new Intl.NumberFormat(locale, AS_SIGNED),
+      time: new Intl.DateTimeFormat(locale, clock),
+      timeWithSeconds: new Intl.DateTimeFormat(locale, { ...clock, second: "2-digit" }),
+      dayAndTime: new Intl.DateTimeFormat(locale, {
+        ...clock,
+        year: "numeric",
+        month: "short",
+        day: "numeric",
+      }),
+      units: new Intl.ListFormat(locale, { type: "unit", style: "narrow" }),
+    };
+    made.set(chosen, found);
+  }
+  return found;
 }
 
 function sameDay(a: Date, b: Date): boolean {

@@ -8,8 +8,10 @@ import type { MainView } from "../bindings/MainView";
 import type { PromptView } from "../bindings/PromptView";
 import type { Reason } from "../bindings/Reason";
 import type { RequestView } from "../bindings/RequestView";
+import type { SettingsView } from "../bindings/SettingsView";
 import type { Verdict } from "../bindings/Verdict";
-import { locale } from "./format";
+import { chooseLanguage } from "../messages";
+import { currentLocale } from "./format";
 
 /** A person's answer to one request. */
 export interface Answer {
@@ -37,13 +39,17 @@ export const decide = (request: RequestView, answer: Answer) =>
     verdict: answer.verdict,
     matchCode: answer.matchCode ?? null,
     reason: answer.reason ?? null,
-    locale,
+    locale: currentLocale(),
     statementHash: request.statement_hash,
   });
 
 /** From the main window, which cannot approve. */
 export const deny = (request: RequestView) =>
-  invoke<RequestView>("deny", { id: request.id, locale, statementHash: request.statement_hash });
+  invoke<RequestView>("deny", {
+    id: request.id,
+    locale: currentLocale(),
+    statementHash: request.statement_hash,
+  });
 
 export const withdraw = (id: string) => invoke<void>("withdraw", { id });
 
@@ -67,18 +73,26 @@ export function message(error: unknown): string {
   return String(error);
 }
 
-async function views<View>(window: string, command: string, show: (view: View) => void): Promise<() => void> {
+async function views<View extends { settings: SettingsView | null }>(
+  window: string,
+  command: string,
+  show: (view: View) => void,
+): Promise<() => void> {
   let told = false;
+  const take = (view: View) => {
+    if (view.settings !== null) chooseLanguage(view.settings.values.language);
+    show(view);
+  };
   // Listening comes first, so that no change falls between the two; a change is newer than the first snapshot.
   const stop = await listen<View>(
     "view",
     (event) => {
       told = true;
-      show(event.payload);
+      take(event.payload);
     },
     { target: window },
   );
   const first = await invoke<View>(command);
-  if (!told) show(first);
+  if (!told) take(first);
   return stop;
 }

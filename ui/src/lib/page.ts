@@ -1,6 +1,6 @@
 // What every page does first.
 import { mount } from "svelte";
-import { direction, language } from "../messages";
+import { chooseLanguage } from "../messages";
 import Sprite from "./Sprite.svelte";
 import "../styles/tokens.css";
 import "../styles/components.css";
@@ -8,8 +8,7 @@ import "../styles/app.css";
 
 /** Sets language, icons and menu, and gives the element to mount into. */
 export function start(): HTMLElement {
-  document.documentElement.lang = language;
-  document.documentElement.dir = direction;
+  chooseLanguage(null);
   const target = document.getElementById("app");
   if (!target) throw new Error("the page has no #app");
   mount(Sprite, { target: document.body });

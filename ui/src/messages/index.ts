@@ -1,32 +1,49 @@
-// Texts by key, with their values put in. No framework: one catalogue now, chosen here once there are more.
+// Texts by key in the language of the interface, with their values put in.
+import { ar } from "./ar";
+import type { Catalogue, Key, Language } from "./catalogue";
+import { de } from "./de";
 import { en } from "./en";
+import { es } from "./es";
+import { fr } from "./fr";
+import { ja } from "./ja";
+import { direction, language } from "./language.svelte";
 
-type Plural = { one: string; other: string };
-type Catalogue = { [K in Key]: (typeof en)[K] extends string ? string : Plural };
+export type { Key, Language } from "./catalogue";
+export { chooseLanguage, direction, language, languageNames } from "./language.svelte";
 
-export type Key = keyof typeof en;
 export type Values = Record<string, string | number>;
 
-/** The language of the interface, as a BCP 47 tag, and its direction. */
-export const language = "en";
-export const direction: "ltr" | "rtl" = "ltr";
+export const catalogues: { readonly [L in Language]: Catalogue<L> } = { en, de, fr, es, ja, ar };
 
-const catalogue: Catalogue = en;
-const plural = new Intl.PluralRules(language);
+const FIRST_STRONG_ISOLATE = "\u2068";
+const POP_DIRECTIONAL_ISOLATE = "\u2069";
 
-/** The text with its placeholders; `values.count` chooses between singular and plural. */
+/** The text with its placeholders; `values.count` chooses among the forms of a plural. */
 export function template(key: Key, values: Values = {}): string {
-  const text = catalogue[key];
+  const text: string | PluralTexts = catalogues[language()][key];
   if (typeof text === "string") return text;
-  return plural.select(Number(values["count"])) === "one" ? text.one : text.other;
+  const form = new Intl.PluralRules(language()).select(Number(values["count"]));
+  return text[form] ?? text.other;
 }
 
 /** The text. Values are put in once: a value that looks like a placeholder stays what it is. */
 export function t(key: Key, values: Values = {}): string {
-  return template(key, values).replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return template(key, values).replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : isolated(value);
+  });
 }
 
 /** Whether there is a text of this key: keys made from data that is not ours. */
 export function isKey(key: string): key is Key {
-  return Object.hasOwn(catalogue, key);
+  return Object.hasOwn(en, key);
+}
+
+type PluralTexts = { readonly [Form in Intl.LDMLPluralRule]?: string } & { readonly other: string };
+
+// Names and addresses read left to right within a sentence that does not, without moving what is around them.
+function isolated(value: string | number): string {
+  return direction() === "rtl" && typeof value === "string"
+    ? FIRST_STRONG_ISOLATE + value + POP_DIRECTIONAL_ISOLATE
+    : String(value);
 }

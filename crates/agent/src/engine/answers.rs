@@ -10,7 +10,7 @@ use super::{
     calls::no_request,
     decide,
     request::{Attempt, PersonAnswer, Stage},
-    text,
+    text::Why,
 };
 use crate::{
     accounts::Mute,
@@ -125,7 +125,7 @@ impl Engine {
                 if verdict == Verdict::Deny
                     && let Some(request) = self.inbox.get(id)
                 {
-                    let text = text::denied(self.privacy(), asked(request));
+                    let text = self.wording().denied(asked(request));
                     self.tell(id, News::ending(text, Vec::new()), fx);
                 }
             }
@@ -252,7 +252,7 @@ impl Engine {
                 }
                 self.not_counted(id, Problem::WrongCode { attempts_left });
                 fx.push(self.save_outbox(Then::Nothing));
-                self.tell_refused(id, &text::wrong_code(attempts_left), fx);
+                self.tell_refused(id, Why::WrongCode(attempts_left), fx);
             }
             DecisionOutcome::Stale => {
                 let why =
@@ -394,15 +394,15 @@ impl Engine {
     }
 
     fn refused(&mut self, id: &RequestId, message: String, fx: &mut Vec<Effect>) {
-        self.tell_refused(id, &message, fx);
+        self.tell_refused(id, Why::Said(&message), fx);
         self.not_counted(id, Problem::Refused { message });
         fx.push(self.save_outbox(Then::Nothing));
     }
 
     /// Row 8, unless the prompt shows it.
-    fn tell_refused(&mut self, id: &RequestId, why: &str, fx: &mut Vec<Effect>) {
+    fn tell_refused(&mut self, id: &RequestId, why: Why<'_>, fx: &mut Vec<Effect>) {
         if !self.on_screen(id) {
-            let text = text::refused(self.privacy(), why);
+            let text = self.wording().refused(why);
             self.tell(id, News::refusal(text, Place::Beside), fx);
         }
     }

@@ -18,7 +18,7 @@ use super::{
     hush::Hush,
     inbox::{Asker, Cause},
     request::{Stage, Tracked, Visibility},
-    text::{self, Asked},
+    text::{Asked, Language, Text, Wording},
     views::host,
 };
 use crate::{
@@ -211,8 +211,8 @@ fn intent(subject: &Subject, action: Action) -> Intent {
 /// Something to tell about a request.
 #[derive(Debug)]
 pub(super) struct News {
-    pub(super) text: text::Text,
-    pub(super) actions: Vec<(Action, String)>,
+    pub(super) text: Text,
+    pub(super) actions: Vec<Action>,
     pub(super) urgency: Urgency,
     pub(super) millis: u32,
     pub(super) place: Place,
@@ -229,7 +229,7 @@ pub(super) enum Place {
 
 impl News {
     /// What became of a request that is over: quiet, ten seconds.
-    pub(super) fn ending(text: text::Text, actions: Vec<(Action, String)>) -> Self {
+    pub(super) fn ending(text: Text, actions: Vec<Action>) -> Self {
         Self {
             text,
             actions,
@@ -240,8 +240,8 @@ impl News {
     }
 
     /// Why an answer did not count (row 8).
-    pub(super) fn refusal(text: text::Text, place: Place) -> Self {
-        let actions = vec![(Action::Show, "Show".to_owned())];
+    pub(super) fn refusal(text: Text, place: Place) -> Self {
+        let actions = vec![Action::Show];
         Self {
             text,
             actions,
@@ -279,26 +279,26 @@ impl Engine {
     fn waiting_notification(&self) -> Option<(Notification, Subject)> {
         let waiting: Vec<&Tracked> = self.inbox.iter().filter(|r| self.awaits_notice(r)).collect();
         let oldest = *waiting.first()?;
-        let privacy = self.privacy();
-        let mut actions = vec![(Action::Review, "Review".to_owned())];
+        let wording = self.wording();
+        let mut actions = vec![Action::Review];
         let (text, subject) = match waiting.len() {
             1 => {
-                actions.push((Action::Deny, "Deny".to_owned()));
+                actions.push(Action::Deny);
                 if self.offers_approve(oldest) {
-                    actions.push((Action::Approve, "Approve".to_owned()));
+                    actions.push(Action::Approve);
                 }
                 (
-                    text::request(privacy, asked(oldest)),
+                    wording.request(asked(oldest)),
                     Subject::Request(oldest.id.clone()),
                 )
             }
             count => (
-                text::several(privacy, count, asked(oldest)),
+                wording.several(count, asked(oldest)),
                 Subject::Several(oldest.id.clone()),
             ),
         };
         Some((
-            notification(REQUESTS, text, actions, Urgency::Normal, Life::Stays),
+            self.notification(REQUESTS, text, actions, Urgency::Normal, Life::Stays),
             subject,
         ))
     }
@@ -317,19 +317,16 @@ impl Engine {
 
     /// Row 4. What was reported is held back without a word.
     fn held_back_notifications(&self) -> impl Iterator<Item = (Notification, Subject)> {
-        let privacy = self.privacy();
+        let wording = self.wording();
         self.inbox
             .held()
             .filter(|(_, held)| held.cause == Cause::Burst)
             .map(move |(asker, held)| {
-                let actions = vec![
-                    (Action::Review, "Review".to_owned()),
-                    (Action::DenyAll, "Deny all".to_owned()),
-                ];
+                let actions = vec![Action::Review, Action::DenyAll];
                 let id = format!("held:{}:{}", asker.0, asker.1);
-                let text = text::held_back(privacy, held.count, &held.client_name);
+                let text = wording.held_back(held.count, &held.client_name);
                 (
-                    notification(&id, text, actions, Urgency::Critical, Life::Stays),
+                    self.notification(&id, text, actions, Urgency::Critical, Life::Stays),
                     Subject::HeldBack(asker.clone()),
                 )
             })
@@ -356,10 +353,10 @@ impl Engine {
                 None => r.claims().exp - account.binding.offset - now,
             };
             let host = host(&account.binding.issuer);
-            let text = text::unsent(self.privacy(), verdict, &host, left);
-            let actions = vec![(Action::Show, "Show".to_owned())];
+            let text = self.wording().unsent(verdict, &host, left);
+            let actions = vec![Action::Show];
             Some((
-                notification(&id, text, actions, Urgency::Normal, Life::Stays),
+                self.notification(&id, text, actions, Urgency::Normal, Life::Stays),
                 Subject::Past(r.id.clone()),
             ))
         })
@@ -370,11 +367,11 @@ impl Engine {
         let keyring = self.keyring();
         let action = match keyring {
             KeyringState::Unknown | KeyringState::Ready => return None,
-            KeyringState::Locked | KeyringState::Hanging => (Action::Unlock, "Unlock…".to_owned()),
-            KeyringState::Missing | KeyringState::Empty => (Action::Check, "Check".to_owned()),
+            KeyringState::Locked | KeyringState::Hanging => Action::Unlock,
+            KeyringState::Missing | KeyringState::Empty => Action::Check,
         };
-        let text = text::locked_out(self.privacy(), keyring);
-        let notification = notification("keyring", text, vec![action], Urgency::Critical, Life::Stays);
+        let text = self.wording().locked_out(keyring);
+        let notification = self.notification("keyring", text, vec![action], Urgency::Critical, Life::Stays);
         Some((notification, Subject::Keyring))
     }
 
@@ -392,9 +389,9 @@ impl Engine {
             .peek()
             .is_none()
             .then_some((account.issuer_name.as_str(), since));
-        let text = text::offline(self.privacy(), only, &self.settings.time_zone);
-        let actions = vec![(Action::Check, "Check".to_owned())];
-        let notification = notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
+        let text = self.wording().offline(only, &self.settings.time_zone);
+        let actions = vec![Action::Check];
+        let notification = self.notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
         Some((notification, Subject::Outage))
     }
 
@@ -415,6 +412,36 @@ impl Engine {
     /// Whether *Approve* is in the notification: the request allows it, and the person can read there what it is.
     pub(super) fn offers_approve(&self, request: &Tracked) -> bool {
         self.privacy() == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
+    }
+
+    /// How notifications are worded now.
+    pub(super) fn wording(&self) -> Wording {
+        let language = self.settings.chosen.values.language.as_deref();
+        let language = language.and_then(Language::of);
+        Wording {
+            language: language.unwrap_or(self.settings.language),
+            privacy: self.privacy(),
+        }
+    }
+
+    fn notification(
+        &self,
+        id: &str,
+        (title, body): Text,
+        actions: Vec<Action>,
+        urgency: Urgency,
+        life: Life,
+    ) -> Notification {
+        let wording = self.wording();
+        let button = |action| (action, wording.button(action).to_owned());
+        Notification {
+            id: NotificationId(id.to_owned()),
+            title,
+            body,
+            actions: actions.into_iter().map(button).collect(),
+            urgency,
+            life,
+        }
     }
 
     /// Tells what became of a request.
@@ -440,7 +467,7 @@ impl Engine {
             Place::OfTheRequest if !others => REQUESTS.to_owned(),
             Place::OfTheRequest | Place::Beside => format!("past:{id}"),
         };
-        let notification = notification(&name, text, actions, urgency, Life::Millis(millis));
+        let notification = self.notification(&name, text, actions, urgency, Life::Millis(millis));
         self.attention
             .pass(notification, Subject::Past(id.clone()), effects);
     }
@@ -450,10 +477,10 @@ impl Engine {
         let Some(found) = self.account(account) else {
             return;
         };
-        let text = text::revoked(self.privacy(), &found.issuer_name, &found.binding.account);
-        let actions = vec![(Action::Show, "Show".to_owned())];
+        let text = self.wording().revoked(&found.issuer_name, &found.binding.account);
+        let actions = vec![Action::Show];
         let id = format!("revoked:{account}");
-        let notification = notification(&id, text, actions, Urgency::Critical, Life::Stays);
+        let notification = self.notification(&id, text, actions, Urgency::Critical, Life::Stays);
         self.attention
             .pass(notification, Subject::Account(account.clone()), effects);
     }
@@ -463,22 +490,5 @@ pub(super) fn asked(request: &Tracked) -> Asked<'_> {
     Asked {
         claims: request.claims(),
         statement: request.statement(),
-    }
-}
-
-fn notification(
-    id: &str,
-    (title, body): text::Text,
-    actions: Vec<(Action, String)>,
-    urgency: Urgency,
-    life: Life,
-) -> Notification {
-    Notification {
-        id: NotificationId(id.to_owned()),
-        title,
-        body,
-        actions,
-        urgency,
-        life,
     }
 }

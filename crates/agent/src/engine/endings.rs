@@ -8,7 +8,7 @@ use super::{
     attention::{News, Place, asked},
     receipts,
     request::{DecidedBy, End, Receipt, Stage, Tracked, Visibility},
-    text,
+    text::Why,
 };
 use crate::{accounts::Account, channel::VerifiedReceipt, notify::Action};
 
@@ -92,22 +92,22 @@ impl Engine {
 
     /// Rows 5, 6 and 8, for a request that ends now.
     fn news(&self, request: &Tracked, account: &Account, end: &End) -> Option<News> {
-        let privacy = self.privacy();
+        let wording = self.wording();
         let unseen = request.shown_at.is_none() && request.visibility == Visibility::Shown;
         match (&end.decided_by, end.outcome) {
             (_, _) if request.is_ended() => None,
             (DecidedBy::Another(device), outcome) => {
-                let text = text::elsewhere(privacy, outcome, device, asked(request));
-                Some(News::ending(text, vec![(Action::Show, "Show".to_owned())]))
+                let text = wording.elsewhere(outcome, device, asked(request));
+                Some(News::ending(text, vec![Action::Show]))
             }
             (DecidedBy::Nobody, Outcome::Expired) if unseen && request.is_pending() => {
                 let at = end.at - account.binding.offset;
-                let text = text::expired(privacy, asked(request), at, &self.settings.time_zone);
-                Some(News::ending(text, vec![(Action::Show, "Show".to_owned())]))
+                let text = wording.expired(asked(request), at, &self.settings.time_zone);
+                Some(News::ending(text, vec![Action::Show]))
             }
             (DecidedBy::Nobody, Outcome::Locked) if !request.is_pending() => {
-                let why = "Too many wrong codes. Ask an administrator to unlock the account.";
-                Some(News::refusal(text::refused(privacy, why), Place::OfTheRequest))
+                let text = wording.refused(Why::TooManyCodes);
+                Some(News::refusal(text, Place::OfTheRequest))
             }
             (DecidedBy::Nobody | DecidedBy::ThisDevice, _) => None,
         }

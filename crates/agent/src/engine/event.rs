@@ -18,11 +18,15 @@ use crate::{
     state_dir::StateError,
 };
 
+use super::text::Language;
+
 /// What the engine is told at the start.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What the person or the organisation has set; [`Event::SettingChanged`] replaces it.
     pub chosen: SettingsView,
+    /// The language of the desktop session.
+    pub language: Language,
     /// The time zone of instants in notifications.
     pub time_zone: jiff::tz::TimeZone,
     /// How this computer is named to issuers unless the person says otherwise.

@@ -33,6 +33,7 @@ pub use event::{
     Snapshot, Then, Way,
 };
 
+pub use text::Language;
 pub use views::lines as statement_lines;
 
 use std::collections::BTreeMap;

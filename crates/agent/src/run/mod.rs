@@ -25,7 +25,7 @@ use crate::{
     channel::{IssuerProtocol, native::Native},
     config::{App, ConfigFiles, Effective, Network, config_home},
     edge::{self, Clock, SystemClock},
-    engine::{Engine, Settings},
+    engine::{Engine, Language, Settings},
     history::{History, HistoryError},
     ipc::{BindError, Server},
     keystore::{Keys, Limits, SecretServiceKeyStore},
@@ -93,6 +93,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
     let preferences = Preferences::new(files, autostart(), net.clone(), effective);
     let settings = Settings {
         chosen: preferences.view(effective),
+        language: Language::of_session(|name| std::env::var(name).ok()),
         time_zone: jiff::tz::TimeZone::system(),
         device_name: device_name(),
         key_protection: keys.protection(),

@@ -131,6 +131,7 @@ impl World {
         let preferences = Preferences::new(files, None, net.clone(), &Effective::default());
         let settings = Settings {
             chosen: preferences.view(&Effective::default()),
+            language: Language::English,
             time_zone: jiff::tz::TimeZone::UTC,
             device_name: "desk".into(),
             key_protection: keys.protection(),

@@ -1,0 +1,118 @@
+//! Which language notifications are in: what the person set, else the desktop session's, else English.
+
+use super::catalogue::Catalogue;
+use super::{arabic, english, french, german, japanese, spanish};
+
+/// A language that notifications are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// German.
+    German,
+    /// French.
+    French,
+    /// Spanish.
+    Spanish,
+    /// Japanese.
+    Japanese,
+    /// Arabic.
+    Arabic,
+}
+
+impl Language {
+    /// All of them.
+    #[cfg(test)]
+    pub(in crate::engine) const ALL: [Self; 6] = [
+        Self::English,
+        Self::German,
+        Self::French,
+        Self::Spanish,
+        Self::Japanese,
+        Self::Arabic,
+    ];
+
+    /// Of a BCP 47 tag (`de-AT`) or of a POSIX locale (`de_AT.UTF-8`); none if there are no texts in it.
+    #[must_use]
+    pub fn of(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_', '.', '@']).next().unwrap_or_default();
+        match primary.to_ascii_lowercase().as_str() {
+            "en" => Some(Self::English),
+            "de" => Some(Self::German),
+            "fr" => Some(Self::French),
+            "es" => Some(Self::Spanish),
+            "ja" => Some(Self::Japanese),
+            "ar" => Some(Self::Arabic),
+            _ => None,
+        }
+    }
+
+    /// Of the session, by the variables that POSIX gives messages, in their order; `variable` reads one. English if
+    /// there are no texts in that language.
+    #[must_use]
+    pub fn of_session(variable: impl Fn(&str) -> Option<String>) -> Self {
+        ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .filter_map(variable)
+            .find(|value| !value.is_empty())
+            .and_then(|locale| Self::of(&locale))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn catalogue(self) -> &'static Catalogue {
+        match self {
+            Self::English => &english::TEXTS,
+            Self::German => &german::TEXTS,
+            Self::French => &french::TEXTS,
+            Self::Spanish => &spanish::TEXTS,
+            Self::Japanese => &japanese::TEXTS,
+            Self::Arabic => &arabic::TEXTS,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(variables: &'static [(&str, &str)]) -> Language {
+        Language::of_session(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_language_is_known_in_every_spelling_of_its_tag() {
+        for tag in ["de", "DE", "de-AT", "de_AT.UTF-8", "de_DE@euro"] {
+            assert_eq!(Language::of(tag), Some(Language::German), "{tag}");
+        }
+        for tag in ["", "C", "C.UTF-8", "POSIX", "sv_SE.UTF-8", "deu"] {
+            assert_eq!(Language::of(tag), None, "{tag}");
+        }
+    }
+
+    #[test]
+    fn the_sessions_variables_count_in_their_order() {
+        assert_eq!(session(&[("LANG", "ja_JP.UTF-8")]), Language::Japanese);
+        assert_eq!(
+            session(&[("LANG", "ja_JP.UTF-8"), ("LC_MESSAGES", "fr_FR.UTF-8")]),
+            Language::French
+        );
+        assert_eq!(
+            session(&[("LC_MESSAGES", "fr_FR.UTF-8"), ("LC_ALL", "ar_EG.UTF-8")]),
+            Language::Arabic
+        );
+        assert_eq!(session(&[("LC_ALL", ""), ("LANG", "es_ES")]), Language::Spanish);
+    }
+
+    #[test]
+    fn any_other_session_gets_english() {
+        assert_eq!(session(&[]), Language::English);
+        assert_eq!(
+            session(&[("LC_ALL", "C.UTF-8"), ("LANG", "de_DE.UTF-8")]),
+            Language::English
+        );
+    }
+}

@@ -1,0 +1,37 @@
+// The language of the interface. Everything that is rendered depends on it: a change shows at once.
+import type { Language } from "./catalogue";
+
+/** Each language in its own words, for choosing it. The order is the list's. */
+export const languageNames: Readonly<Record<Language, string>> = {
+  ar: "العربية",
+  de: "Deutsch",
+  en: "English",
+  es: "Español",
+  fr: "Français",
+  ja: "日本語",
+};
+
+const RIGHT_TO_LEFT: readonly Language[] = ["ar"];
+
+let chosen = $state<Language>(match(navigator.language) ?? "en");
+
+/** The language of the interface, as a BCP 47 tag. */
+export function language(): Language {
+  return chosen;
+}
+
+export function direction(): "ltr" | "rtl" {
+  return RIGHT_TO_LEFT.includes(chosen) ? "rtl" : "ltr";
+}
+
+/** Takes the language that the person set (a BCP 47 tag), or the system's if none is, or else English. */
+export function chooseLanguage(setting: string | null): void {
+  chosen = match(setting ?? navigator.language) ?? match(navigator.language) ?? "en";
+  document.documentElement.lang = chosen;
+  document.documentElement.dir = direction();
+}
+
+function match(tag: string): Language | undefined {
+  const primary = tag.split(/[-_]/)[0]?.toLowerCase() ?? "";
+  return (Object.keys(languageNames) as Language[]).find((language) => language === primary);
+}
