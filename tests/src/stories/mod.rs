@@ -16,6 +16,7 @@ mod notifications;
 mod oidc;
 mod runner;
 mod stage;
+mod upkeep;
 
 pub use runner::{Report, run};
 pub use stage::{Between, OpenPrompt, Setup, Stage, Theme, connected, connected_within, enrol};
@@ -68,6 +69,9 @@ stories! {
     network::long_poll_only, network::with_proxy();
     enrolment::enrol_by_link, enrolment::not_enrolled();
     enrolment::device_revoked;
+    upkeep::revoked_by_its_person;
+    upkeep::settings_changed_while_running;
+    upkeep::found_in_the_history;
     evidence::receipt_verified_offline;
     desktop::prompt_leaves_the_keyboard_alone;
     desktop::web_process_killed, notifications::with_own_app();

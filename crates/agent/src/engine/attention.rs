@@ -390,7 +390,8 @@ impl Engine {
             .is_none()
             .then_some((account.issuer_name.as_str(), since));
         let text = self.wording().offline(only, &self.settings.time_zone);
-        let notification = self.notification(OFFLINE, text, vec![Action::Check], Urgency::Low, Life::Stays);
+        let actions = vec![Action::Check];
+        let notification = self.notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
         Some((notification, Subject::Outage))
     }
 
@@ -416,10 +417,9 @@ impl Engine {
     /// How notifications are worded now.
     pub(super) fn wording(&self) -> Wording {
         let language = self.settings.chosen.values.language.as_deref();
+        let language = language.and_then(Language::of);
         Wording {
-            language: language
-                .and_then(Language::of)
-                .unwrap_or(self.settings.session_language),
+            language: language.unwrap_or(self.settings.language),
             privacy: self.privacy(),
         }
     }

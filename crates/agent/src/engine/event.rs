@@ -25,8 +25,8 @@ use super::text::Language;
 pub struct Settings {
     /// What the person or the organisation has set; [`Event::SettingChanged`] replaces it.
     pub chosen: SettingsView,
-    /// The language of the desktop session, for who has set none.
-    pub session_language: Language,
+    /// The language of the desktop session.
+    pub language: Language,
     /// The time zone of instants in notifications.
     pub time_zone: jiff::tz::TimeZone,
     /// How this computer is named to issuers unless the person says otherwise.

@@ -220,7 +220,7 @@ impl Wording {
         match (self.privacy, only) {
             (Privacy::Detailed, Some((issuer, since))) => text(
                 &(texts.no_connection_to)(issuer),
-                &(texts.since)(&clock_time(since, zone)),
+                &(texts.trying_since)(&clock_time(since, zone)),
             ),
             (Privacy::Detailed, None) | (Privacy::Private, _) => text(texts.offline, texts.out_of_reach),
         }

@@ -127,9 +127,9 @@ impl Engine {
             Ok(changed) => changed,
             Err(error) => return fx.push(Effect::Reply(call, Err(error))),
         };
-        let privacy = self.privacy();
+        let wording = self.wording();
         self.settings.chosen = settings;
-        if self.privacy() != privacy {
+        if self.wording() != wording {
             self.attention.reword();
         }
         match way {

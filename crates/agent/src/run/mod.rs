@@ -94,7 +94,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
     let preferences = Preferences::new(files, autostart(), net.clone(), effective);
     let settings = Settings {
         chosen: preferences.view(effective),
-        session_language: Language::of_session(|name| std::env::var(name).ok()),
+        language: Language::of_session(|name| std::env::var(name).ok()),
         time_zone: jiff::tz::TimeZone::system(),
         device_name: device_name(),
         key_protection: keys.protection(),

@@ -131,7 +131,7 @@ impl World {
         let preferences = Preferences::new(files, None, net.clone(), &Effective::default());
         let settings = Settings {
             chosen: preferences.view(&Effective::default()),
-            session_language: Language::English,
+            language: Language::English,
             time_zone: jiff::tz::TimeZone::UTC,
             device_name: "desk".into(),
             key_protection: keys.protection(),

@@ -71,7 +71,7 @@ fn settings(privacy: Privacy, open_prompt: OpenPrompt) -> Settings {
     chosen.values.open_prompt = open_prompt;
     Settings {
         chosen,
-        session_language: Language::English,
+        language: Language::English,
         time_zone: jiff::tz::TimeZone::UTC,
         device_name: "desk".into(),
         key_protection: protection(),

@@ -51,10 +51,6 @@ pub(super) struct Catalogue {
     pub(super) denial_unsent: &'static str,
     pub(super) report_unsent: &'static str,
     pub(super) time_left: fn(host: &str, left: &str) -> String,
-    pub(super) offline: &'static str,
-    pub(super) out_of_reach: &'static str,
-    pub(super) no_connection_to: fn(issuer: &str) -> String,
-    pub(super) since: fn(time: &str) -> String,
     pub(super) not_approved: &'static str,
     pub(super) see_why: &'static str,
     pub(super) wrong_code: &'static str,
@@ -72,6 +68,10 @@ pub(super) struct Catalogue {
     pub(super) keyring_missing: &'static str,
     pub(super) key_missing: &'static str,
     pub(super) keyring_hanging: &'static str,
+    pub(super) offline: &'static str,
+    pub(super) out_of_reach: &'static str,
+    pub(super) no_connection_to: fn(issuer: &str) -> String,
+    pub(super) trying_since: fn(time: &str) -> String,
 
     // What is asked, in one sentence without its full stop.
     pub(super) pay: fn(amount: &str, payee: &str) -> String,

@@ -92,6 +92,8 @@ fn all(wording: Wording) -> Vec<Text> {
         KeyringState::Hanging,
     ];
     texts.extend(keyrings.map(|keyring| wording.locked_out(keyring)));
+    let outages = [None, Some(("Kestrel Energy", claims(DETAILS[0]).iat))];
+    texts.extend(outages.map(|only| wording.offline(only, &TimeZone::UTC)));
     texts
 }
 
