@@ -19,7 +19,9 @@ pub(crate) fn seal(key: &[u8; KEY], nonce: [u8; NONCE], aad: &[u8], text: &[u8])
     let mut sealed = Zeroizing::new(Vec::with_capacity(text.len() + TAG));
     sealed.extend_from_slice(text);
     let nonce = Nonce::assume_unique_for_key(nonce);
-    cipher(key)?.seal_in_place_append_tag(nonce, Aad::from(aad), &mut *sealed).ok()?;
+    cipher(key)?
+        .seal_in_place_append_tag(nonce, Aad::from(aad), &mut *sealed)
+        .ok()?;
     Some(std::mem::take(&mut *sealed))
 }
 

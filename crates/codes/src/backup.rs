@@ -52,7 +52,10 @@ pub fn made_at(file_name: &str) -> Option<u64> {
 /// The names among `file_names` that need not be kept, oldest first.
 pub fn to_delete<'a>(file_names: impl IntoIterator<Item = &'a str>, keep: Retention) -> Vec<&'a str> {
     // The names sort as their times do.
-    let ours: BTreeSet<&str> = file_names.into_iter().filter(|name| made_at(name).is_some()).collect();
+    let ours: BTreeSet<&str> = file_names
+        .into_iter()
+        .filter(|name| made_at(name).is_some())
+        .collect();
     let mut kept: BTreeSet<&str> = ours.iter().rev().take(keep.newest.max(1)).copied().collect();
     // `2026-11-22` and `2026-11`.
     for (length, count) in [(10, keep.days), (7, keep.months)] {
@@ -86,7 +89,10 @@ mod tests {
 
     #[test]
     fn a_name_says_when() {
-        assert_eq!(name(NOON).as_deref(), Some("countersign-codes-2026-11-22T12-00-00Z.json"));
+        assert_eq!(
+            name(NOON).as_deref(),
+            Some("countersign-codes-2026-11-22T12-00-00Z.json")
+        );
         assert_eq!(made_at("countersign-codes-2026-11-22T12-00-00Z.json"), Some(NOON));
         assert_eq!(name(u64::MAX), None);
     }
@@ -128,15 +134,34 @@ mod tests {
         // Two a day for 400 days, the last at NOON.
         let names = names((0..800).map(|i| NOON - i * DAY / 2));
         let deleted: BTreeSet<&str> = deleted(&names, Retention::default()).into_iter().collect();
-        let mut kept: Vec<&str> = names.iter().map(String::as_str).filter(|n| !deleted.contains(n)).collect();
+        let mut kept: Vec<&str> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|n| !deleted.contains(n))
+            .collect();
         kept.sort_unstable();
         let days: Vec<&str> = kept.iter().map(|name| &name[PREFIX.len()..][..13]).collect();
         assert_eq!(
             days,
             [
-                "2025-12-31T12", "2026-01-31T12", "2026-02-28T12", "2026-03-31T12", "2026-04-30T12", "2026-05-31T12",
-                "2026-06-30T12", "2026-07-31T12", "2026-08-31T12", "2026-09-30T12", "2026-10-31T12", "2026-11-16T12",
-                "2026-11-17T12", "2026-11-18T12", "2026-11-19T12", "2026-11-20T12", "2026-11-21T12", "2026-11-22T00",
+                "2025-12-31T12",
+                "2026-01-31T12",
+                "2026-02-28T12",
+                "2026-03-31T12",
+                "2026-04-30T12",
+                "2026-05-31T12",
+                "2026-06-30T12",
+                "2026-07-31T12",
+                "2026-08-31T12",
+                "2026-09-30T12",
+                "2026-10-31T12",
+                "2026-11-16T12",
+                "2026-11-17T12",
+                "2026-11-18T12",
+                "2026-11-19T12",
+                "2026-11-20T12",
+                "2026-11-21T12",
+                "2026-11-22T00",
                 "2026-11-22T12"
             ]
         );
@@ -146,7 +171,10 @@ mod tests {
     fn deleting_twice_deletes_nothing_more() {
         let names = names((0..500).map(|i| NOON - i * DAY / 3));
         let gone: BTreeSet<&str> = deleted(&names, Retention::default()).into_iter().collect();
-        let left = names.iter().map(String::as_str).filter(|name| !gone.contains(name));
+        let left = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !gone.contains(name));
         assert_eq!(to_delete(left, Retention::default()), Vec::<&str>::new());
     }
 }

@@ -96,7 +96,12 @@ impl Codes {
     ///
     /// # Errors
     /// [`ChangeError::Full`], [`ChangeError::Random`].
-    pub fn add(&mut self, details: Details, now: u64, rng: &dyn SecureRandom) -> Result<EntryId, ChangeError> {
+    pub fn add(
+        &mut self,
+        details: Details,
+        now: u64,
+        rng: &dyn SecureRandom,
+    ) -> Result<EntryId, ChangeError> {
         let id = EntryId::random(rng)?;
         self.add_all(vec![Entry {
             id,
@@ -162,7 +167,8 @@ impl Codes {
         if self.entries.len() == MAX_ENTRIES {
             return Err(ChangeError::Full);
         }
-        self.entries.insert(removed.place.min(self.entries.len()), removed.entry);
+        self.entries
+            .insert(removed.place.min(self.entries.len()), removed.entry);
         self.revision += 1;
         Ok(())
     }
@@ -200,7 +206,10 @@ impl Codes {
     }
 
     fn place(&self, id: EntryId) -> Result<usize, ChangeError> {
-        self.entries.iter().position(|entry| entry.id == id).ok_or(ChangeError::Unknown)
+        self.entries
+            .iter()
+            .position(|entry| entry.id == id)
+            .ok_or(ChangeError::Unknown)
     }
 }
 
@@ -210,7 +219,11 @@ impl PendingCode {
     /// # Errors
     /// [`NotWritten`] if what was written was older.
     pub fn reveal(self, written: &Written) -> Result<Code, NotWritten> {
-        if written.revision >= self.revision { Ok(self.code) } else { Err(NotWritten) }
+        if written.revision >= self.revision {
+            Ok(self.code)
+        } else {
+            Err(NotWritten)
+        }
     }
 }
 
@@ -254,7 +267,10 @@ mod tests {
         assert_eq!(pending.reveal(&before), Err(NotWritten));
         let pending = codes.advance(ids[0]).unwrap();
         assert_eq!(pending.reveal(&codes.written()).unwrap().as_str(), "287082");
-        assert!(matches!(codes.get(ids[0]).unwrap().details.kind, Kind::Hotp { counter: 2, .. }));
+        assert!(matches!(
+            codes.get(ids[0]).unwrap().details.kind,
+            Kind::Hotp { counter: 2, .. }
+        ));
     }
 
     #[test]

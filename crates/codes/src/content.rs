@@ -154,7 +154,12 @@ impl From<&Entry> for Stored {
                 algorithm,
                 digits,
                 period,
-            } => (StoredKind::Totp, Some((algorithm, digits)), Some(period.seconds()), None),
+            } => (
+                StoredKind::Totp,
+                Some((algorithm, digits)),
+                Some(period.seconds()),
+                None,
+            ),
             Kind::Hotp {
                 algorithm,
                 digits,
@@ -245,7 +250,9 @@ mod tests {
         let ids: Vec<EntryId> = codes.entries().iter().map(|entry| entry.id).collect();
         for id in ids {
             codes
-                .edit(id, |details| details.note = Note::new(&"n".repeat(Note::MAX)).unwrap())
+                .edit(id, |details| {
+                    details.note = Note::new(&"n".repeat(Note::MAX)).unwrap()
+                })
                 .unwrap();
         }
         assert_eq!(encode(&codes), Err(TooLarge));
@@ -259,7 +266,10 @@ mod tests {
         decode(document("").as_bytes()).unwrap();
         let read = |more| decode(document(more).as_bytes()).unwrap_err();
         assert!(matches!(read(r#","colour":1"#), ContentError::Json { .. }));
-        assert!(matches!(read(r#","period":30"#), ContentError::Entry { index: 0, .. }));
+        assert!(matches!(
+            read(r#","period":30"#),
+            ContentError::Entry { index: 0, .. }
+        ));
         assert!(decode(br#"{"entries":[],"more":1}"#).is_err());
     }
 

@@ -163,7 +163,10 @@ impl Digits {
 
     /// `None` unless 6 to 10.
     pub fn new(digits: u64) -> Option<Self> {
-        u8::try_from(digits).ok().filter(|d| (6..=10).contains(d)).map(Self)
+        u8::try_from(digits)
+            .ok()
+            .filter(|d| (6..=10).contains(d))
+            .map(Self)
     }
 
     /// The number.
@@ -178,7 +181,10 @@ impl Period {
 
     /// `None` unless 1 to 86,400 seconds.
     pub fn new(seconds: u64) -> Option<Self> {
-        u32::try_from(seconds).ok().filter(|s| (1..=86_400).contains(s)).map(Self)
+        u32::try_from(seconds)
+            .ok()
+            .filter(|s| (1..=86_400).contains(s))
+            .map(Self)
     }
 
     /// The seconds.
@@ -199,7 +205,9 @@ impl Kind {
     pub fn same_way(self, other: Self) -> bool {
         match (self, other) {
             (
-                Self::Hotp { algorithm, digits, .. },
+                Self::Hotp {
+                    algorithm, digits, ..
+                },
                 Self::Hotp {
                     algorithm: a,
                     digits: d,

@@ -117,7 +117,9 @@ pub fn encrypted(codes: &Codes, password: &str, rng: &dyn SecureRandom) -> Resul
 pub fn links(codes: &Codes) -> Zeroizing<String> {
     let links: Vec<Zeroizing<String>> = codes.entries().iter().map(|entry| link(&entry.details)).collect();
     // A string that grows would leave unwiped copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(links.iter().map(|link| link.len() + 1).sum()));
+    let mut text = Zeroizing::new(String::with_capacity(
+        links.iter().map(|link| link.len() + 1).sum(),
+    ));
     for link in &links {
         text.push_str(link);
         text.push('\n');

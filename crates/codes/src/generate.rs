@@ -110,7 +110,10 @@ fn truncated(secret: &Secret, algorithm: Algorithm, counter: u64) -> u32 {
         Algorithm::Sha256 => hmac::HMAC_SHA256,
         Algorithm::Sha512 => hmac::HMAC_SHA512,
     };
-    let tag = hmac::sign(&hmac::Key::new(algorithm, secret.expose()), &counter.to_be_bytes());
+    let tag = hmac::sign(
+        &hmac::Key::new(algorithm, secret.expose()),
+        &counter.to_be_bytes(),
+    );
     let tag = tag.as_ref();
     // The shortest tag has 20 bytes, so offset + 4 is at most 19.
     let offset = usize::from(tag[tag.len() - 1] & 15);

@@ -272,7 +272,9 @@ impl Locked {
 
 impl fmt::Debug for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locked").field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("Locked")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
     }
 }
 

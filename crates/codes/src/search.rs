@@ -41,7 +41,12 @@ impl Index {
                 .map(|entry| Folded {
                     issuer: folded(entry.details.issuer.as_str()),
                     account: folded(entry.details.account.as_str()),
-                    tags: entry.details.tags().iter().map(|tag| folded(tag.as_str())).collect(),
+                    tags: entry
+                        .details
+                        .tags()
+                        .iter()
+                        .map(|tag| folded(tag.as_str()))
+                        .collect(),
                 })
                 .collect(),
         )
@@ -57,7 +62,10 @@ impl Index {
             .iter()
             .enumerate()
             .filter_map(|(place, entry)| {
-                let fits = words.iter().map(|word| entry.fit(word)).collect::<Option<Vec<Fit>>>()?;
+                let fits = words
+                    .iter()
+                    .map(|word| entry.fit(word))
+                    .collect::<Option<Vec<Fit>>>()?;
                 // The first word is what the person thinks of; the others narrow down.
                 Some((fits.first().copied(), place))
             })
@@ -89,7 +97,10 @@ impl Folded {
 }
 
 fn starts_word(text: &str, at: usize) -> bool {
-    text[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric())
+    text[..at]
+        .chars()
+        .next_back()
+        .is_none_or(|before| !before.is_alphanumeric())
 }
 
 /// Lower case, without accents, with ligatures and wide letters taken apart.
@@ -124,7 +135,9 @@ mod tests {
         let mut codes = Codes::default();
         for (issuer, account, tags) in entries {
             let mut details = testing::details(issuer, account, Kind::TOTP, "MZXW6YTB");
-            details.set_tags(tags.iter().map(|tag| testing::label(tag))).unwrap();
+            details
+                .set_tags(tags.iter().map(|tag| testing::label(tag)))
+                .unwrap();
             codes.add(details, 1, &testing::rng()).unwrap();
         }
         Index::new(&codes)
@@ -132,8 +145,18 @@ mod tests {
 
     #[test]
     fn case_and_accents_do_not_matter() {
-        let index = index(&[("Zürcher Straßenbank", "Łukasz", &[]), ("ＦＵＬＬ ﬁle", "Ørsted", &[])]);
-        for query in ["zurcher", "ZÜRCHER", "strassen", "Straße", "lukasz", "zu\u{308}rcher"] {
+        let index = index(&[
+            ("Zürcher Straßenbank", "Łukasz", &[]),
+            ("ＦＵＬＬ ﬁle", "Ørsted", &[]),
+        ]);
+        for query in [
+            "zurcher",
+            "ZÜRCHER",
+            "strassen",
+            "Straße",
+            "lukasz",
+            "zu\u{308}rcher",
+        ] {
             assert_eq!(index.find(query), [0], "{query}");
         }
         for query in ["full", "file", "orsted"] {
@@ -157,7 +180,11 @@ mod tests {
 
     #[test]
     fn every_word_has_to_occur() {
-        let index = index(&[("Example", "ada@work", &[]), ("Example", "ada@home", &["work"]), ("Work", "ada", &[])]);
+        let index = index(&[
+            ("Example", "ada@work", &[]),
+            ("Example", "ada@home", &["work"]),
+            ("Work", "ada", &[]),
+        ]);
         assert_eq!(index.find("exa work"), [0, 1]);
         assert_eq!(index.find("work exa"), [0, 1]);
         assert_eq!(index.find("work exa nothing"), Vec::<usize>::new());

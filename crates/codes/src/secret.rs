@@ -132,7 +132,12 @@ mod tests {
     #[test]
     fn base32_is_read_as_people_write_it() {
         let secret = Secret::from_base32("MZXW6YTBOI").unwrap();
-        for text in ["mzxw 6ytb oi", "MZXW-6YTB-OI======", " mzxw6ytboi= ", "MZXW6YTBOI\n"] {
+        for text in [
+            "mzxw 6ytb oi",
+            "MZXW-6YTB-OI======",
+            " mzxw6ytboi= ",
+            "MZXW6YTBOI\n",
+        ] {
             assert_eq!(Secret::from_base32(text).as_ref(), Ok(&secret), "{text}");
         }
     }
@@ -151,8 +156,14 @@ mod tests {
     fn the_limit_is_exact() {
         let fits = Secret::from_bytes(vec![7; MAX_SECRET]).unwrap();
         assert_eq!(Secret::from_base32(&fits.to_base32()), Ok(fits));
-        assert_eq!(Secret::from_bytes(vec![7; MAX_SECRET + 1]), Err(SecretError::TooLong));
-        assert_eq!(Secret::from_base32(&"A".repeat(100_000)), Err(SecretError::TooLong));
+        assert_eq!(
+            Secret::from_bytes(vec![7; MAX_SECRET + 1]),
+            Err(SecretError::TooLong)
+        );
+        assert_eq!(
+            Secret::from_base32(&"A".repeat(100_000)),
+            Err(SecretError::TooLong)
+        );
     }
 
     #[test]

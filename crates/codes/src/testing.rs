@@ -21,14 +21,24 @@ pub(crate) fn label(text: &str) -> Label {
 }
 
 pub(crate) fn details(issuer: &str, account: &str, kind: Kind, secret: &str) -> Details {
-    Details::new(label(issuer), label(account), kind, Secret::from_base32(secret).unwrap())
+    Details::new(
+        label(issuer),
+        label(account),
+        kind,
+        Secret::from_base32(secret).unwrap(),
+    )
 }
 
 /// One entry of each kind, with everything that an entry can have.
 pub(crate) fn codes() -> Codes {
     let mut codes = Codes::default();
     let mut add = |details| codes.add(details, 1_800_000_000, &rng()).unwrap();
-    let mut bank = details("Beispiel-Bank Köln", "ada@example.com", Kind::TOTP, "GEZDGNBVGY3TQOJQ");
+    let mut bank = details(
+        "Beispiel-Bank Köln",
+        "ada@example.com",
+        Kind::TOTP,
+        "GEZDGNBVGY3TQOJQ",
+    );
     bank.set_tags([label("Arbeit"), label("Geld")]).unwrap();
     bank.pinned = true;
     bank.note = Note::new("Two lines:\n\"quoted\" \\ & <b>").unwrap();
@@ -53,7 +63,12 @@ pub(crate) fn codes() -> Codes {
         },
         "JBSWY3DPEHPK3PXP",
     ));
-    add(details("Steam", "ada", Kind::Steam, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
+    add(details(
+        "Steam",
+        "ada",
+        Kind::Steam,
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+    ));
     codes
 }
 
@@ -64,7 +79,9 @@ pub(crate) fn many(count: u32) -> Codes {
         let secret = Secret::from_bytes(i.to_be_bytes().repeat(5)).unwrap();
         let issuer = label(&format!("Issuer {i:05}"));
         let account = label(&format!("person{i}@example.com"));
-        codes.add(Details::new(issuer, account, Kind::TOTP, secret), 1, &rng()).unwrap();
+        codes
+            .add(Details::new(issuer, account, Kind::TOTP, secret), 1, &rng())
+            .unwrap();
     }
     codes
 }

@@ -140,7 +140,10 @@ mod tests {
 
     #[test]
     fn nothing_is_cut_off() {
-        assert_eq!(Label::new(&"ä".repeat(256)).unwrap().as_str().chars().count(), 256);
+        assert_eq!(
+            Label::new(&"ä".repeat(256)).unwrap().as_str().chars().count(),
+            256
+        );
         assert_eq!(Label::new(&"ä".repeat(257)), Err(TooLong { limit: 256 }));
         assert_eq!(Label::new(&"\0".repeat(1_000_000)), Err(TooLong { limit: 256 }));
         assert_eq!(Note::new(&"n".repeat(4097)), Err(TooLong { limit: 4096 }));

@@ -49,10 +49,14 @@ pub enum OpenError {
     )]
     WrongKey,
     /// The file is whole and the key is right, but somebody changed it who can compute a checksum.
-    #[error("the vault was changed by something else than Countersign. It is left as it is; restore it from a backup")]
+    #[error(
+        "the vault was changed by something else than Countersign. It is left as it is; restore it from a backup"
+    )]
     Forged,
     /// Written by a newer release.
-    #[error("the vault was written by a newer release (format {found}; this one knows {VERSION}). Update Countersign; the file is left as it is")]
+    #[error(
+        "the vault was written by a newer release (format {found}; this one knows {VERSION}). Update Countersign; the file is left as it is"
+    )]
     Newer {
         /// Its version.
         found: u16,
@@ -189,7 +193,12 @@ pub fn read(path: &Path, key: &VaultKey) -> Result<Option<Codes>, ReadError> {
 ///
 /// # Errors
 /// [`WriteError`]; the old file is then still there.
-pub fn write(path: &Path, codes: &Codes, key: &VaultKey, rng: &dyn SecureRandom) -> Result<Written, WriteError> {
+pub fn write(
+    path: &Path,
+    codes: &Codes,
+    key: &VaultKey,
+    rng: &dyn SecureRandom,
+) -> Result<Written, WriteError> {
     file::replace(path, &seal(codes, key, rng)?)?;
     Ok(codes.written())
 }

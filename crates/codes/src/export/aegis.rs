@@ -129,12 +129,21 @@ pub fn aegis(codes: &Codes, password: &str, rng: &dyn SecureRandom) -> Result<Ve
 }
 
 fn db(codes: &Codes, rng: &dyn SecureRandom) -> Result<Zeroizing<Vec<u8>>, ExportError> {
-    let mut names: Vec<&Label> = codes.entries().iter().flat_map(|entry| entry.details.tags()).collect();
+    let mut names: Vec<&Label> = codes
+        .entries()
+        .iter()
+        .flat_map(|entry| entry.details.tags())
+        .collect();
     names.sort();
     names.dedup();
     let groups = names
         .into_iter()
-        .map(|name| Ok(Group { uuid: uuid(rng)?, name }))
+        .map(|name| {
+            Ok(Group {
+                uuid: uuid(rng)?,
+                name,
+            })
+        })
         .collect::<Result<Vec<_>, ExportError>>()?;
     let entries = codes
         .entries()
@@ -202,12 +211,20 @@ fn db_entry<'a>(entry: &'a Entry, groups: &'a [Group<'a>], uuid: String) -> DbEn
         favorite: details.pinned,
         icon: None,
         info,
-        groups: groups.iter().filter(of_entry).map(|group| group.uuid.as_str()).collect(),
+        groups: groups
+            .iter()
+            .filter(of_entry)
+            .map(|group| group.uuid.as_str())
+            .collect(),
     }
 }
 
 /// Ciphertext, and nonce and tag as Aegis keeps them: beside it.
-fn seal(key: &[u8; aead::KEY], text: &[u8], rng: &dyn SecureRandom) -> Result<(Vec<u8>, Params), ExportError> {
+fn seal(
+    key: &[u8; aead::KEY],
+    text: &[u8],
+    rng: &dyn SecureRandom,
+) -> Result<(Vec<u8>, Params), ExportError> {
     let nonce = random::bytes(rng)?;
     let mut sealed = aead::seal(key, nonce, &[], text).ok_or(TooLarge)?;
     let tag = sealed.split_off(sealed.len() - aead::TAG);

@@ -21,7 +21,13 @@ pub(crate) fn sealed(json: &Json) -> Result<Export, ImportError> {
     }
     let members = |name| json.get(name).ok_or(damaged(name));
     let (kdf, cipher) = (members("kdf")?, members("cipher")?);
-    let text = |object: &Json, name| object.get(name).and_then(Json::as_str).map(str::to_owned).ok_or(damaged(name));
+    let text = |object: &Json, name| {
+        object
+            .get(name)
+            .and_then(Json::as_str)
+            .map(str::to_owned)
+            .ok_or(damaged(name))
+    };
     let number = |name| kdf.get(name).and_then(Json::as_u64).ok_or(damaged(name));
     if text(kdf, "algorithm")? != "argon2id" || text(cipher, "algorithm")? != "aes-256-gcm" {
         return Err(ImportError::Version(Format::Countersign));
@@ -56,7 +62,10 @@ impl Sealed for Export {
         let text = aead::open(&key, self.nonce, self.aad.as_bytes(), &self.content)
             .map_err(|_| ImportError::WrongPassword(Format::Countersign))?;
         let codes = content::decode(&text)?;
-        let items = codes.entries().iter().map(|entry| Item::Valid(Box::new(entry.details.clone())));
+        let items = codes
+            .entries()
+            .iter()
+            .map(|entry| Item::Valid(Box::new(entry.details.clone())));
         Ok(items.collect())
     }
 }

@@ -31,7 +31,10 @@ pub(super) fn sealed(json: &Json) -> Result<Option<Vault>, ImportError> {
     let Some(content) = json.get("db").and_then(Json::as_str) else {
         return Ok(None);
     };
-    let slots = header.get("slots").and_then(Json::as_array).ok_or(damaged("slots"))?;
+    let slots = header
+        .get("slots")
+        .and_then(Json::as_array)
+        .ok_or(damaged("slots"))?;
     let slots: Vec<Slot> = slots
         .iter()
         .filter(|slot| slot.get("type").and_then(Json::as_u64) == Some(PASSWORD_SLOT))
@@ -58,7 +61,10 @@ pub(super) fn items(db: &Json) -> Result<Vec<Item>, ImportError> {
         Some(_) => return Err(ImportError::Version(Format::Aegis)),
         None => return Err(damaged("version")),
     }
-    let entries = db.get("entries").and_then(Json::as_array).ok_or(damaged("entries"))?;
+    let entries = db
+        .get("entries")
+        .and_then(Json::as_array)
+        .ok_or(damaged("entries"))?;
     let groups = db.get("groups").and_then(Json::as_array).unwrap_or(&[]);
     Ok(entries
         .iter()
@@ -92,8 +98,13 @@ fn details(entry: &Json, groups: &[Json]) -> Result<Details, Invalid> {
 fn slot(slot: &Json) -> Result<Slot, ImportError> {
     let number = |name| slot.get(name).and_then(Json::as_u64).ok_or(damaged("slot"));
     let salt = slot.get("salt").and_then(Json::as_str).and_then(hex::decode);
-    let kdf = kdf::Kdf::scrypt(number("n")?, number("r")?, number("p")?, &salt.ok_or(damaged("slot"))?)
-        .map_err(|_| ImportError::TooCostly(Format::Aegis))?;
+    let kdf = kdf::Kdf::scrypt(
+        number("n")?,
+        number("r")?,
+        number("p")?,
+        &salt.ok_or(damaged("slot"))?,
+    )
+    .map_err(|_| ImportError::TooCostly(Format::Aegis))?;
     let key = slot.get("key").and_then(Json::as_str).and_then(hex::decode);
     let mut key = key.ok_or(damaged("slot"))?;
     let (nonce, tag) = params(slot.get("key_params")).ok_or(damaged("slot"))?;

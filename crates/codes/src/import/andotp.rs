@@ -1,11 +1,6 @@
 //! andOTP backups, plain and encrypted with a password (since 0.6.3).
 
-use super::{
-    Format, ImportError, Invalid, Item, Sealed, decrypted, item,
-    json::Json,
-    kdf::Kdf,
-    raw,
-};
+use super::{Format, ImportError, Invalid, Item, Sealed, decrypted, item, json::Json, kdf::Kdf, raw};
 use crate::{aead, entry::Details};
 
 /// andOTP takes 140,000 to 160,000. The limits also tell its files from others: they have no mark of their own.

@@ -1,6 +1,9 @@
 //! AES-256-CBC with HMAC-SHA-256 over IV and ciphertext, the HMAC checked first: Bitwarden's "type 2". `ring` has no CBC.
 
-use aes::{Aes256, cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7}};
+use aes::{
+    Aes256,
+    cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7},
+};
 use ring::hmac;
 use zeroize::Zeroizing;
 

@@ -19,7 +19,12 @@ pub(super) fn sealed(json: &Json) -> Result<Export, ImportError> {
         return Err(ImportError::Version(Format::Ente));
     }
     let params = json.get("kdfParams").unwrap_or(&Json::Null);
-    let number = |name| params.get(name).and_then(Json::as_u64).ok_or(damaged("kdfParams"));
+    let number = |name| {
+        params
+            .get(name)
+            .and_then(Json::as_u64)
+            .ok_or(damaged("kdfParams"))
+    };
     let (bytes, passes) = (number("memLimit")?, number("opsLimit")?);
     let salt = params.get("salt").and_then(Json::as_str).and_then(base64::decode);
     let salt = salt.ok_or(damaged("salt"))?;
@@ -28,8 +33,13 @@ pub(super) fn sealed(json: &Json) -> Result<Export, ImportError> {
         // libsodium counts bytes and has one lane.
         kdf: Kdf::argon2id(bytes / 1024, passes, 1, &salt)
             .map_err(|Unacceptable| ImportError::TooCostly(Format::Ente))?,
-        header: text("encryptionNonce").and_then(base64::decode_array).ok_or(damaged("encryptionNonce"))?,
-        content: text("encryptedData").and_then(base64::decode).ok_or(damaged("encryptedData"))?.to_vec(),
+        header: text("encryptionNonce")
+            .and_then(base64::decode_array)
+            .ok_or(damaged("encryptionNonce"))?,
+        content: text("encryptedData")
+            .and_then(base64::decode)
+            .ok_or(damaged("encryptedData"))?
+            .to_vec(),
     })
 }
 

@@ -9,10 +9,13 @@ use crate::{
 };
 
 pub(super) fn items(json: &Json) -> Result<Vec<Item>, ImportError> {
-    let tokens = json.get("tokens").and_then(Json::as_array).ok_or(ImportError::Damaged {
-        format: Format::FreeOtpPlus,
-        what: "tokens",
-    })?;
+    let tokens = json
+        .get("tokens")
+        .and_then(Json::as_array)
+        .ok_or(ImportError::Damaged {
+            format: Format::FreeOtpPlus,
+            what: "tokens",
+        })?;
     Ok(tokens
         .iter()
         .map(|token| item(token.name(&["issuerExt", "issuerInt", "label"]), details(token)))
@@ -53,7 +56,11 @@ fn secret(token: &Json) -> Result<Secret, Invalid> {
 fn byte(value: &Json) -> Option<u8> {
     match value {
         // In range and whole, so nothing is lost.
-        Json::Number(n) if n.fract() == 0.0 && (-128.0..256.0).contains(n) => Some((*n as i16).to_le_bytes()[0]),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => None,
+        Json::Number(n) if n.fract() == 0.0 && (-128.0..256.0).contains(n) => {
+            Some((*n as i16).to_le_bytes()[0])
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => {
+            None
+        }
     }
 }

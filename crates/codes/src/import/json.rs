@@ -59,7 +59,9 @@ impl Json {
     pub(crate) fn as_u64(&self) -> Option<u64> {
         match self {
             // Exact below 2^53; counters beyond that are written by nobody.
-            Self::Number(n) if n.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(n) => Some(*n as u64),
+            Self::Number(n) if n.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(n) => {
+                Some(*n as u64)
+            }
             Self::String(text) => text.parse().ok(),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Array(_) | Self::Object(_) => None,
         }
@@ -67,7 +69,8 @@ impl Json {
 
     /// A text member; empty if there is none.
     pub(crate) fn text(&self, name: &'static str) -> Result<&str, Invalid> {
-        self.get(name).map_or(Ok(""), |value| value.as_str().ok_or(Invalid::WrongType(name)))
+        self.get(name)
+            .map_or(Ok(""), |value| value.as_str().ok_or(Invalid::WrongType(name)))
     }
 
     /// A member that is a whole number.
@@ -103,7 +106,11 @@ struct Value<'a>(&'a Cell<u32>);
 
 impl Value<'_> {
     fn spend<E: de::Error>(self) -> Result<(), E> {
-        let left = self.0.get().checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
+        let left = self
+            .0
+            .get()
+            .checked_sub(1)
+            .ok_or_else(|| E::custom("too many values"))?;
         self.0.set(left);
         Ok(())
     }
@@ -182,7 +189,9 @@ mod tests {
 
     #[test]
     fn numbers_are_whole_and_not_negative() {
-        let json = Json::parse(br#"{"a":6,"b":"30","c":-1,"d":1.5,"e":1e300,"f":"x","g":null,"h":"","i":8.0}"#).unwrap();
+        let json =
+            Json::parse(br#"{"a":6,"b":"30","c":-1,"d":1.5,"e":1e300,"f":"x","g":null,"h":"","i":8.0}"#)
+                .unwrap();
         assert_eq!(json.number("a"), Ok(Some(6)));
         assert_eq!(json.number("b"), Ok(Some(30)));
         assert_eq!(json.number("i"), Ok(Some(8)));

@@ -73,7 +73,9 @@ impl Kdf {
     ) -> Result<Self, Unacceptable> {
         let affordable = memory_kib <= MAX_MEMORY_KIB
             && lanes <= MAX_LANES
-            && memory_kib.checked_mul(passes).is_some_and(|work| work <= MAX_WORK_KIB);
+            && memory_kib
+                .checked_mul(passes)
+                .is_some_and(|work| work <= MAX_WORK_KIB);
         if !affordable {
             return Err(Unacceptable);
         }
@@ -107,9 +109,13 @@ impl Kdf {
                 scrypt::scrypt(password, &self.salt, params, &mut *key).map_err(|_| OutOfMemory)?;
             }
             Way::Argon2id(params) => {
-                argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params.clone())
-                    .hash_password_into(password, &self.salt, &mut *key)
-                    .map_err(|_| OutOfMemory)?;
+                argon2::Argon2::new(
+                    argon2::Algorithm::Argon2id,
+                    argon2::Version::V0x13,
+                    params.clone(),
+                )
+                .hash_password_into(password, &self.salt, &mut *key)
+                .map_err(|_| OutOfMemory)?;
             }
         }
         Ok(key)
@@ -120,7 +126,10 @@ fn limited(rounds: u64) -> Result<NonZeroU32, Unacceptable> {
     if rounds > MAX_ROUNDS {
         return Err(Unacceptable);
     }
-    u32::try_from(rounds).ok().and_then(NonZeroU32::new).ok_or(Unacceptable)
+    u32::try_from(rounds)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .ok_or(Unacceptable)
 }
 
 #[cfg(test)]

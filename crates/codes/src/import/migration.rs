@@ -36,7 +36,11 @@ impl Batches {
 
     /// How many parts have not been seen.
     pub(super) fn missing(&self) -> u32 {
-        let missing: u64 = self.0.values().map(|(size, seen)| size.saturating_sub(seen.len() as u64)).sum();
+        let missing: u64 = self
+            .0
+            .values()
+            .map(|(size, seen)| size.saturating_sub(seen.len() as u64))
+            .sum();
         u32::try_from(missing).unwrap_or(u32::MAX)
     }
 }

@@ -26,9 +26,17 @@ pub fn parse(link: &str) -> Result<Details, Invalid> {
     let rest = strip_scheme(link, "otpauth://").ok_or(Invalid::NotALink)?;
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (kind, label) = path.split_once('/').unwrap_or((path, ""));
-    let label = decoded(label, Plus::Kept)?;
     let query = Query::parse(query)?;
-    let (issuer, account) = raw::split_label(&label, &query.issuer);
+    let whole = decoded(label, Plus::Kept)?;
+    // A colon that is not encoded separates; an encoded one does only where there is no other.
+    let parts = label.split_once(':').map(|(prefix, account)| {
+        Ok::<_, Invalid>((decoded(prefix, Plus::Kept)?, decoded(account, Plus::Kept)?))
+    });
+    let parts = parts.transpose()?;
+    let (issuer, account) = match &parts {
+        Some((prefix, account)) => raw::choose_names(prefix, account, &whole, &query.issuer),
+        None => raw::split_label(&whole, &query.issuer),
+    };
     let is_steam = query.encoder.eq_ignore_ascii_case("steam")
         || (kind.eq_ignore_ascii_case("totp")
             && query.digits.as_str() == "5"

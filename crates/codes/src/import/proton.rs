@@ -40,7 +40,10 @@ pub(super) fn sealed(json: &Json) -> Result<Export, ImportError> {
 /// The entries of a file that is not encrypted.
 pub(super) fn items(json: &Json) -> Result<Vec<Item>, ImportError> {
     check_version(json)?;
-    let entries = json.get("entries").and_then(Json::as_array).ok_or(damaged("entries"))?;
+    let entries = json
+        .get("entries")
+        .and_then(Json::as_array)
+        .ok_or(damaged("entries"))?;
     Ok(entries
         .iter()
         .map(|entry| {

@@ -40,7 +40,11 @@ impl Raw<'_> {
             self.kind()?,
             secret,
         );
-        let tags = self.tags.iter().map(|tag| label("a tag", tag)).collect::<Result<Vec<_>, _>>()?;
+        let tags = self
+            .tags
+            .iter()
+            .map(|tag| label("a tag", tag))
+            .collect::<Result<Vec<_>, _>>()?;
         details.set_tags(tags).map_err(|_| Invalid::TooManyTags)?;
         details.pinned = self.pinned;
         details.note = Note::new(self.note).map_err(too_long("the note"))?;
@@ -85,11 +89,24 @@ impl Raw<'_> {
 /// Issuer and account of a text like `Issuer:account`, whose issuer may be known from elsewhere.
 pub(super) fn split_label<'a>(text: &'a str, issuer: &'a str) -> (&'a str, &'a str) {
     match text.split_once(':') {
-        // Another prefix than the issuer is a part of the account.
-        Some((prefix, account)) if issuer.trim().is_empty() || prefix.trim().eq_ignore_ascii_case(issuer.trim()) => {
-            (if issuer.trim().is_empty() { prefix } else { issuer }, account)
-        }
-        Some(_) | None => (issuer, text),
+        Some((prefix, account)) => choose_names(prefix, account, text, issuer),
+        None => (issuer, text),
+    }
+}
+
+/// Issuer and account of a text that consists of `prefix` and `account`. Another prefix than the issuer is a part of the account.
+pub(super) fn choose_names<'a>(
+    prefix: &'a str,
+    account: &'a str,
+    text: &'a str,
+    issuer: &'a str,
+) -> (&'a str, &'a str) {
+    if issuer.trim().is_empty() {
+        (prefix, account)
+    } else if prefix.trim().eq_ignore_ascii_case(issuer.trim()) {
+        (issuer, account)
+    } else {
+        (issuer, text)
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) fn open(key: &Key, header: &[u8; HEADER], sealed: &[u8]) -> Option<Ze
     let (body, mac) = sealed.split_last_chunk::<MAC>()?;
     let (tag, ciphertext) = body.split_first()?;
     let (input, nonce_end) = header.split_first_chunk::<16>()?;
-    let subkey = Zeroizing::new(<[u8; 32]>::from(hchacha::<R20>(&(**key).into(), &(*input).into())));
+    let subkey = Zeroizing::new(<[u8; 32]>::from(hchacha::<R20>(
+        &(**key).into(),
+        &(*input).into(),
+    )));
     // The message counter, which starts at 1, and the rest of the header.
     let mut nonce = [0; 12];
     nonce[0] = 1;

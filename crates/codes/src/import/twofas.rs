@@ -26,9 +26,17 @@ struct Group {
 
 pub(super) fn sealed(json: &Json) -> Result<Services, ImportError> {
     check_version(json)?;
-    let field = json.get("servicesEncrypted").and_then(Json::as_str).ok_or(damaged("servicesEncrypted"))?;
+    let field = json
+        .get("servicesEncrypted")
+        .and_then(Json::as_str)
+        .ok_or(damaged("servicesEncrypted"))?;
     let mut parts = field.splitn(3, ':');
-    let mut part = || parts.next().and_then(base64::decode).ok_or(damaged("servicesEncrypted"));
+    let mut part = || {
+        parts
+            .next()
+            .and_then(base64::decode)
+            .ok_or(damaged("servicesEncrypted"))
+    };
     let (content, salt, nonce) = (part()?.to_vec(), part()?, part()?);
     Ok(Services {
         kdf: Kdf::pbkdf2_sha256(ROUNDS, &salt).map_err(|kdf::Unacceptable| damaged("salt"))?,
@@ -61,7 +69,11 @@ fn details(service: &Json, groups: &[Group]) -> Result<Details, Invalid> {
     };
     let group = service.text("groupId")?;
     raw::Raw {
-        issuer: if name.trim().is_empty() { otp.text("issuer")? } else { name },
+        issuer: if name.trim().is_empty() {
+            otp.text("issuer")?
+        } else {
+            name
+        },
         account,
         kind: match otp.text("tokenType")? {
             "" => "totp",
@@ -71,7 +83,11 @@ fn details(service: &Json, groups: &[Group]) -> Result<Details, Invalid> {
         digits: otp.number("digits")?,
         period: otp.number("period")?,
         counter: otp.number("counter")?,
-        tags: groups.iter().filter(|g| g.id == group).map(|g| g.name.as_str()).collect(),
+        tags: groups
+            .iter()
+            .filter(|g| g.id == group)
+            .map(|g| g.name.as_str())
+            .collect(),
         ..raw::Raw::default()
     }
     .check_base32(service.text("secret")?)

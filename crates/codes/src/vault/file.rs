@@ -65,12 +65,21 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
 }
 
 #[cfg(not(unix))]
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(true).write(true).open(path)
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(path)
 }
 
 #[cfg(unix)]

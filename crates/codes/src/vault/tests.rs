@@ -33,7 +33,13 @@ fn what_is_sealed_is_opened() {
 #[test]
 fn nothing_of_the_content_is_readable() {
     let bytes = sealed();
-    for word in ["Beispiel", "ada@example.com", "GEZDGNBVGY3TQOJQ", "secret", "totp"] {
+    for word in [
+        "Beispiel",
+        "ada@example.com",
+        "GEZDGNBVGY3TQOJQ",
+        "secret",
+        "totp",
+    ] {
         assert!(!bytes.windows(word.len()).any(|w| w == word.as_bytes()), "{word}");
     }
 }
@@ -60,7 +66,10 @@ fn a_wrong_key_is_told_from_damage() {
 fn every_flipped_bit_is_noticed() {
     let whole = sealed();
     // All of the header, and some of the rest.
-    for place in (0..HEADER).chain((HEADER..whole.len()).step_by(97)).chain([whole.len() - 1]) {
+    for place in (0..HEADER)
+        .chain((HEADER..whole.len()).step_by(97))
+        .chain([whole.len() - 1])
+    {
         let mut bytes = whole.clone();
         bytes[place] ^= 1;
         let error = open(&bytes, &key()).unwrap_err();
@@ -79,13 +88,19 @@ fn a_changed_header_is_noticed_even_with_a_new_checksum() {
     assert!(matches!(open(&rechecked(nonce), &key()), Err(OpenError::Forged)));
     let mut check = sealed();
     check[MAGIC.len() + 2] ^= 1;
-    assert!(matches!(open(&rechecked(check), &key()), Err(OpenError::WrongKey)));
+    assert!(matches!(
+        open(&rechecked(check), &key()),
+        Err(OpenError::WrongKey)
+    ));
     let mut older = sealed();
     older[MAGIC.len() + 1] = 0;
     assert!(matches!(open(&rechecked(older), &key()), Err(OpenError::Forged)));
     let mut content = sealed();
     content[HEADER] ^= 1;
-    assert!(matches!(open(&rechecked(content), &key()), Err(OpenError::Forged)));
+    assert!(matches!(
+        open(&rechecked(content), &key()),
+        Err(OpenError::Forged)
+    ));
 }
 
 #[test]
@@ -104,7 +119,10 @@ fn every_length_is_refused_but_the_right_one() {
 fn a_newer_release_is_told_from_damage() {
     let mut bytes = sealed();
     bytes[MAGIC.len() + 1] = 2;
-    assert!(matches!(open(&rechecked(bytes), &key()), Err(OpenError::Newer { found: 2 })));
+    assert!(matches!(
+        open(&rechecked(bytes), &key()),
+        Err(OpenError::Newer { found: 2 })
+    ));
 }
 
 #[test]
@@ -182,22 +200,37 @@ fn kill_9_loses_no_counter_and_leaves_no_half_vault() {
         digits: crate::Digits::SIX,
         counter: 0,
     };
-    codes.add(testing::details("Door", "ada", hotp, "JBSWY3DPEHPK3PXP"), 1, &testing::rng()).unwrap();
+    codes
+        .add(
+            testing::details("Door", "ada", hotp, "JBSWY3DPEHPK3PXP"),
+            1,
+            &testing::rng(),
+        )
+        .unwrap();
     write(&path, &codes, &key(), &testing::rng()).unwrap();
     let mut last_used = None;
     for round in 0..40 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "vault::tests::child_that_advances_a_counter", "--nocapture"])
+            .args([
+                "--exact",
+                "vault::tests::child_that_advances_a_counter",
+                "--nocapture",
+            ])
             .env("COUNTERSIGN_CODES_KILLED_VAULT", &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
         let mut used = |line: String| {
             if let Some(said) = line.split("used ").nth(1) {
                 let counter: u64 = said.split(' ').next().unwrap().parse().unwrap();
-                assert!(last_used.is_none_or(|last| counter > last), "{counter} was used twice");
+                assert!(
+                    last_used.is_none_or(|last| counter > last),
+                    "{counter} was used twice"
+                );
                 last_used = Some(counter);
             }
         };
@@ -215,7 +248,10 @@ fn kill_9_loses_no_counter_and_leaves_no_half_vault() {
         let Kind::Hotp { counter, .. } = codes.entries()[0].details.kind else {
             panic!("the entry has a counter");
         };
-        assert!(last_used.is_some_and(|last| counter > last), "a shown code's counter was lost");
+        assert!(
+            last_used.is_some_and(|last| counter > last),
+            "a shown code's counter was lost"
+        );
     }
 }
 
@@ -228,5 +264,8 @@ fn another_implementation_reads_the_file() {
     write(&path, &codes, &key(), &testing::rng()).unwrap();
     let key = crate::hex::encode(&[7; 32]);
     let text = testing::output("node", "read-vault.mjs", &[path.to_str().unwrap(), &key], "");
-    assert_eq!(content::decode(text.as_bytes()).unwrap().entries(), codes.entries());
+    assert_eq!(
+        content::decode(text.as_bytes()).unwrap().entries(),
+        codes.entries()
+    );
 }

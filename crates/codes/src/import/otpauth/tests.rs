@@ -25,7 +25,10 @@ fn a_full_link_is_read() {
     );
     assert_eq!(details.issuer.as_str(), "ACME Co");
     assert_eq!(details.account.as_str(), "john.doe@email.com");
-    assert_eq!(details.secret.to_base32().as_str(), "HXDMVJECJJWSRB3HWIZR4IFUGFTMXBOZ");
+    assert_eq!(
+        details.secret.to_base32().as_str(),
+        "HXDMVJECJJWSRB3HWIZR4IFUGFTMXBOZ"
+    );
     assert_eq!(
         details.kind,
         Kind::Totp {
@@ -109,7 +112,9 @@ fn steam_is_known_in_every_spelling() {
 #[test]
 fn what_ente_adds_is_understood() {
     let display = "%7B%22pinned%22%3Atrue%2C%22trashed%22%3Afalse%2C%22tags%22%3A%5B%22Work%22%5D%2C%22note%22%3A%22two%5Cnlines%22%7D";
-    let details = read(&format!("otpauth://totp/a:b?secret=MZXW6YTB&codeDisplay={display}"));
+    let details = read(&format!(
+        "otpauth://totp/a:b?secret=MZXW6YTB&codeDisplay={display}"
+    ));
     assert!(details.pinned);
     assert_eq!(details.tags(), [testing::label("Work")]);
     assert_eq!(details.note.as_str(), "two\nlines");
@@ -127,20 +132,47 @@ fn what_is_wrong_is_said() {
         ("otpauth://", Invalid::NoSecret),
         ("otpauth://totp/x", Invalid::NoSecret),
         ("otpauth://totp/x?secret=", Invalid::NoSecret),
-        ("otpauth://totp/x?secret=0189", Invalid::Secret(SecretError::NotBase32)),
+        (
+            "otpauth://totp/x?secret=0189",
+            Invalid::Secret(SecretError::NotBase32),
+        ),
         ("otpauth://totp/x?secret=A", Invalid::Secret(SecretError::Empty)),
-        ("otpauth://totp/x?secret=MZXW6YTB&secret=JBSWY3DP", Invalid::Twice("secret")),
-        ("otpauth://totp/x?secret=MZXW6YTB&issuer=a&ISSUER=b", Invalid::Twice("issuer")),
-        ("otpauth://pipush/x?secret=MZXW6YTB", Invalid::Kind(label("pipush"))),
-        ("otpauth://totp/x?secret=MZXW6YTB&algorithm=MD5", Invalid::Algorithm(label("MD5"))),
+        (
+            "otpauth://totp/x?secret=MZXW6YTB&secret=JBSWY3DP",
+            Invalid::Twice("secret"),
+        ),
+        (
+            "otpauth://totp/x?secret=MZXW6YTB&issuer=a&ISSUER=b",
+            Invalid::Twice("issuer"),
+        ),
+        (
+            "otpauth://pipush/x?secret=MZXW6YTB",
+            Invalid::Kind(label("pipush")),
+        ),
+        (
+            "otpauth://totp/x?secret=MZXW6YTB&algorithm=MD5",
+            Invalid::Algorithm(label("MD5")),
+        ),
         ("otpauth://totp/x?secret=MZXW6YTB&digits=5", Invalid::Digits(5)),
         ("otpauth://totp/x?secret=MZXW6YTB&digits=11", Invalid::Digits(11)),
-        ("otpauth://totp/x?secret=MZXW6YTB&digits=-6", Invalid::WrongType("digits")),
+        (
+            "otpauth://totp/x?secret=MZXW6YTB&digits=-6",
+            Invalid::WrongType("digits"),
+        ),
         ("otpauth://totp/x?secret=MZXW6YTB&period=0", Invalid::Period(0)),
-        ("otpauth://totp/x?secret=MZXW6YTB&period=99999999999999999999", Invalid::WrongType("period")),
-        ("otpauth://hotp/x?secret=MZXW6YTB&counter=1e3", Invalid::WrongType("counter")),
+        (
+            "otpauth://totp/x?secret=MZXW6YTB&period=99999999999999999999",
+            Invalid::WrongType("period"),
+        ),
+        (
+            "otpauth://hotp/x?secret=MZXW6YTB&counter=1e3",
+            Invalid::WrongType("counter"),
+        ),
         ("otpauth://totp/%ff?secret=MZXW6YTB", Invalid::BadLink),
-        ("otpauth://totp/x?secret=MZXW6YTB&codeDisplay=x", Invalid::WrongType("codeDisplay")),
+        (
+            "otpauth://totp/x?secret=MZXW6YTB&codeDisplay=x",
+            Invalid::WrongType("codeDisplay"),
+        ),
         (
             &format!("otpauth://totp/{long}?secret=MZXW6YTB"),
             Invalid::TooLong {
@@ -156,7 +188,12 @@ fn what_is_wrong_is_said() {
 #[test]
 fn a_name_for_messages_never_has_the_secret() {
     assert_eq!(name("otpauth://totp/ACME:ada?secret=MZXW6YTB"), "ACME:ada");
-    for link in ["otpauth://totp?secret=MZXW6YTB", "steam://MZXW6YTB", "MZXW6YTB", "otpauth:MZXW6YTB"] {
+    for link in [
+        "otpauth://totp?secret=MZXW6YTB",
+        "steam://MZXW6YTB",
+        "MZXW6YTB",
+        "otpauth:MZXW6YTB",
+    ] {
         assert_eq!(name(link), "");
     }
 }
@@ -166,7 +203,11 @@ fn label() -> impl Strategy<Value = Label> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    let algorithm = prop_oneof![Just(Algorithm::Sha1), Just(Algorithm::Sha256), Just(Algorithm::Sha512)];
+    let algorithm = prop_oneof![
+        Just(Algorithm::Sha1),
+        Just(Algorithm::Sha256),
+        Just(Algorithm::Sha512)
+    ];
     (algorithm, 6_u64..=10, 1_u64..=86_400, any::<u64>(), 0..3).prop_map(
         |(algorithm, digits, period, counter, which)| {
             let digits = Digits::new(digits).unwrap();
