@@ -246,12 +246,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_not_written() {
-        let mut codes = testing::many(9000);
+        let mut codes = testing::many(2100);
         let ids: Vec<EntryId> = codes.entries().iter().map(|entry| entry.id).collect();
         for id in ids {
             codes
                 .edit(id, |details| {
-                    details.note = Note::new(&"n".repeat(Note::MAX)).unwrap()
+                    details.note = Note::new(&"🏦".repeat(Note::MAX)).unwrap()
                 })
                 .unwrap();
         }

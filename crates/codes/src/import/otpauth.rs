@@ -50,7 +50,7 @@ pub fn parse(link: &str) -> Result<Details, Invalid> {
         digits: number("digits", &query.digits)?,
         period: number("period", &query.period)?,
         counter: number("counter", &query.counter)?,
-        tags: display.iter().flat_map(|display| tags(display)).collect(),
+        tags: display.iter().flat_map(tags).collect(),
         pinned: display.as_ref().is_some_and(|display| display.flag("pinned")),
         note: display.as_ref().map_or(Ok(""), |display| display.text("note"))?,
     };

@@ -568,7 +568,10 @@ fn pointers(value: &serde_json::Value, at: &str, paths: &mut Vec<String>) {
                 pointers(value, &format!("{at}/{index}"), paths);
             }
         }
-        _ => {}
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
     }
 }
 
