@@ -195,6 +195,8 @@ data! {
         pub can_report: bool,
         /// The issuer says when a request ends.
         pub has_expiry: bool,
+        /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
+        pub can_revoke: bool,
     }
 
     /// How a key is kept, and how far that is proven.
@@ -492,6 +494,8 @@ data! {
         /// When it ended.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub at: i64,
+        /// Which account it was for. It may have been removed since.
+        pub account: AccountId,
         /// The account's issuer name.
         pub issuer_name: String,
         /// The account label.
@@ -583,27 +587,6 @@ data! {
         CaFiles,
     }
 
-    /// One setting with its new value.
-    #[serde(tag = "key", content = "value", rename_all = "snake_case")]
-    pub enum SettingChange {
-        /// [`Settings::start_at_login`].
-        StartAtLogin(bool),
-        /// [`Settings::notifications`].
-        Notifications(NotificationPrivacy),
-        /// [`Settings::open_prompt`].
-        OpenPrompt(OpenPrompt),
-        /// [`Settings::quiet_hours`].
-        QuietHours(Option<QuietHours>),
-        /// [`Settings::appearance`].
-        Appearance(Appearance),
-        /// [`Settings::language`].
-        Language(Option<String>),
-        /// [`Settings::proxy`].
-        Proxy(Option<String>),
-        /// [`Settings::ca_files`].
-        CaFiles(Vec<String>),
-    }
-
     /// How much a notification says.
     #[derive(Copy, Default)]
     #[serde(rename_all = "snake_case")]
@@ -678,5 +661,45 @@ data! {
         Failed,
         /// Could not be tried because an earlier one failed.
         Skipped,
+    }
+}
+
+/// One setting with its new value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS), ts(export))]
+#[serde(tag = "key", content = "value", rename_all = "snake_case")]
+pub enum SettingChange {
+    /// [`Settings::start_at_login`].
+    StartAtLogin(bool),
+    /// [`Settings::notifications`].
+    Notifications(NotificationPrivacy),
+    /// [`Settings::open_prompt`].
+    OpenPrompt(OpenPrompt),
+    /// [`Settings::quiet_hours`].
+    QuietHours(Option<QuietHours>),
+    /// [`Settings::appearance`].
+    Appearance(Appearance),
+    /// [`Settings::language`].
+    Language(Option<String>),
+    /// [`Settings::proxy`].
+    Proxy(Option<String>),
+    /// [`Settings::ca_files`].
+    CaFiles(Vec<String>),
+}
+
+impl std::fmt::Debug for SettingChange {
+    /// Without the value: a proxy has a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self {
+            Self::StartAtLogin(_) => "StartAtLogin",
+            Self::Notifications(_) => "Notifications",
+            Self::OpenPrompt(_) => "OpenPrompt",
+            Self::QuietHours(_) => "QuietHours",
+            Self::Appearance(_) => "Appearance",
+            Self::Language(_) => "Language",
+            Self::Proxy(_) => "Proxy",
+            Self::CaFiles(_) => "CaFiles",
+        };
+        f.debug_tuple(name).finish_non_exhaustive()
     }
 }

@@ -40,6 +40,9 @@ impl Document for Accounts {
 pub struct Account {
     /// Its id here.
     pub id: AccountId,
+    /// The person's own name for it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The issuer's name, as shown at enrolment.
     pub issuer_name: String,
     /// The ties to the issuer, with the device key in use.

@@ -13,6 +13,7 @@
 )]
 
 pub mod accounts;
+pub mod autostart;
 pub mod channel;
 pub mod cli;
 pub mod config;
@@ -29,5 +30,6 @@ pub mod notify;
 mod private_session;
 pub mod run;
 pub mod state_dir;
+pub mod statement_text;
 pub mod verify;
 pub mod wording;

@@ -235,7 +235,11 @@ pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Erro
     move |source| StateError::Io { doing, path, source }
 }
 
-fn replace(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+/// Replaces a file in the directory `root` durably, or not at all.
+///
+/// # Errors
+/// [`StateError::Io`]; the old content is then still there.
+pub(crate) fn replace(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let temporary = PathBuf::from(name);

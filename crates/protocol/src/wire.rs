@@ -24,14 +24,14 @@ pub const PROOF_HEADER: &str = "Countersign-Proof";
 pub const NONCE_HEADER: &str = "Countersign-Nonce";
 /// WebSocket sub-protocol (section 5.3).
 pub const SUBPROTOCOL: &str = "countersign.v1";
+/// Path of the device itself below the issuer (section 5.6).
+pub const DEVICE_PATH: &str = "/v1/device";
 /// The longest wait of a poll, in seconds.
 pub const MAX_POLL_WAIT: u32 = 50;
 /// Both ends of a WebSocket ping at least this often, in seconds.
 pub const PING_INTERVAL: u32 = 30;
 /// A WebSocket silent for this long is closed, in seconds.
 pub const SILENCE_LIMIT: u32 = 60;
-/// WebSocket close code: the proof was refused.
-pub const CLOSE_PROOF_REFUSED: u16 = 4401;
 /// WebSocket close code: the device was revoked.
 pub const CLOSE_REVOKED: u16 = 4403;
 /// WebSocket close code: a newer connection of the same device took over.
@@ -296,6 +296,10 @@ pub struct RotationRequest {
     /// An [`ApprovalRotate`](crate::ApprovalRotate) as compact JWS.
     pub rotation: String,
 }
+
+/// The device is revoked (section 5.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationResponse {}
 
 /// The key is rotated (section 5.5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -55,6 +55,13 @@ pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
         new: &'a DeviceKey,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>>;
 
+    /// Has the issuer revoke the binding's device, at once and for good. Safe to repeat. Only called if
+    /// [`Capabilities::can_revoke`].
+    ///
+    /// # Errors
+    /// As for [`IssuerProtocol::enrol`].
+    fn revoke<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), EnrolmentError>>;
+
     /// Starts a channel: a task that keeps a connection until the [`Subscription`] is dropped or the device is revoked.
     fn subscribe(&self, binding: Binding) -> Subscription;
 }
@@ -328,7 +335,7 @@ pub struct Answer {
     pub decision: String,
 }
 
-/// Enrolment or rotation failed.
+/// Enrolment, rotation or revocation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
     /// Not an enrolment link, or one that is not acceptable.

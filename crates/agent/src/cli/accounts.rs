@@ -1,10 +1,10 @@
-//! Accounts from the terminal: enrol, rotate, remove.
+//! Accounts from the terminal: list, enrol, rename, rotate, revoke, remove.
 
 use countersign_agent_api::{AccountId, Reply, Request};
 
 use super::{
     CliError, Exit,
-    args::Output,
+    args::{AccountCommand, Output},
     render,
     session::{Session, unexpected},
 };
@@ -38,8 +38,49 @@ pub(super) async fn enrol(
     render::account_added(&account, session.output)
 }
 
+/// Lists the accounts, or changes one.
+pub(super) async fn execute(session: &Session, command: Option<AccountCommand>) -> Result<Exit, CliError> {
+    match command {
+        None => list(session).await,
+        Some(AccountCommand::Rename { account, name }) => rename(session, account, name).await,
+        Some(AccountCommand::Rotate { account }) => rotate(session, account).await,
+        Some(AccountCommand::Revoke { account, yes }) => revoke(session, account, yes).await,
+        Some(AccountCommand::Remove { account, yes }) => remove(session, account, yes).await,
+    }
+}
+
+async fn list(session: &Session) -> Result<Exit, CliError> {
+    let Reply::Accounts(accounts) = session.call(Request::Accounts).await? else {
+        return unexpected();
+    };
+    render::accounts(&accounts, session.output)
+}
+
+async fn rename(session: &Session, account: String, name: Option<String>) -> Result<Exit, CliError> {
+    let account = AccountId(account);
+    let Reply::Account(account) = session.call(Request::RenameAccount { account, name }).await? else {
+        return unexpected();
+    };
+    render::account_renamed(&account, session.output)
+}
+
+/// Has the issuer refuse this computer, after asking.
+async fn revoke(session: &Session, account: String, yes: bool) -> Result<Exit, CliError> {
+    let question = "Have the issuer refuse this computer from now on? Nobody can take that back: it has to be enrolled anew. \
+                    Type yes to revoke it: ";
+    if !yes && !render::ask_yes(question)? {
+        render::note("Nothing was revoked.");
+        return Ok(Exit::Refused);
+    }
+    let account = AccountId(account);
+    let Reply::Account(account) = session.call(Request::RevokeDevice { account }).await? else {
+        return unexpected();
+    };
+    render::device_revoked(&account, session.output)
+}
+
 /// Replaces the key.
-pub(super) async fn rotate(session: &Session, account: String) -> Result<Exit, CliError> {
+async fn rotate(session: &Session, account: String) -> Result<Exit, CliError> {
     let rotate = Request::RotateKey {
         account: AccountId(account),
     };
@@ -50,7 +91,7 @@ pub(super) async fn rotate(session: &Session, account: String) -> Result<Exit, C
 }
 
 /// Removes an account, after asking.
-pub(super) async fn remove(session: &Session, account: String, yes: bool) -> Result<Exit, CliError> {
+async fn remove(session: &Session, account: String, yes: bool) -> Result<Exit, CliError> {
     let question =
         "Remove this account and its key from this computer? The issuer is not told. Type yes to remove it: ";
     if !yes && !render::ask_yes(question)? {

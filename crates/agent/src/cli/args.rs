@@ -84,8 +84,12 @@ pub(super) enum AgentCommand {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
-    /// List the accounts.
-    Accounts,
+    /// List the accounts, or change one.
+    Accounts {
+        /// What to do with one.
+        #[command(subcommand)]
+        command: Option<AccountCommand>,
+    },
     /// List the requests that wait for an answer.
     Requests,
     /// Show everything about one request.
@@ -135,6 +139,15 @@ pub(super) enum AgentCommand {
         /// Only those older than this one.
         #[arg(long, value_name = "ID")]
         before: Option<String>,
+        /// Only those that say this somewhere.
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Only those that ended like this.
+        #[arg(long)]
+        outcome: Option<OutcomeArg>,
+        /// Only those of this account, from `accounts`.
+        #[arg(long)]
+        account: Option<String>,
     },
     /// Export the signed evidence of an ended request.
     Evidence {
@@ -144,12 +157,36 @@ pub(super) enum AgentCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Open the desktop app.
+    Open,
+    /// End the agent.
+    Stop,
+}
+
+/// What to do with an account.
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountCommand {
+    /// Give an account a name of your own.
+    Rename {
+        /// From `accounts`.
+        account: String,
+        /// 1 to 64 characters; without it the account has no name of yours any more.
+        name: Option<String>,
+    },
     /// Replace an account's key by a new one.
     Rotate {
         /// From `accounts`.
         account: String,
     },
-    /// Remove an account and its key from this computer.
+    /// In an emergency: have the issuer refuse this computer from now on. It can only be enrolled anew.
+    Revoke {
+        /// From `accounts`.
+        account: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Remove an account and its key from this computer. The issuer is not told.
     Remove {
         /// From `accounts`.
         account: String,
@@ -157,10 +194,23 @@ pub(super) enum AgentCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Open the desktop app.
-    Open,
-    /// End the agent.
-    Stop,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutcomeArg {
+    /// With a yes.
+    Approved,
+    /// With a no.
+    Denied,
+    /// With a report.
+    Reported,
+    /// Taken back by who asked.
+    Cancelled,
+    /// Not answered in time.
+    Expired,
+    /// Too many wrong codes.
+    Locked,
 }
 
 /// Why not.
@@ -197,9 +247,15 @@ mod tests {
             "deny k3f9q2 --reason wrong-details",
             "report k3f9q2",
             "history --limit 5 --before k3f9q2",
+            "history --search treasury --outcome denied --account a1b2c3",
             "evidence k3f9q2 --out receipt.json",
             "verify receipt.json --issuer-fingerprint 0123",
-            "remove a1b2c3 --yes",
+            "accounts",
+            "accounts rename a1b2c3 Work",
+            "accounts rename a1b2c3",
+            "accounts rotate a1b2c3",
+            "accounts revoke a1b2c3 --yes",
+            "accounts remove a1b2c3 --yes",
         ] {
             let words = std::iter::once("countersign-agent").chain(line.split(' '));
             assert!(Args::try_parse_from(words).is_ok(), "{line}");

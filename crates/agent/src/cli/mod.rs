@@ -17,7 +17,7 @@ use countersign_agent_api::{ErrorCode, client::ClientError};
 
 use self::args::{Args, Command};
 use crate::{
-    config::{Config, ConfigError},
+    config::{ConfigError, ConfigFiles},
     run::{self, RunError},
     verify::VerifyFileError,
 };
@@ -142,19 +142,17 @@ fn start(args: Args) -> Result<Exit, CliError> {
             source,
         })?;
     let output = args.output();
-    let config = match &args.config {
-        Some(path) => Config::load(path),
-        None => Config::load_default(),
-    };
+    let files = ConfigFiles::find(args.config, |name| std::env::var_os(name));
     let done = runtime.block_on(async {
         match args.command {
             Command::Run => {
                 run::init_logging(args.log_level);
-                run::run(&config?).await?;
+                let effective = files.load()?;
+                run::run(files, &effective).await?;
                 Ok(Exit::Done)
             }
             Command::WithAgent(command) => session::execute(command, output).await,
-            Command::Doctor => session::diagnose(output, config).await,
+            Command::Doctor => session::diagnose(output, &files).await,
             Command::Verify {
                 receipt,
                 issuer_fingerprint,

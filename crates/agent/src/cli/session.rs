@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use countersign_agent_api::{
-    AccountId, Check, CheckState, Event, Reason, Reply, Request, RequestId, Role, Verdict, Window,
+    AccountId, Check, CheckState, Event, HistoryFilter, Outcome, Reason, Reply, Request, RequestId, Role,
+    Verdict, Window,
     client::{Client, ClientError},
     socket,
 };
@@ -11,11 +12,11 @@ use tokio::sync::mpsc;
 
 use super::{
     CliError, Exit, accounts,
-    args::{AgentCommand, Output, ReasonArg},
+    args::{AgentCommand, OutcomeArg, Output, ReasonArg},
     decide, render,
 };
 use crate::{
-    config::{Config, ConfigError},
+    config::ConfigFiles,
     doctor, state_dir,
     verify::{self, Trust},
     wording::sentence,
@@ -65,12 +66,7 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             render::status(&status, output)
         }
         AgentCommand::Enrol { link, yes, name } => accounts::enrol(&session, link, yes, name).await,
-        AgentCommand::Accounts => {
-            let Reply::Accounts(accounts) = session.call(Request::Accounts).await? else {
-                return unexpected();
-            };
-            render::accounts(&accounts, output)
-        }
+        AgentCommand::Accounts { command } => accounts::execute(&session, command).await,
         AgentCommand::Requests => decide::list(&session).await,
         AgentCommand::Show { id } => decide::show(&session, RequestId(id)).await,
         AgentCommand::Approve { id, code, yes } => {
@@ -104,11 +100,22 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             };
             render::requests(&requests, &[], output)
         }
-        AgentCommand::History { limit, before } => {
+        AgentCommand::History {
+            limit,
+            before,
+            search,
+            outcome,
+            account,
+        } => {
+            let filter = HistoryFilter {
+                text: search,
+                outcome: outcome.map(OutcomeArg::api),
+                account: account.map(AccountId),
+            };
             let history = Request::History {
                 limit,
                 before: before.map(RequestId),
-                filter: countersign_agent_api::HistoryFilter::default(),
+                filter,
             };
             let Reply::History(entries) = session.call(history).await? else {
                 return unexpected();
@@ -122,8 +129,6 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             };
             write_evidence(&text, out.as_deref())
         }
-        AgentCommand::Rotate { account } => accounts::rotate(&session, account).await,
-        AgentCommand::Remove { account, yes } => accounts::remove(&session, account, yes).await,
         AgentCommand::Open => done(session.call(Request::OpenApp { window: Window::Main }).await?),
         AgentCommand::Stop => done(session.call(Request::Shutdown).await?),
     }
@@ -160,8 +165,8 @@ pub(super) fn verify_file(
 }
 
 /// The agent's own diagnostics, after what can be seen without it.
-pub(super) async fn diagnose(output: Output, config: Result<Config, ConfigError>) -> Result<Exit, CliError> {
-    let mut checks = vec![match config {
+pub(super) async fn diagnose(output: Output, files: &ConfigFiles) -> Result<Exit, CliError> {
+    let mut checks = vec![match files.load() {
         Ok(_) => doctor::check("config", "Configuration", CheckState::Passed, "It can be used."),
         Err(error) => doctor::check("config", "Configuration", CheckState::Failed, sentence(&error)),
     }];
@@ -198,6 +203,19 @@ fn kept_state() -> Check {
             doctor::check("state", title, CheckState::Passed, detail)
         }
         Err(error) => doctor::check("state", title, CheckState::Failed, sentence(&error)),
+    }
+}
+
+impl OutcomeArg {
+    fn api(self) -> Outcome {
+        match self {
+            Self::Approved => Outcome::Approved,
+            Self::Denied => Outcome::Denied,
+            Self::Reported => Outcome::Reported,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::Expired => Outcome::Expired,
+            Self::Locked => Outcome::Locked,
+        }
     }
 }
 

@@ -6,21 +6,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_agent_api::{AccountId, Activation, KeyringState, RequestId, Window};
+use countersign_agent_api::{
+    AccountId, Activation, KeyringState, NotificationPrivacy as Privacy, RequestId, Window,
+};
 use countersign_protocol::Verdict;
 
 use super::{
     Engine,
     decide::approvable_in_notification,
     event::Effect,
+    hush::Hush,
     inbox::{Asker, Cause},
     request::{Stage, Tracked, Visibility},
-    text::{Asked, Text, Wording},
+    text::{Asked, Language, Text, Wording},
     views::host,
 };
 use crate::{
-    accounts::Standing,
-    config::Privacy,
+    accounts::{Account, Standing},
     notify::{Action, Life, Notification, NotificationEvent, NotificationId, Urgency},
 };
 
@@ -67,6 +69,8 @@ pub(super) enum Subject {
     Account(AccountId),
     /// The keyring.
     Keyring,
+    /// The connections.
+    Outage,
 }
 
 /// What a person's action in a notification comes to.
@@ -138,6 +142,11 @@ impl Attention {
         effects.push(Effect::Notify(notification));
     }
 
+    /// Texts say more or less than before: those on screen are made anew.
+    pub(super) fn reword(&mut self) {
+        self.standing.retain(|_, kept| kept.state == Shown::Gone);
+    }
+
     fn settle(&mut self, wanted: Vec<(Notification, Subject)>, effects: &mut Vec<Effect>) {
         let ids: Vec<_> = self.standing.keys().cloned().collect();
         for id in ids {
@@ -182,20 +191,20 @@ fn intent(subject: &Subject, action: Action) -> Intent {
         (Action::Review | Action::Show, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => {
             prompt(id)
         }
-        (Action::ReportStep, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => prompt(id),
         (Action::Deny, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Deny),
         (Action::Approve, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Approve),
         (Action::Review | Action::Show, Subject::HeldBack(asker)) => Intent::Release(asker.clone()),
         (Action::DenyAll, Subject::HeldBack(asker)) => Intent::DenyHeldBack(asker.clone()),
         (Action::Unlock, Subject::Keyring) => Intent::Unlock,
-        (Action::Review | Action::Show | Action::Check, Subject::Account(_) | Subject::Keyring)
+        (
+            Action::Review | Action::Show | Action::Check,
+            Subject::Account(_) | Subject::Keyring | Subject::Outage,
+        )
         | (
             Action::Check,
             Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_),
         ) => Intent::Open(Window::Main),
-        (Action::Deny | Action::Approve | Action::DenyAll | Action::ReportStep | Action::Unlock, _) => {
-            Intent::Nothing
-        }
+        (Action::Deny | Action::Approve | Action::DenyAll | Action::Unlock, _) => Intent::Nothing,
     }
 }
 
@@ -246,13 +255,22 @@ impl News {
 /// The notification of waiting requests; also of what became of the only one, so that it is replaced.
 const REQUESTS: &str = "requests";
 
+/// The notification of connections that are away.
+const OFFLINE: &str = "offline";
+
+/// After how many seconds without a connection that is told.
+const OUTAGE: i64 = 10 * 60;
+
 impl Engine {
     /// Brings the desktop in line with the state.
     pub(super) fn settle_notifications(&mut self, now: i64, effects: &mut Vec<Effect>) {
         let mut wanted = Vec::new();
         wanted.extend(self.waiting_notification());
         wanted.extend(self.held_back_notifications());
-        wanted.extend(self.unsent_notifications(now));
+        if self.hush != Hush::Everything {
+            wanted.extend(self.unsent_notifications(now));
+            wanted.extend(self.outage_notification(now));
+        }
         wanted.extend(self.keyring_notification());
         self.attention.settle(wanted, effects);
     }
@@ -293,6 +311,7 @@ impl Engine {
         request.is_pending()
             && request.visibility == Visibility::Shown
             && enrolled
+            && !self.is_hushed(request)
             && !self.on_screen(&request.id)
     }
 
@@ -356,16 +375,56 @@ impl Engine {
         Some((notification, Subject::Keyring))
     }
 
+    /// Row 11: once, until every connection that was away is back.
+    fn outage_notification(&self, now: i64) -> Option<(Notification, Subject)> {
+        let mut away = self
+            .outages()
+            .filter(|(_, since)| now - since >= OUTAGE)
+            .peekable();
+        let (account, since) = away.next()?;
+        if let Some(shown) = self.attention.standing.get(&NotificationId(OFFLINE.to_owned())) {
+            return Some((shown.notification.clone(), Subject::Outage));
+        }
+        let only = away
+            .peek()
+            .is_none()
+            .then_some((account.issuer_name.as_str(), since));
+        let text = self.wording().offline(only, &self.settings.time_zone);
+        let notification = self.notification(OFFLINE, text, vec![Action::Check], Urgency::Low, Life::Stays);
+        Some((notification, Subject::Outage))
+    }
+
+    /// Accounts without a connection, and since when.
+    fn outages(&self) -> impl Iterator<Item = (&Account, i64)> {
+        let accounts = self.accounts.accounts.iter();
+        accounts.filter_map(|account| Some((account, self.lines.get(&account.id)?.offline_since?)))
+    }
+
+    /// When after `now` an outage becomes worth telling.
+    pub(super) fn next_outage(&self, now: i64) -> Option<i64> {
+        self.outages()
+            .map(|(_, since)| since + OUTAGE)
+            .filter(|at| *at > now)
+            .min()
+    }
+
     /// Whether *Approve* is in the notification: the request allows it, and the person can read there what it is.
     pub(super) fn offers_approve(&self, request: &Tracked) -> bool {
-        self.settings.privacy == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
+        self.privacy() == Privacy::Detailed && approvable_in_notification(&request.claims().requires)
     }
 
     /// How notifications are worded now.
     pub(super) fn wording(&self) -> Wording {
+        let chosen = self
+            .settings
+            .chosen
+            .values
+            .language
+            .as_deref()
+            .and_then(Language::of);
         Wording {
-            language: self.settings.language,
-            privacy: self.settings.privacy,
+            language: chosen.unwrap_or(self.settings.language),
+            privacy: self.privacy(),
         }
     }
 
@@ -398,6 +457,15 @@ impl Engine {
             millis,
             place,
         } = news;
+        let quiet = match self.hush {
+            Hush::Nothing => false,
+            // What became of the person's own answer is told.
+            Hush::LowRisk => urgency == Urgency::Low && self.inbox.get(id).is_some_and(|r| self.is_hushed(r)),
+            Hush::Everything => true,
+        };
+        if quiet {
+            return;
+        }
         let others = self.inbox.iter().any(|r| r.id != *id && self.awaits_notice(r));
         let name = match place {
             Place::OfTheRequest if !others => REQUESTS.to_owned(),

@@ -16,6 +16,7 @@ use super::{
     views::{Views, protocol_reason, protocol_verdict},
 };
 use crate::{
+    config::is_language_tag,
     ipc::ConnectionId,
     keystore::Interaction,
     launch::{LaunchError, Launched},
@@ -119,9 +120,14 @@ impl Engine {
             Request::History {
                 limit,
                 before,
-                filter: _,
+                filter,
             } => {
-                return fx.push(Effect::ReadHistory { call, limit, before });
+                return fx.push(Effect::ReadHistory {
+                    call,
+                    limit,
+                    before,
+                    filter,
+                });
             }
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
             Request::PreviewEnrolment { link } => {
@@ -146,11 +152,17 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
-            Request::RenameAccount { .. }
-            | Request::RevokeDevice { .. }
-            | Request::Settings
-            | Request::ChangeSetting { .. }
-            | Request::Mute { .. } => Err(ApiError::new(ErrorCode::Unavailable, "Not here.")),
+            Request::RenameAccount { account, name } => match self.rename_account(call, &account, name, fx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Request::RevokeDevice { account } => match self.revoke_device(call, &account, fx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Request::Settings => Ok(Reply::Settings(self.settings.chosen.clone())),
+            Request::ChangeSetting { change } => return fx.push(Effect::ChangeSetting(call, change)),
+            Request::Mute { until } => self.mute_until(until, now),
             Request::Diagnostics => return fx.push(Effect::Diagnose(call, self.facts())),
             Request::OpenApp { window } => return self.open(window, Some(call), fx),
             Request::Shutdown => {
@@ -290,13 +302,26 @@ impl Engine {
             Some(Subject::Request(request) | Subject::Several(request)) => {
                 self.open_unasked(&request, fx);
             }
-            Some(Subject::HeldBack(_) | Subject::Past(_) | Subject::Account(_) | Subject::Keyring) | None => {
-            }
+            Some(
+                Subject::HeldBack(_)
+                | Subject::Past(_)
+                | Subject::Account(_)
+                | Subject::Keyring
+                | Subject::Outage,
+            )
+            | None => {}
         }
     }
 
     /// Opens the prompt on a request by itself, once.
     pub(super) fn open_unasked(&mut self, request: &RequestId, fx: &mut Vec<Effect>) {
+        if self
+            .inbox
+            .get(request)
+            .is_none_or(|request| self.is_hushed(request))
+        {
+            return;
+        }
         let Self { attention, inbox, .. } = self;
         attention.opened.retain(|id| inbox.get(id).is_some());
         if attention.opened.insert(request.clone()) {
@@ -309,9 +334,7 @@ impl Engine {
     }
 
     pub(super) fn check_locale(locale: &str) -> Result<(), ApiError> {
-        let plain =
-            |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-        if locale.len() <= 35 && locale.split('-').all(plain) {
+        if is_language_tag(locale) {
             return Ok(());
         }
         Err(ApiError::new(

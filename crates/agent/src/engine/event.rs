@@ -1,7 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, Event as FrontEndEvent, KeyProtection, Reply, Request, RequestId, Role, Window,
+    AccountId, ApiError, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request, RequestId,
+    Role, SettingChange, SettingsView, Window,
 };
 use countersign_protocol::{ApprovalDecision, Jti};
 use zeroize::Zeroizing;
@@ -9,7 +10,6 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{Account, Accounts, Outbox},
     channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Enrolled, EnrolmentError, Offer},
-    config::{OpenPrompt, Privacy},
     history::Record,
     ipc::ConnectionId,
     keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
@@ -20,14 +20,12 @@ use crate::{
 
 use super::text::Language;
 
-/// What does not change while the agent runs.
+/// What the engine is told at the start.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// When the prompt opens by itself.
-    pub open_prompt: OpenPrompt,
-    /// How much notifications say.
-    pub privacy: Privacy,
-    /// The language of notifications.
+    /// What the person or the organisation has set; [`Event::SettingChanged`] replaces it.
+    pub chosen: SettingsView,
+    /// The desktop session's language, for notifications unless another one is chosen.
     pub language: Language,
     /// The time zone of instants in notifications.
     pub time_zone: jiff::tz::TimeZone,
@@ -83,6 +81,10 @@ pub enum Event {
     Enrolled(Box<Enrolment>, DeviceKey, Box<Result<Enrolled, EnrolmentError>>),
     /// [`Effect::Rotate`] has an answer.
     Rotated(Rotation, DeviceKey, Result<(), EnrolmentError>),
+    /// [`Effect::RevokeDevice`] has an answer.
+    DeviceRevoked(Call, AccountId, Result<(), EnrolmentError>),
+    /// [`Effect::ChangeSetting`] was carried out.
+    SettingChanged(Call, Box<Result<Changed, ApiError>>),
     /// [`Effect::DeleteKey`] was carried out.
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
@@ -118,6 +120,24 @@ pub struct Rotation {
     pub account: AccountId,
 }
 
+/// What is in force after a setting was changed.
+#[derive(Debug)]
+pub struct Changed {
+    /// All settings.
+    pub settings: SettingsView,
+    /// Whether issuers are reached in another way from now on.
+    pub way: Way,
+}
+
+/// The way to issuers after a setting was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As before.
+    Same,
+    /// Another one: connections begin anew.
+    New,
+}
+
 /// What a new key is for.
 #[derive(Debug)]
 pub enum KeyPurpose {
@@ -146,6 +166,8 @@ pub enum Then {
     UseNewKey(Rotation),
     /// The account is no longer on disk.
     RemoveAccount(Call, Box<Account>),
+    /// The account has another name than this one.
+    RenameAccount(Call, AccountId, Option<String>),
 }
 
 /// A document to save, as it is at that moment.
@@ -232,6 +254,10 @@ pub enum Effect {
     Enrol(Box<Enrolment>, DeviceKey),
     /// Have the issuer replace a key, then [`Event::Rotated`].
     Rotate(Rotation, Box<Binding>, DeviceKey),
+    /// Have the issuer revoke this device, then [`Event::DeviceRevoked`].
+    RevokeDevice(Call, AccountId, Box<Binding>),
+    /// Change a setting on disk, then [`Event::SettingChanged`].
+    ChangeSetting(Call, SettingChange),
     /// Delete a key that is certainly nobody's, then [`Event::KeyDeleted`].
     DeleteKey(KeyRef, Interaction),
     /// Ask whether the keystore works, then [`Event::KeyringProbed`].
@@ -244,6 +270,8 @@ pub enum Effect {
         limit: u32,
         /// Only older ones.
         before: Option<RequestId>,
+        /// Which ones.
+        filter: HistoryFilter,
     },
     /// Answer a call for evidence.
     ReadEvidence(Call, RequestId),

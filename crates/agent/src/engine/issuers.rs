@@ -1,12 +1,11 @@
 //! What comes from issuers: requests, ends, and the state of the way there.
 
-use countersign_agent_api::{AccountId, Connection, ErrorCode, KeyringState};
+use countersign_agent_api::{AccountId, Connection, ErrorCode, KeyringState, OpenPrompt};
 
 use super::{Effect, Engine, Then, inbox::Admission};
 use crate::{
     accounts::{Account, Standing},
     channel::{ChannelEvent, ChannelProblem, Health, VerifiedRequest},
-    config::OpenPrompt,
     keystore::{Interaction, KeyStoreError},
 };
 
@@ -17,6 +16,10 @@ pub(super) struct Line {
     pub(super) key: KeyringState,
     /// Frames that did not verify.
     pub(super) rejected: u64,
+    /// Since when issuer and device have been out of touch although they want not to be, own clock.
+    pub(super) offline_since: Option<i64>,
+    /// Whether the person has asked for the end of it.
+    revocation: Revocation,
     /// Whether the other key of an unfinished rotation was tried.
     other_key: OtherKey,
 }
@@ -27,16 +30,26 @@ enum OtherKey {
     Tried,
 }
 
+/// Whether the person has asked the issuer to revoke this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Revocation {
+    NotAsked,
+    Asked,
+}
+
 impl Line {
-    pub(super) fn new(account: &Account) -> Self {
-        let connection = match account.standing {
-            Standing::Enrolled => Connection::Connecting,
-            Standing::Revoked => Connection::Revoked,
+    /// Of an account at `now` (own clock).
+    pub(super) fn new(account: &Account, now: i64) -> Self {
+        let (connection, offline_since) = match account.standing {
+            Standing::Enrolled => (Connection::Connecting, Some(now)),
+            Standing::Revoked => (Connection::Revoked, None),
         };
         Self {
             connection,
             key: KeyringState::Unknown,
             rejected: 0,
+            offline_since,
+            revocation: Revocation::NotAsked,
             other_key: OtherKey::Untried,
         }
     }
@@ -97,7 +110,7 @@ impl Engine {
                     .inbox
                     .get(&id)
                     .is_some_and(|request| !self.offers_approve(request));
-                if needs_window && self.settings.open_prompt == OpenPrompt::Always {
+                if needs_window && self.open_prompt() == OpenPrompt::Always {
                     self.open_unasked(&id, fx);
                 }
             }
@@ -138,14 +151,28 @@ impl Engine {
             Health::Revoked => return self.revoked(account, fx),
         };
         if let Some(line) = self.lines.get_mut(account) {
+            line.offline_since = match connection {
+                Connection::Connecting | Connection::Retrying { .. } => line.offline_since.or(Some(now)),
+                Connection::Connected { .. } | Connection::NoKey | Connection::Revoked => None,
+            };
             line.connection = connection;
+        }
+    }
+
+    /// The person has asked the issuer to revoke this device, or that did not work.
+    pub(super) fn expect_revocation(&mut self, account: &AccountId, revocation: Revocation) {
+        if let Some(line) = self.lines.get_mut(account) {
+            line.revocation = revocation;
         }
     }
 
     /// The issuer no longer wants this device. Nothing is deleted: that is the person's to do.
     pub(super) fn revoked(&mut self, account: &AccountId, fx: &mut Vec<Effect>) {
+        let mut revocation = Revocation::NotAsked;
         if let Some(line) = self.lines.get_mut(account) {
             line.connection = Connection::Revoked;
+            line.offline_since = None;
+            revocation = line.revocation;
         }
         let waiting: Vec<_> = self
             .inbox
@@ -167,7 +194,11 @@ impl Engine {
         fx.push(Effect::Unsubscribe(account.clone()));
         fx.push(self.save_accounts(Then::Nothing));
         fx.push(self.save_outbox(Then::Nothing));
-        self.tell_revoked(account, fx);
+        match revocation {
+            Revocation::NotAsked => self.tell_revoked(account, fx),
+            // No news to who asked for it.
+            Revocation::Asked => {}
+        }
     }
 
     pub(super) fn set_key_state(&mut self, account: &AccountId, state: KeyringState) {

@@ -227,6 +227,7 @@ impl Engine {
         )));
         let account = Account {
             id: id.clone(),
+            name: None,
             issuer_name: enrolled.issuer_name,
             binding: enrolled.binding,
             other_key: None,
@@ -247,6 +248,7 @@ impl Engine {
         call: Call,
         id: &AccountId,
         saved: Result<(), StateError>,
+        now: i64,
         fx: &mut Vec<Effect>,
     ) {
         let Some(position) = self
@@ -274,7 +276,7 @@ impl Engine {
         }
         self.offers.done();
         let account = &self.accounts.accounts[position];
-        let mut line = Line::new(account);
+        let mut line = Line::new(account, now);
         line.key = KeyringState::Ready;
         fx.push(Effect::Subscribe(id.clone(), Box::new(account.binding.clone())));
         self.lines.insert(id.clone(), line);
@@ -451,7 +453,7 @@ impl Engine {
         Ok(())
     }
 
-    fn reply_account(&self, call: Call, id: &AccountId, fx: &mut Vec<Effect>) {
+    pub(super) fn reply_account(&self, call: Call, id: &AccountId, fx: &mut Vec<Effect>) {
         let reply = self
             .account(id)
             .map(|a| Reply::Account(self.account_view(a)))
@@ -459,7 +461,16 @@ impl Engine {
         fx.push(Effect::Reply(call, reply));
     }
 
-    fn give_up(&mut self, call: Call, error: ApiError, fx: &mut Vec<Effect>) {
+    /// Something that waits for an issuer begins.
+    pub(super) fn begin_underway(&mut self) -> Result<(), ApiError> {
+        self.offers.begin()
+    }
+
+    pub(super) fn end_underway(&mut self) {
+        self.offers.done();
+    }
+
+    pub(super) fn give_up(&mut self, call: Call, error: ApiError, fx: &mut Vec<Effect>) {
         self.offers.done();
         fx.push(Effect::Reply(call, Err(error)));
     }
@@ -493,11 +504,11 @@ fn keys_of(account: &Account) -> Vec<KeyRef> {
     keys.map(|key| key.reference.clone()).collect()
 }
 
-fn no_account() -> ApiError {
+pub(super) fn no_account() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "There is no such account on this computer.")
 }
 
-fn enrolment_error(error: &EnrolmentError) -> ApiError {
+pub(super) fn enrolment_error(error: &EnrolmentError) -> ApiError {
     ApiError::new(error.code(), sentence(error))
 }
 
@@ -505,6 +516,6 @@ fn key_error(error: &KeyStoreError) -> ApiError {
     ApiError::new(error.code(), sentence(error))
 }
 
-fn storage_error(error: &StateError) -> ApiError {
+pub(super) fn storage_error(error: &StateError) -> ApiError {
     ApiError::new(ErrorCode::Storage, sentence(error))
 }

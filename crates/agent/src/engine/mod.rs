@@ -18,17 +18,19 @@ mod calls;
 mod decide;
 mod endings;
 mod event;
+mod hush;
 mod inbox;
 mod issuers;
 mod keys;
 mod receipts;
 mod request;
 mod text;
+mod upkeep;
 mod views;
 
 pub use event::{
-    AccountFacts, Call, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder, Signed,
-    Snapshot, Then,
+    AccountFacts, Call, Changed, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder, Signed,
+    Snapshot, Then, Way,
 };
 
 pub use text::Language;
@@ -42,6 +44,7 @@ use countersign_protocol::{ApprovalRequest, Outcome, Statement, jws::Unverified}
 use self::{
     attention::Attention,
     calls::FrontEnd,
+    hush::Hush,
     inbox::{GRACE, Inbox},
     issuers::Line,
     keys::Offers,
@@ -67,6 +70,10 @@ pub struct Engine {
     offers: Offers,
     front_ends: BTreeMap<ConnectionId, FrontEnd>,
     attention: Attention,
+    /// Until when the person wants no notifications, own clock.
+    muted_until: Option<i64>,
+    /// What does not draw attention at the moment.
+    hush: Hush,
     /// What subscribed front ends were last told.
     published: Option<Views>,
 }
@@ -77,7 +84,7 @@ impl Engine {
         let lines = accounts
             .accounts
             .iter()
-            .map(|account| (account.id.clone(), Line::new(account)))
+            .map(|account| (account.id.clone(), Line::new(account, now)))
             .collect();
         let mut engine = Self {
             settings,
@@ -87,6 +94,8 @@ impl Engine {
             offers: Offers::default(),
             front_ends: BTreeMap::new(),
             attention: Attention::default(),
+            muted_until: None,
+            hush: Hush::Nothing,
             published: None,
         };
         for answer in outbox.answers {
@@ -99,6 +108,7 @@ impl Engine {
     pub fn handle(&mut self, event: Event, now: i64) -> Vec<Effect> {
         let mut effects = Vec::new();
         let fx = &mut effects;
+        self.hush = self.hush_at(now);
         match event {
             Event::Started => self.start(fx),
             Event::Tick => {}
@@ -120,6 +130,8 @@ impl Engine {
             Event::KeyCreated(purpose, result) => self.key_created(purpose, result, now, fx),
             Event::Enrolled(enrolment, key, result) => self.enrolled(&enrolment, &key, *result, now, fx),
             Event::Rotated(rotation, key, result) => self.rotated(rotation, key, result, fx),
+            Event::DeviceRevoked(call, account, result) => self.device_revoked(call, &account, result, fx),
+            Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
         }
@@ -136,6 +148,8 @@ impl Engine {
             .next_wake(offset, now)
             .into_iter()
             .chain(self.offers.next_wake(now))
+            .chain(self.muted_until)
+            .chain(self.next_outage(now))
             .min()
     }
 
@@ -151,12 +165,13 @@ impl Engine {
                 crate::keystore::Interaction::Forbidden,
             ));
         }
-        for account in self
-            .accounts
-            .accounts
-            .iter()
-            .filter(|a| a.standing == Standing::Enrolled)
-        {
+        self.subscribe_all(fx);
+    }
+
+    /// Starts every account's channel, in place of those that run.
+    fn subscribe_all(&self, fx: &mut Vec<Effect>) {
+        let accounts = self.accounts.accounts.iter();
+        for account in accounts.filter(|a| a.standing == Standing::Enrolled) {
             fx.push(Effect::Subscribe(
                 account.id.clone(),
                 Box::new(account.binding.clone()),
@@ -187,6 +202,8 @@ impl Engine {
         }
         self.inbox.tidy(now);
         self.offers.tidy(now);
+        self.muted_until = self.muted_until.filter(|until| now < *until);
+        self.hush = self.hush_at(now);
     }
 
     /// An answer that was under way when the agent ended is under way again.
@@ -245,6 +262,9 @@ impl Engine {
             }
             if earlier.is_none_or(|e| e.status != views.status) {
                 tell(FrontEndEvent::Status(views.status.clone()));
+            }
+            if earlier.is_none_or(|e| e.settings != views.settings) {
+                tell(FrontEndEvent::Settings(views.settings.clone()));
             }
         }
         self.published = Some(views);

@@ -83,6 +83,7 @@ pub(super) fn record(request: &Tracked, account: &Account, end: &End) -> Record 
             id: request.id.clone(),
             txn: request.claims().txn.to_string(),
             at: end.at,
+            account: account.id.clone(),
             issuer_name: account.issuer_name.clone(),
             account_label: request.claims().sub.clone(),
             client_name: request.claims().client.name.clone(),

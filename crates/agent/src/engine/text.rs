@@ -19,12 +19,12 @@ mod tests;
 
 pub use language::Language;
 
-use countersign_agent_api::KeyringState;
+use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy};
 use countersign_protocol::{ApprovalRequest, LineValue, Origin, Outcome, Statement, Verdict};
 use jiff::tz::TimeZone;
 
 use self::{catalogue::Catalogue, money::Sum};
-use crate::{config::Privacy, notify::Action};
+use crate::notify::Action;
 
 /// The most characters of a title.
 const TITLE: usize = 40;
@@ -69,7 +69,6 @@ impl Wording {
             Action::Deny => texts.deny,
             Action::Approve => texts.approve,
             Action::DenyAll => texts.deny_all,
-            Action::ReportStep => texts.report_step,
             Action::Show => texts.show,
             Action::Unlock => texts.unlock,
             Action::Check => texts.check,
@@ -213,6 +212,20 @@ impl Wording {
             (_, KeyringState::Hanging) => texts.keyring_hanging,
         };
         text(texts.locked_out, body)
+    }
+
+    /// Row 11: no connection for ten minutes. `only` is the issuer and since when, if it is about one.
+    pub(super) fn offline(self, only: Option<(&str, i64)>, zone: &TimeZone) -> Text {
+        let texts = self.language.catalogue();
+        match (self.privacy, only) {
+            (Privacy::Detailed, Some((issuer, since))) => text(
+                &(texts.offline_from)(issuer),
+                &(texts.offline_since)(&clock_time(since, zone)),
+            ),
+            (Privacy::Detailed, None) | (Privacy::Private, _) => {
+                text(texts.offline, texts.requests_cannot_arrive)
+            }
+        }
     }
 
     /// Row 13: denied from the notification.

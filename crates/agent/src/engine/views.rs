@@ -1,7 +1,9 @@
 //! What front ends see of the state. Instants become this computer's clock here, and nowhere else.
 
 use countersign_agent_api as api;
-use countersign_agent_api::{AccountView, KeyringState, RequestId, RequestState, RequestView, StatusView};
+use countersign_agent_api::{
+    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView,
+};
 use countersign_protocol::{self as protocol, Issuer, Statement, fingerprint};
 
 use super::{
@@ -18,6 +20,7 @@ pub(super) struct Views {
     pub(super) requests: Vec<RequestView>,
     pub(super) accounts: Vec<AccountView>,
     pub(super) status: StatusView,
+    pub(super) settings: SettingsView,
 }
 
 impl Engine {
@@ -26,6 +29,7 @@ impl Engine {
             requests: self.request_views(now),
             accounts: self.account_views(),
             status: self.status_view(),
+            settings: self.settings.chosen.clone(),
         }
     }
 
@@ -103,7 +107,7 @@ impl Engine {
         let line = self.lines.get(&account.id);
         AccountView {
             id: account.id.clone(),
-            name: None,
+            name: account.name.clone(),
             issuer_name: account.issuer_name.clone(),
             issuer_host: host(&account.binding.issuer),
             account: account.binding.account.clone(),
@@ -130,7 +134,7 @@ impl Engine {
             accounts: u32::try_from(self.accounts.accounts.len()).unwrap_or(u32::MAX),
             keyring: self.keyring(),
             held_back: self.inbox.held_views(),
-            muted_until: None,
+            muted_until: self.muted_until,
         }
     }
 

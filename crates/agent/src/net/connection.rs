@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{task::JoinHandle, time::timeout};
 use url::Url;
 
-use super::{Net, NetError, dial::Origin};
+use super::{Net, NetError, Trace, dial::Origin};
 
 /// The largest body that is read, in bytes (docs/protocol.md, section 5).
 const MAX_BODY: usize = 64 * 1024;
@@ -44,8 +44,16 @@ impl Connection {
     /// # Errors
     /// [`NetError`], none of which [`NetError::sent`] anything.
     pub async fn open(net: &Net, url: &Url) -> Result<Self, NetError> {
+        Self::open_traced(net, url, &mut Trace::default()).await
+    }
+
+    /// The same, and `trace` says what was seen on the way.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`].
+    pub async fn open_traced(net: &Net, url: &Url, trace: &mut Trace) -> Result<Self, NetError> {
         let origin = Origin::of(url)?;
-        let stream = net.dial(&origin).await?;
+        let stream = net.dial(&origin, trace).await?;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .handshake(TokioIo::new(stream))

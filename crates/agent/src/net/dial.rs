@@ -1,6 +1,11 @@
 //! Reaching a host: TCP, the proxy's tunnel, TLS.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
@@ -11,7 +16,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use url::Url;
 
-use super::{NetError, Proxy, Routes, proxy::dialable};
+use super::{CertificateSummary, NetError, Proxy, Routes, proxy::dialable};
 
 /// One address of a host, in time.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(4);
@@ -20,11 +25,44 @@ const DIAL_LIMIT: Duration = Duration::from_secs(8);
 /// The largest head of a proxy's answer, in bytes.
 const MAX_PROXY_HEAD: usize = 8 * 1024;
 
-/// The agent's way to hosts. Cheap to clone; all clones share one TLS configuration and its session cache.
+/// The agent's way to hosts. Cheap to clone; all clones share one TLS configuration and its session cache, and take the new
+/// way together when it changes.
 #[derive(Debug, Clone)]
-pub struct Net {
+pub struct Net(Arc<RwLock<Arc<Way>>>);
+
+#[derive(Debug)]
+struct Way {
     tls: Arc<ClientConfig>,
-    routes: Arc<Routes>,
+    routes: Routes,
+}
+
+/// The steps of dialling, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Hop {
+    /// Finding the address, of the proxy if there is one.
+    #[default]
+    Name,
+    /// Reaching it.
+    Tcp,
+    /// Going through the proxy.
+    Proxy,
+    /// Authenticating the host.
+    Tls,
+    /// All done.
+    Done,
+}
+
+/// What was seen while dialling.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// The step that was begun last: if dialling failed, it failed there.
+    pub hop: Hop,
+    /// Host and port of the proxy, if the host takes one.
+    pub proxy: Option<String>,
+    /// How many addresses the name has.
+    pub addresses: usize,
+    /// The host's certificate, once it was accepted.
+    pub certificate: Option<CertificateSummary>,
 }
 
 /// Where a URL leads.
@@ -63,15 +101,26 @@ impl Origin {
 impl Net {
     /// With this configuration (see [`super::client_config`]) and these routes.
     pub fn new(tls: Arc<ClientConfig>, routes: Routes) -> Self {
-        Self {
-            tls,
-            routes: Arc::new(routes),
-        }
+        Self(Arc::new(RwLock::new(Arc::new(Way { tls, routes }))))
+    }
+
+    /// Every connection from now on takes the other's way; those that are open stay.
+    pub fn replace(&self, by: &Self) {
+        let way = by.way();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = way;
+    }
+
+    fn way(&self) -> Arc<Way> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A TLS connection to the URL's host, within 8 s.
-    pub(super) async fn dial(&self, origin: &Origin) -> Result<TlsStream<TcpStream>, NetError> {
-        match timeout(DIAL_LIMIT, self.dial_without_limit(origin)).await {
+    pub(super) async fn dial(
+        &self,
+        origin: &Origin,
+        trace: &mut Trace,
+    ) -> Result<TlsStream<TcpStream>, NetError> {
+        match timeout(DIAL_LIMIT, self.dial_without_limit(origin, trace)).await {
             Ok(result) => result,
             Err(_) => Err(NetError::TimedOut {
                 host: origin.host.clone(),
@@ -80,27 +129,53 @@ impl Net {
         }
     }
 
-    async fn dial_without_limit(&self, origin: &Origin) -> Result<TlsStream<TcpStream>, NetError> {
-        let tcp = match self.routes.to(&origin.host) {
-            None => tcp(&origin.host, origin.port).await?,
-            Some(proxy) => tunnel(proxy, origin).await?,
+    async fn dial_without_limit(
+        &self,
+        origin: &Origin,
+        trace: &mut Trace,
+    ) -> Result<TlsStream<TcpStream>, NetError> {
+        let way = self.way();
+        let proxy = way.routes.to(&origin.host);
+        trace.proxy = proxy.map(|proxy| format!("{}:{}", proxy.host, proxy.port));
+        let (host, port) = match proxy {
+            None => (origin.host.as_str(), origin.port),
+            Some(proxy) => (proxy.host.as_str(), proxy.port),
         };
+        let addresses = resolve(host, port).await?;
+        trace.addresses = addresses.len();
+        trace.hop = Hop::Tcp;
+        let mut tcp = connect(host, &addresses).await?;
+        if let Some(proxy) = proxy {
+            trace.hop = Hop::Proxy;
+            tunnel(&mut tcp, proxy, origin).await?;
+        }
         // Frames are small and each is waited for.
         let _ = tcp.set_nodelay(true);
-        TlsConnector::from(Arc::clone(&self.tls))
+        trace.hop = Hop::Tls;
+        let stream = TlsConnector::from(Arc::clone(&way.tls))
             .connect(origin.name.clone(), tcp)
             .await
-            .map_err(|e| NetError::from_handshake(&origin.host, e))
+            .map_err(|e| NetError::from_handshake(&origin.host, e))?;
+        trace.hop = Hop::Done;
+        let chain = stream.get_ref().1.peer_certificates();
+        trace.certificate = chain.and_then(|chain| CertificateSummary::read(chain.first()?));
+        Ok(stream)
     }
 }
 
-async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {
-    let resolve = |source| NetError::Resolve {
-        host: host.to_owned(),
-        source,
-    };
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NetError> {
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(source) => Err(NetError::Resolve {
+            host: host.to_owned(),
+            source,
+        }),
+    }
+}
+
+async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, NetError> {
     let mut problem = io::Error::from(io::ErrorKind::NotFound);
-    for address in tokio::net::lookup_host((host, port)).await.map_err(resolve)? {
+    for address in addresses {
         match timeout(ADDRESS_LIMIT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(e)) => problem = e,
@@ -113,8 +188,7 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, NetError> {
     })
 }
 
-async fn tunnel(proxy: &Proxy, origin: &Origin) -> Result<TcpStream, NetError> {
-    let mut stream = tcp(&proxy.host, proxy.port).await?;
+async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, origin: &Origin) -> Result<(), NetError> {
     let target = if origin.host.contains(':') {
         format!("[{}]:{}", origin.host, origin.port)
     } else {
@@ -131,8 +205,8 @@ async fn tunnel(proxy: &Proxy, origin: &Origin) -> Result<TcpStream, NetError> {
         .write_all(head.as_bytes())
         .await
         .map_err(|e| NetError::ProxyBroken(Some(e)))?;
-    match connect_status(&mut stream).await? {
-        200..=299 => Ok(stream),
+    match connect_status(stream).await? {
+        200..=299 => Ok(()),
         status => Err(NetError::ProxyRefused {
             host: origin.host.clone(),
             status,

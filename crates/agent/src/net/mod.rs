@@ -4,14 +4,16 @@
 //! configuration, never the operating system's store; there is one way to dial, for HTTP and WebSocket alike; every
 //! connection, body and wait has a limit; no redirect is followed.
 
+mod certificate;
 mod connection;
 mod dial;
 mod error;
 mod proxy;
 mod tls;
 
+pub use certificate::CertificateSummary;
 pub use connection::{Answer, Connection, Upgraded};
-pub use dial::Net;
+pub use dial::{Hop, Net, Trace};
 pub use error::{NetError, Untrusted};
 pub use proxy::{InvalidProxy, Proxy, ProxyChoice, Routes};
 pub use tls::{RootsError, client_config};

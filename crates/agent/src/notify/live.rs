@@ -53,7 +53,7 @@ impl ActionKeys {
 /// A click beside the buttons must not answer anything.
 fn opens_only(action: Action) -> bool {
     match action {
-        Action::Review | Action::ReportStep | Action::Show | Action::Unlock | Action::Check => true,
+        Action::Review | Action::Show | Action::Unlock | Action::Check => true,
         Action::Deny | Action::Approve | Action::DenyAll => false,
     }
 }

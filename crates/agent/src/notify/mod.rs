@@ -33,8 +33,6 @@ pub enum Action {
     Approve,
     /// Deny everything that is held back.
     DenyAll,
-    /// Open the prompt at the report step.
-    ReportStep,
     /// Open the main window.
     Show,
     /// Try to unlock the keyring.

@@ -22,12 +22,13 @@ use crate::{
     doctor,
     edge::Clock,
     engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
-    history::{History, Record},
+    history::{self, History, Record},
     ipc::{ConnectionId, Inbound},
     keystore::{Interaction, KeyStoreError, Keys},
-    launch::AppLauncher,
+    launch::{AppCommand, AppLauncher},
     net::Net,
     notify::{Notification, NotificationEvent, NotificationId, Notifier},
+    run::Preferences,
     state_dir::StateDir,
 };
 
@@ -58,6 +59,10 @@ pub struct Parts {
     pub notifier: Arc<dyn Notifier>,
     /// The desktop app.
     pub launcher: Arc<dyn AppLauncher>,
+    /// The settings on disk.
+    pub preferences: Preferences,
+    /// What starts the desktop app, for diagnostics.
+    pub app: AppCommand,
     /// For diagnostics.
     pub net: Net,
 }
@@ -333,10 +338,30 @@ impl Driver {
                 let keys = self.parts.keys.clone();
                 self.job(async move { event(Event::KeyringProbed(keys.probe(interaction).await)) });
             }
-            Effect::ReadHistory { call, limit, before } => {
+            Effect::RevokeDevice(call, account, binding) => {
+                let issuers = Arc::clone(&self.parts.issuers);
+                self.job(async move {
+                    let result = issuers.revoke(&binding).await;
+                    event(Event::DeviceRevoked(call, account, result))
+                });
+            }
+            Effect::ChangeSetting(call, change) => {
+                // In order with others, and as quick as the documents that are saved here.
+                let changed = self.parts.preferences.change(&change);
+                let result = changed.map_err(|error| error.answer());
+                self.job(async move { event(Event::SettingChanged(call, Box::new(result))) });
+            }
+            Effect::ReadHistory {
+                call,
+                limit,
+                before,
+                filter,
+            } => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 self.read(call, move |history| {
-                    let records = history.page(limit, before.as_ref()).map_err(|e| storage(&e))?;
+                    history::check(&filter)?;
+                    let page = history.page(limit, before.as_ref(), &filter);
+                    let records = page.map_err(|e| storage(&e))?;
                     Ok(Reply::History(
                         records.into_iter().map(|record| record.entry).collect(),
                     ))

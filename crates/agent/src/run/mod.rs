@@ -5,9 +5,11 @@
 
 mod driver;
 mod logging;
+mod preferences;
 
 pub use driver::{Driver, Parts};
 pub use logging::init as init_logging;
+pub use preferences::Preferences;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
@@ -19,8 +21,9 @@ use tokio::{
 
 use crate::{
     accounts::{Accounts, Outbox},
+    autostart::Autostart,
     channel::{IssuerProtocol, native::Native},
-    config::{App, Config},
+    config::{App, ConfigFiles, Effective, Network, config_home},
     edge::{self, Clock, SystemClock},
     engine::{Engine, Language, Settings},
     history::{History, HistoryError},
@@ -65,7 +68,8 @@ pub enum RunError {
 ///
 /// # Errors
 /// [`RunError`] if it cannot start. Nothing that was kept is changed then.
-pub async fn run(config: &Config) -> Result<(), RunError> {
+pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunError> {
+    let config = &effective.config;
     let state = StateDir::open(&state_dir::default_path()?)?;
     let accounts = state.read::<Accounts>()?.unwrap_or_default();
     let outbox = state.read::<Outbox>()?.unwrap_or_default();
@@ -73,7 +77,7 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
     let server = Server::bind(&socket::path()?).await?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let net = network(config)?;
+    let net = network(&config.network)?;
     let limits = Limits {
         interactive: config.keyring.timeout(),
         ..Limits::default()
@@ -86,9 +90,9 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
         Arc::new(edge::random()),
     );
     let (notifier, notifications) = DesktopNotifier::new(Box::new(edge::random()));
+    let preferences = Preferences::new(files, autostart(), net.clone(), effective);
     let settings = Settings {
-        open_prompt: config.app.open_prompt,
-        privacy: config.notifications.privacy,
+        chosen: preferences.view(effective),
         language: Language::of_session(|name| std::env::var(name).ok()),
         time_zone: jiff::tz::TimeZone::system(),
         device_name: device_name(),
@@ -105,6 +109,8 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
         launcher: Arc::new(ProcessLauncher::new(app_command(&config.app), |name| {
             std::env::var_os(name)
         })),
+        preferences,
+        app: app_command(&config.app),
         net,
     };
 
@@ -122,9 +128,9 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
 ///
 /// # Errors
 /// [`RunError::Roots`] and [`RunError::Proxy`].
-pub fn network(config: &Config) -> Result<Net, RunError> {
-    let tls = client_config(&config.network.ca_files)?;
-    let choice = match &config.network.proxy {
+pub fn network(config: &Network) -> Result<Net, RunError> {
+    let tls = client_config(&config.ca_files)?;
+    let choice = match &config.proxy {
         Some(proxy) => ProxyChoice::Fixed(Proxy::parse(proxy)?),
         None => ProxyChoice::Environment,
     };
@@ -132,6 +138,13 @@ pub fn network(config: &Config) -> Result<Net, RunError> {
         tls,
         Routes::new(choice, |name| std::env::var(name).ok())?,
     ))
+}
+
+/// How this program is started at log-in, if it can be.
+fn autostart() -> Option<Autostart> {
+    let home = config_home(|name| std::env::var_os(name))?;
+    let program = std::env::current_exe().ok()?;
+    Some(Autostart::new(&home, &program))
 }
 
 /// What starts the app: as configured, or `countersign` beside this program, or in `PATH`.

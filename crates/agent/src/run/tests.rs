@@ -51,6 +51,7 @@ impl IssuerProtocol for TestIssuers {
             signs_statement: true,
             can_report: true,
             has_expiry: true,
+            can_revoke: true,
         }
     }
 
@@ -69,6 +70,10 @@ impl IssuerProtocol for TestIssuers {
 
     fn rotate<'a>(&'a self, _: &'a Binding, _: &'a DeviceKey) -> BoxFuture<'a, Result<(), EnrolmentError>> {
         future::ready(Err(EnrolmentError::Refused)).boxed()
+    }
+
+    fn revoke<'a>(&'a self, _: &'a Binding) -> BoxFuture<'a, Result<(), EnrolmentError>> {
+        future::ready(Ok(())).boxed()
     }
 
     fn subscribe(&self, _: Binding) -> Subscription {
@@ -118,9 +123,14 @@ impl World {
         let (notifier, notifications) = MemoryNotifier::new(true);
         let notifier = Arc::new(notifier);
         let launches = Arc::new(Launches::default());
+        let net = Net::new(client_config(&[]).unwrap(), Routes::default());
+        let files = ConfigFiles::find(None, |name| match name {
+            "XDG_CONFIG_HOME" | "XDG_CONFIG_DIRS" => Some(home.path().join("config").into()),
+            _ => None,
+        });
+        let preferences = Preferences::new(files, None, net.clone(), &Effective::default());
         let settings = Settings {
-            open_prompt: crate::config::OpenPrompt::Always,
-            privacy: crate::config::Privacy::Private,
+            chosen: preferences.view(&Effective::default()),
             language: Language::English,
             time_zone: jiff::tz::TimeZone::UTC,
             device_name: "desk".into(),
@@ -134,7 +144,9 @@ impl World {
             issuers: Arc::new(issuers),
             notifier: Arc::clone(&notifier) as Arc<dyn crate::notify::Notifier>,
             launcher: Arc::clone(&launches) as Arc<dyn AppLauncher>,
-            net: Net::new(client_config(&[]).unwrap(), Routes::default()),
+            preferences,
+            app: app_command(&App::default()),
+            net,
         };
         let server = Server::bind(&home.path().join("run/agent.sock")).await.unwrap();
         let (calls, inbound) = mpsc::channel(CALLS);
@@ -222,7 +234,7 @@ impl World {
     fn records(&self) -> Vec<Record> {
         History::open(&self.home.path().join("data"), 24)
             .unwrap()
-            .page(10, None)
+            .page(10, None, &countersign_agent_api::HistoryFilter::default())
             .unwrap()
     }
 }
@@ -234,6 +246,7 @@ fn device() -> DeviceId {
 fn account(issuer_key: &Es256Key, key: &DeviceKey) -> Account {
     Account {
         id: AccountId("a1".into()),
+        name: None,
         issuer_name: "Alder Group".into(),
         binding: Binding {
             issuer: Issuer::parse("https://id.alder.example").unwrap(),

@@ -15,7 +15,7 @@ use countersign_protocol::{
     json::{self, JsonError},
     wire::{
         Configuration, DecisionRequest, DecisionResponse, EnrolmentRequest, MAX_BODY, MAX_POLL_WAIT,
-        NONCE_HEADER, PROOF_HEADER, PROTOCOL_VERSION, PreviewRequest, RotationRequest,
+        NONCE_HEADER, PROOF_HEADER, PROTOCOL_VERSION, PreviewRequest, RevocationResponse, RotationRequest,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -136,6 +136,18 @@ pub(super) async fn rotate(State(gateway): State<Arc<Gateway>>, request: Posted)
     answer(StatusCode::OK, result, Some(gateway.now()))
 }
 
+/// `DELETE /v1/device`
+pub(super) async fn revoke(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    let url = format!("{}{}", gateway.issuer(), path::DEVICE);
+    let result = async {
+        let proof = proof(&headers)?;
+        gateway.revoke_oneself(proof, "DELETE", &[&url]).await?;
+        Ok(RevocationResponse {})
+    }
+    .await;
+    answer(StatusCode::OK, result, Some(gateway.now()))
+}
+
 /// Where the WebSocket is, as the configuration says it.
 pub(super) fn stream_url(issuer: &Issuer) -> String {
     format!(
@@ -152,21 +164,24 @@ pub(super) async fn prove(
     method: &str,
     urls: &[&str],
 ) -> ServiceResult<Arc<Device>> {
+    gateway.prove(proof(headers)?, method, urls).await
+}
+
+/// The proof that a call comes with.
+fn proof(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut proofs = headers.get_all(PROOF_HEADER).iter();
     let (Some(proof), None) = (proofs.next(), proofs.next()) else {
         return Err(Refusal::new(
             ErrorCode::UseNonce,
             format!("send one {PROOF_HEADER} with the nonce of {NONCE_HEADER}"),
-        )
-        .into());
+        ));
     };
-    let proof = proof.to_str().map_err(|_| {
+    proof.to_str().map_err(|_| {
         Refusal::new(
             ErrorCode::Unauthorized,
             format!("{PROOF_HEADER} is not a compact JWS"),
         )
-    })?;
-    gateway.prove(proof, method, urls).await
+    })
 }
 
 /// The query of a subscription.

@@ -21,7 +21,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::Response,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use countersign_protocol::{
     ErrorCode, Issuer,
@@ -47,6 +47,8 @@ pub(crate) mod path {
     pub(crate) const POLL: &str = "/v1/device/poll";
     /// Decisions.
     pub(crate) const DECISIONS: &str = "/v1/device/decisions";
+    /// The device itself.
+    pub(crate) const DEVICE: &str = countersign_protocol::wire::DEVICE_PATH;
     /// A device's change of key.
     pub(crate) const ROTATION: &str = "/v1/device/rotation";
     /// Approvals of relying sides.
@@ -70,6 +72,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route(path::POLL, get(device::poll))
         .route(path::DECISIONS, post(device::decide))
         .route(path::ROTATION, post(device::rotate))
+        .route(path::DEVICE, delete(device::revoke))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&gateway),
             device::give_nonce,

@@ -222,6 +222,54 @@ async fn a_call_without_a_good_proof_is_challenged_and_given_a_nonce() {
     assert_eq!(json_of(accepted).await["frames"], json!([]));
 }
 
+#[tokio::test]
+async fn a_device_revokes_itself_once_and_for_all() {
+    let world = World::new().await;
+    let (device, other) = (world.device("ada").await, world.device("ada").await);
+    let asked = world.ask("ada").await;
+    let pending = world.request(&device, &asked.txn).await;
+    let decision = device.sign(&world.decision(&device, &pending, Verdict::Deny, None));
+    let served = Served::new(&world).await;
+    let mut stream = served.subscribe(&device).await;
+    next(&mut stream).await;
+    let url = format!("{ISSUER}{}", path::DEVICE);
+    let nonce = world.gateway.nonce();
+    let revoke = async |proof: String| {
+        let request = request("DELETE", path::DEVICE).header(PROOF_HEADER, proof);
+        call(&world, request.body(Body::empty()).unwrap()).await
+    };
+    let now = world.clock.now();
+    let for_another_call = device.proof("GET", &format!("{ISSUER}{}", path::POLL), &nonce, now);
+    assert_eq!(
+        error_of(revoke(for_another_call).await).await,
+        (401, "unauthorized".to_owned())
+    );
+    for _ in 0..2 {
+        let revoked = revoke(device.proof("DELETE", &url, &nonce, now)).await;
+        assert_eq!(revoked.status(), StatusCode::OK);
+        assert_eq!(json_of(revoked).await, json!({}));
+    }
+    assert_eq!(next(&mut stream).await, ServerFrame::Revoked {});
+    assert_eq!(close_code(&mut stream).await, 4403);
+    let refused = post(&world, path::DECISIONS, &json!({ "decision": decision })).await;
+    assert_eq!(error_of(refused).await, (403, "device_revoked".to_owned()));
+    let actors = revocations(&world).await;
+    assert_eq!(actors, [format!("device:{}", device.id)]);
+    world.decide(&other, &asked, Verdict::Deny).await.unwrap();
+}
+
+/// Who revoked devices, from the audit log.
+async fn revocations(world: &World) -> Vec<String> {
+    let log = world.gateway.store().audit_records(0, 1_000).await.unwrap();
+    let records = log
+        .iter()
+        .map(|record| serde_json::from_str::<Value>(&record.line).unwrap());
+    records
+        .filter(|record| record["event"] == Event::DeviceRevoked.as_str())
+        .map(|record| record["actor"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 // --- what relying sides call ------------------------------------------------------------------------------------
 
 #[tokio::test]

@@ -256,7 +256,7 @@ impl Gateway {
     }
 
     fn deliver(&self, requests: Vec<NewRequest>, seq: u64) {
-        let cursor = Cursor(seq).to_string();
+        let cursor = Cursor::Streamed(seq).to_string();
         let mut reached = 0;
         for NewRequest { device, jws, .. } in requests {
             let frame = ServerFrame::Request {

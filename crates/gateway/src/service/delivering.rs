@@ -17,13 +17,33 @@ use crate::{
 /// time may overtake each other, so what comes before the last one a device saw is not certain to have reached it.
 const OVERLAP: u64 = 256;
 
+/// Marks a cursor that a poll gave.
+const POLLED: &str = "p";
+
 /// Up to where a device knows what happened. For devices it is opaque.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor(pub(super) u64);
+pub enum Cursor {
+    /// From a stream: up to [`OVERLAP`] before it something may be missing.
+    Streamed(u64),
+    /// From the answer to a poll: nothing before it is missing.
+    Polled(u64),
+}
+
+impl Cursor {
+    /// From where on endings are told to a device that may have missed some.
+    fn with_overlap(self) -> u64 {
+        match self {
+            Self::Streamed(seq) | Self::Polled(seq) => seq.saturating_sub(OVERLAP),
+        }
+    }
+}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Streamed(seq) => seq.fmt(f),
+            Self::Polled(seq) => write!(f, "{POLLED}{seq}"),
+        }
     }
 }
 
@@ -31,8 +51,13 @@ impl FromStr for Cursor {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        text.parse()
-            .map(Self)
+        let (kind, digits): (fn(u64) -> Self, _) = match text.strip_prefix(POLLED) {
+            Some(digits) => (Self::Polled, digits),
+            None => (Self::Streamed, text),
+        };
+        digits
+            .parse()
+            .map(kind)
             .map_err(|_| Refusal::new(ErrorCode::InvalidRequest, "`cursor` is not one of this issuer"))
     }
 }
@@ -64,15 +89,12 @@ impl Gateway {
         let inbox = self
             .parts
             .store
-            .inbox(
-                &device.id,
-                Since::Connect(cursor.map(|cursor| cursor.0.saturating_sub(OVERLAP))),
-            )
+            .inbox(&device.id, Since::Connect(cursor.map(Cursor::with_overlap)))
             .await?;
         let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 2);
         frames.push(ServerFrame::Welcome {
             time: self.now(),
-            cursor: Cursor(inbox.seq).to_string(),
+            cursor: Cursor::Streamed(inbox.seq).to_string(),
             heartbeat,
         });
         self.push_inbox(&mut frames, &device.id, inbox)?;
@@ -93,7 +115,11 @@ impl Gateway {
         self.enrolled(&device.id).await?;
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
-        let since = cursor.map_or(Since::Connect(None), |cursor| Since::Poll(cursor.0));
+        let since = match cursor {
+            // It comes from the stream, which may have broken before everything had arrived.
+            Some(Cursor::Streamed(_)) | None => Since::Connect(cursor.map(Cursor::with_overlap)),
+            Some(Cursor::Polled(seq)) => Since::Poll(seq),
+        };
         let mut last = wait.is_zero() || cursor.is_none();
         loop {
             let woken = poller.woken();
@@ -112,7 +138,7 @@ impl Gateway {
             }
             let inbox = self.parts.store.inbox(&device.id, since).await?;
             if last || !inbox.pending.is_empty() || !inbox.ended.is_empty() {
-                let cursor = Cursor(inbox.seq).to_string();
+                let cursor = Cursor::Polled(inbox.seq).to_string();
                 let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 1);
                 self.push_inbox(&mut frames, &device.id, inbox)?;
                 return Ok(PollResponse {
@@ -146,7 +172,7 @@ impl Gateway {
                 Ok(receipt) => {
                     let frame = ServerFrame::Closed {
                         receipt,
-                        cursor: Cursor(ending.seq).to_string(),
+                        cursor: Cursor::Streamed(ending.seq).to_string(),
                     };
                     self.hub.send(&other.device, &frame);
                 }
@@ -209,14 +235,14 @@ impl Gateway {
         }
         frames.extend(inbox.pending.into_iter().map(|request| ServerFrame::Request {
             request: request.jws,
-            cursor: Cursor(request.seq).to_string(),
+            cursor: Cursor::Streamed(request.seq).to_string(),
         }));
         for (approval, recipient) in &inbox.ended {
             if let ApprovalState::Ended(ending) = &approval.state {
                 let receipt = issuing.receipt(approval, ending, recipient)?;
                 frames.push(ServerFrame::Closed {
                     receipt,
-                    cursor: Cursor(ending.seq).to_string(),
+                    cursor: Cursor::Streamed(ending.seq).to_string(),
                 });
             }
         }

@@ -16,6 +16,7 @@ mod pending;
 mod proof;
 mod rate;
 mod results;
+mod revoking;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -245,9 +246,7 @@ impl Gateway {
             Ok(device) => return Ok(device),
             Err(missing) => missing,
         };
-        let Some(device) = self.parts.store.device(id).await? else {
-            return Err(Refusal::new(ErrorCode::Unauthorized, "this device is not enrolled here").into());
-        };
+        let device = self.known(id).await?;
         if device.revoked_at.is_some() {
             return Err(Refusal::new(
                 ErrorCode::DeviceRevoked,
@@ -255,9 +254,15 @@ impl Gateway {
             )
             .into());
         }
-        let device = Arc::new(device);
         self.devices.put(missing, id.clone(), &device);
         Ok(device)
+    }
+
+    /// A device that was enrolled, even if it is revoked.
+    async fn known(&self, id: &DeviceId) -> ServiceResult<Arc<Device>> {
+        let device = self.parts.store.device(id).await?;
+        let unknown = || Refusal::new(ErrorCode::Unauthorized, "this device is not enrolled here");
+        Ok(Arc::new(device.ok_or_else(unknown)?))
     }
 
     /// Notes a new stream.

@@ -100,6 +100,15 @@ impl SeenProofs {
     }
 }
 
+/// Which devices may make a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Those that are not revoked.
+    Enrolled,
+    /// Revoked ones too.
+    EvenRevoked,
+}
+
 impl Gateway {
     /// The nonce for a device's next proof.
     #[must_use]
@@ -112,14 +121,31 @@ impl Gateway {
     /// # Errors
     /// `use_nonce`, `stale`, `device_revoked` or `unauthorized`.
     pub async fn prove(&self, proof: &str, method: &str, urls: &[&str]) -> ServiceResult<Arc<Device>> {
-        let result = self.check_proof(proof, method, urls).await;
+        self.prove_as(Standing::Enrolled, proof, method, urls).await
+    }
+
+    /// As [`Gateway::prove`], with a say in which devices may make the call.
+    pub(super) async fn prove_as(
+        &self,
+        standing: Standing,
+        proof: &str,
+        method: &str,
+        urls: &[&str],
+    ) -> ServiceResult<Arc<Device>> {
+        let result = self.check_proof(standing, proof, method, urls).await;
         if let Err(error) = &result {
             self.refused("proof", error.code());
         }
         result
     }
 
-    async fn check_proof(&self, proof: &str, method: &str, urls: &[&str]) -> ServiceResult<Arc<Device>> {
+    async fn check_proof(
+        &self,
+        standing: Standing,
+        proof: &str,
+        method: &str,
+        urls: &[&str],
+    ) -> ServiceResult<Arc<Device>> {
         let now = self.now();
         let message = Unverified::<ApprovalProof>::parse(proof).map_err(|error| {
             Refusal::new(
@@ -127,7 +153,10 @@ impl Gateway {
                 format!("the proof is malformed: {error}"),
             )
         })?;
-        let device = self.enrolled(&message.untrusted_claims().iss).await?;
+        let device = match standing {
+            Standing::Enrolled => self.enrolled(&message.untrusted_claims().iss).await?,
+            Standing::EvenRevoked => self.known(&message.untrusted_claims().iss).await?,
+        };
         let keys = KeySet::from_iter([device.key.clone()]);
         let expect = Expect {
             issuer: Some(device.id.as_str()),

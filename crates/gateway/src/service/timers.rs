@@ -85,11 +85,7 @@ impl Gateway {
         let changes = self.parts.store.changes(seen).await?;
         for change in changes.list {
             match change {
-                Change::DeviceRevoked(device) => {
-                    self.devices.forget(&device);
-                    self.devices_of_users.forget_all();
-                    self.hub.revoke(&device);
-                }
+                Change::DeviceRevoked(device) => self.device_revoked(&device),
                 Change::Clients => self.clients.forget_all(),
                 Change::IssuerKeys => match self.reload_keys() {
                     Ok(()) => tracing::info!("the issuer's keys changed"),

@@ -65,6 +65,44 @@ impl From<NetError> for End {
     }
 }
 
+/// What a call is proven with.
+#[derive(Debug)]
+pub(super) struct Proof<'a> {
+    pub(super) method: &'a str,
+    pub(super) url: &'a Url,
+    /// The issuer's, if there is one yet.
+    pub(super) nonce: Option<&'a str>,
+    /// Issuer time.
+    pub(super) now: i64,
+    pub(super) interaction: Interaction,
+}
+
+impl Proof<'_> {
+    /// The header (section 2.5).
+    pub(super) async fn sign(self, native: &Native, binding: &Binding) -> Result<HeaderMap, KeyStoreError> {
+        let mut bare = self.url.clone();
+        bare.set_query(None);
+        bare.set_fragment(None);
+        let claims = ApprovalProof {
+            iss: binding.device_id.clone(),
+            aud: binding.issuer.clone(),
+            htm: self.method.to_owned(),
+            htu: bare.into(),
+            iat: self.now,
+            jti: Jti::from_random(random(&*native.rng)?),
+            nonce: self.nonce.unwrap_or(NO_NONCE).to_owned(),
+        };
+        let proof = native
+            .keys
+            .sign_jws(&binding.key, claims, self.interaction)
+            .await?;
+        let value = HeaderValue::from_str(&proof).map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
+        let name = HeaderName::from_bytes(wire::PROOF_HEADER.as_bytes())
+            .map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
+        Ok(HeaderMap::from_iter([(name, value)]))
+    }
+}
+
 /// What a refused call is worth: each cure is tried once per session.
 #[derive(Debug, Default)]
 pub(super) struct Cures {
@@ -132,28 +170,15 @@ impl Device {
 
     /// The header that proves this call (section 2.5).
     pub(super) async fn proof(&self, method: &str, url: &Url) -> Result<HeaderMap, KeyStoreError> {
-        let mut bare = url.clone();
-        bare.set_query(None);
-        bare.set_fragment(None);
-        let claims = ApprovalProof {
-            iss: self.binding.device_id.clone(),
-            aud: self.binding.issuer.clone(),
-            htm: method.to_owned(),
-            htu: bare.into(),
-            iat: self.now(),
-            jti: Jti::from_random(random(&*self.native.rng)?),
-            nonce: self.nonce.clone().unwrap_or_else(|| NO_NONCE.to_owned()),
+        let proof = Proof {
+            method,
+            url,
+            nonce: self.nonce.as_deref(),
+            now: self.now(),
+            // Nobody asked for this call, so nobody is asked to unlock anything.
+            interaction: Interaction::Forbidden,
         };
-        // Nobody asked for this call, so nobody is asked to unlock anything.
-        let proof = self
-            .native
-            .keys
-            .sign_jws(&self.binding.key, claims, Interaction::Forbidden)
-            .await?;
-        let value = HeaderValue::from_str(&proof).map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
-        let name = HeaderName::from_bytes(wire::PROOF_HEADER.as_bytes())
-            .map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
-        Ok(HeaderMap::from_iter([(name, value)]))
+        proof.sign(&self.native, &self.binding).await
     }
 
     /// Reads the refusal of a call with a proof. `Ok` means: try again at once.

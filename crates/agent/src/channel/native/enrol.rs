@@ -196,7 +196,7 @@ async fn discover(
     Ok(configuration)
 }
 
-fn refused(body: ErrorBody) -> EnrolmentError {
+pub(super) fn refused(body: ErrorBody) -> EnrolmentError {
     if body.error == ErrorCode::InvalidCode {
         return EnrolmentError::Refused;
     }
@@ -206,7 +206,7 @@ fn refused(body: ErrorBody) -> EnrolmentError {
     }
 }
 
-fn unexpected(issuer: &Issuer, status: u16) -> EnrolmentError {
+pub(super) fn unexpected(issuer: &Issuer, status: u16) -> EnrolmentError {
     NetError::Status {
         host: issuer.host().to_owned(),
         status,

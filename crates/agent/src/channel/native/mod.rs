@@ -8,6 +8,7 @@ mod device;
 mod enrol;
 mod exchange;
 mod poll;
+mod revoke;
 mod stream;
 mod task;
 #[cfg(test)]
@@ -76,6 +77,7 @@ impl IssuerProtocol for Native {
             signs_statement: true,
             can_report: true,
             has_expiry: true,
+            can_revoke: true,
         }
     }
 
@@ -98,6 +100,10 @@ impl IssuerProtocol for Native {
         new: &'a DeviceKey,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
         enrol::rotate(self, binding, new).boxed()
+    }
+
+    fn revoke<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), EnrolmentError>> {
+        revoke::revoke(self, binding).boxed()
     }
 
     fn subscribe(&self, binding: Binding) -> Subscription {

@@ -218,7 +218,6 @@ fn silence(connected: bool) -> End {
 fn closed(frame: Option<&CloseFrame>, connected: bool) -> End {
     match frame.map(|f| u16::from(f.code)) {
         Some(wire::CLOSE_REVOKED) => End::Revoked,
-        Some(wire::CLOSE_PROOF_REFUSED) => End::Failed(ChannelProblem::ProofRefused),
         Some(wire::CLOSE_REPLACED) => End::Failed(ChannelProblem::Replaced),
         Some(wire::CLOSE_RESTART) => End::Failed(ChannelProblem::Restarting),
         Some(_) | None if connected => End::Failed(ChannelProblem::Closed),

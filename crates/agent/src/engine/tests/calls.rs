@@ -14,7 +14,8 @@ fn a_subscriber_is_told_everything_once_and_then_what_changes() {
         [
             FrontEndEvent::Requests(_),
             FrontEndEvent::Accounts(_),
-            FrontEndEvent::Status(_)
+            FrontEndEvent::Status(_),
+            FrontEndEvent::Settings(_)
         ]
     ));
     bench.effects.clear();

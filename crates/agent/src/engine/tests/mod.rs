@@ -5,15 +5,18 @@ mod answers;
 mod arrivals;
 mod calls;
 mod enrolment;
+mod hush;
 mod issuer;
 mod notifications;
 mod properties;
 mod restart;
+mod upkeep;
 
 use countersign_agent_api::{
     AccountId, ApiError, Event as FrontEndEvent, Reply, Request, RequestId, RequestState, RequestView, Role,
     Transport, Verdict as ApiVerdict,
 };
+use countersign_agent_api::{NotificationPrivacy as Privacy, OpenPrompt};
 use countersign_protocol::{
     Es256Key, Evidenced, Jti, KeyProtection, ProtectionLevel, Requires, Signer as _, jws,
 };
@@ -21,7 +24,6 @@ use countersign_protocol::{
 use super::*;
 use crate::{
     channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Health, Offer},
-    config::{OpenPrompt, Privacy},
     edge,
     ipc::ConnectionId,
     keystore::{DeviceKey, KeyRef},
@@ -64,9 +66,11 @@ struct Disk {
 }
 
 fn settings(privacy: Privacy, open_prompt: OpenPrompt) -> Settings {
+    let mut chosen = crate::config::Effective::default().view(false);
+    chosen.values.notifications = privacy;
+    chosen.values.open_prompt = open_prompt;
     Settings {
-        open_prompt,
-        privacy,
+        chosen,
         language: Language::English,
         time_zone: jiff::tz::TimeZone::UTC,
         device_name: "desk".into(),
@@ -76,6 +80,7 @@ fn settings(privacy: Privacy, open_prompt: OpenPrompt) -> Settings {
             signs_statement: true,
             can_report: true,
             has_expiry: true,
+            can_revoke: true,
         },
     }
 }
@@ -112,6 +117,7 @@ impl Bench {
         let accounts = Accounts {
             accounts: vec![Account {
                 id: account.clone(),
+                name: None,
                 issuer_name: "Alder Group".into(),
                 binding,
                 other_key: None,

@@ -283,8 +283,25 @@ fn an_answer_on_another_device_replaces_the_notification() {
         let after = bench.only_notification();
         assert_eq!(after.id, before.id);
         assert_eq!(words(&after), wanted);
-        assert_eq!(buttons(&after), [(Action::ReportStep, "This wasn’t me")]);
+        assert_eq!(buttons(&after), [(Action::Show, "Show")]);
         assert_eq!((after.urgency, after.life), (Urgency::Low, Life::Millis(10_000)));
+    }
+}
+
+#[test]
+fn a_request_that_ends_elsewhere_takes_its_notification_along() {
+    let mut bench = Bench::new();
+    let (first, second) = (bench.payment(), bench.payment());
+    assert_eq!(bench.only_notification().title, "2 approval requests");
+    for (id, left) in [(first, 1), (second, 0)] {
+        let txn = txn(&bench, &id);
+        let request = bench.issuer.again(&txn);
+        let claims = bench
+            .issuer
+            .receipt(&request, Outcome::Cancelled, bench.now + OFFSET);
+        let receipt = bench.issuer.sign_receipt(claims);
+        bench.channel(ChannelEvent::Closed(Box::new(receipt)));
+        assert_eq!(bench.desktop().len(), left);
     }
 }
 

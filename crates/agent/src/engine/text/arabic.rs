@@ -10,7 +10,6 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     deny: "رفض",
     approve: "موافقة",
     deny_all: "رفض الكل",
-    report_step: "لم أكن أنا",
     show: "عرض",
     unlock: "فتح القفل…",
     check: "فحص",
@@ -88,6 +87,10 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     keyring_missing: "لا تستجيب أي خدمة لحلقة المفاتيح. حساباتك ما زالت موجودة.",
     key_missing: "لا تحتوي حلقة المفاتيح على أحد المفاتيح. استعدها أو سجّل من جديد.",
     keyring_hanging: "حلقة المفاتيح لا تستجيب. حساباتك ما زالت موجودة.",
+    offline: "Countersign غير متصل",
+    requests_cannot_arrive: "لا تصل الطلبات إلى هذا الحاسوب.",
+    offline_from: |issuer| format!("لا يوجد اتصال بـ {}", isolated(issuer)),
+    offline_since: |time| format!("منذ {time}. تتكرر المحاولة تلقائيًا."),
 
     pay: |amount, payee| format!("إرسال {} إلى {}", isolated(amount), isolated(payee)),
     pay_amount: |amount| format!("إرسال {}", isolated(amount)),

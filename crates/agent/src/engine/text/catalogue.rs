@@ -9,7 +9,6 @@ pub(super) struct Catalogue {
     pub(super) deny: &'static str,
     pub(super) approve: &'static str,
     pub(super) deny_all: &'static str,
-    pub(super) report_step: &'static str,
     pub(super) show: &'static str,
     pub(super) unlock: &'static str,
     pub(super) check: &'static str,
@@ -69,6 +68,10 @@ pub(super) struct Catalogue {
     pub(super) keyring_missing: &'static str,
     pub(super) key_missing: &'static str,
     pub(super) keyring_hanging: &'static str,
+    pub(super) offline: &'static str,
+    pub(super) requests_cannot_arrive: &'static str,
+    pub(super) offline_from: fn(issuer: &str) -> String,
+    pub(super) offline_since: fn(time: &str) -> String,
 
     // What is asked, in one sentence without its full stop.
     pub(super) pay: fn(amount: &str, payee: &str) -> String,

@@ -10,7 +10,6 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     deny: "Deny",
     approve: "Approve",
     deny_all: "Deny all",
-    report_step: "This wasn’t me",
     show: "Show",
     unlock: "Unlock…",
     check: "Check",
@@ -72,6 +71,10 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     keyring_missing: "No keyring service answers. Your accounts are still there.",
     key_missing: "A key is not in the keyring. Restore the keyring, or enrol again.",
     keyring_hanging: "The keyring does not answer. Your accounts are still there.",
+    offline: "Countersign is offline",
+    requests_cannot_arrive: "Requests cannot reach this computer.",
+    offline_from: |issuer| format!("No connection to {issuer}"),
+    offline_since: |time| format!("Since {time}. Trying again by itself."),
 
     pay: |amount, payee| format!("Send {amount} to {payee}"),
     pay_amount: |amount| format!("Send {amount}"),

@@ -10,7 +10,6 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     deny: "Refuser",
     approve: "Approuver",
     deny_all: "Tout refuser",
-    report_step: "Ce n’était pas moi",
     show: "Afficher",
     unlock: "Déverrouiller…",
     check: "Vérifier",
@@ -72,6 +71,10 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     keyring_missing: "Aucun service de trousseau ne répond. Vos comptes sont toujours là.",
     key_missing: "Une clé manque dans le trousseau. Restaurez-le ou inscrivez-vous de nouveau.",
     keyring_hanging: "Le trousseau ne répond pas. Vos comptes sont toujours là.",
+    offline: "Countersign est hors ligne",
+    requests_cannot_arrive: "Les demandes n’atteignent pas cet ordinateur.",
+    offline_from: |issuer| format!("Aucune connexion à {issuer}"),
+    offline_since: |time| format!("Depuis {time}. De nouveaux essais se font d’eux-mêmes."),
 
     pay: |amount, payee| format!("Envoyer {amount} à {payee}"),
     pay_amount: |amount| format!("Envoyer {amount}"),

@@ -10,7 +10,6 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     deny: "Ablehnen",
     approve: "Genehmigen",
     deny_all: "Alle ablehnen",
-    report_step: "Das war ich nicht",
     show: "Anzeigen",
     unlock: "Entsperren…",
     check: "Nachsehen",
@@ -72,6 +71,10 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     keyring_missing: "Kein Schlüsselbunddienst antwortet. Ihre Konten sind noch da.",
     key_missing: "Ein Schlüssel fehlt im Schlüsselbund. Stellen Sie ihn wieder her oder beginnen Sie neu.",
     keyring_hanging: "Der Schlüsselbund antwortet nicht. Ihre Konten sind noch da.",
+    offline: "Countersign ist offline",
+    requests_cannot_arrive: "Anfragen erreichen diesen Computer nicht.",
+    offline_from: |issuer| format!("Keine Verbindung zu {issuer}"),
+    offline_since: |time| format!("Seit {time}. Neue Versuche laufen von selbst."),
 
     pay: |amount, payee| format!("{amount} an {payee} überweisen"),
     pay_amount: |amount| format!("{amount} überweisen"),

@@ -7,7 +7,6 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     deny: "拒否",
     approve: "承認",
     deny_all: "すべて拒否",
-    report_step: "私ではありません",
     show: "表示",
     unlock: "ロックを解除…",
     check: "診断",
@@ -62,6 +61,10 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     keyring_missing: "キーリングのサービスが応答しません。アカウントは残っています。",
     key_missing: "キーリングに鍵がありません。キーリングを復元するか、登録し直してください。",
     keyring_hanging: "キーリングが応答しません。アカウントは残っています。",
+    offline: "Countersign はオフラインです",
+    requests_cannot_arrive: "リクエストはこのコンピューターに届きません。",
+    offline_from: |issuer| format!("{issuer} に接続できません"),
+    offline_since: |time| format!("{time} から接続がありません。自動で再試行しています。"),
 
     pay: |amount, payee| format!("{payee} に {amount} を送金"),
     pay_amount: |amount| format!("{amount} を送金"),

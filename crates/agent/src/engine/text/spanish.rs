@@ -10,7 +10,6 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     deny: "Denegar",
     approve: "Aprobar",
     deny_all: "Denegar todas",
-    report_step: "No he sido yo",
     show: "Mostrar",
     unlock: "Desbloquear…",
     check: "Comprobar",
@@ -72,6 +71,10 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     keyring_missing: "Ningún servicio de depósito de claves responde. Sus cuentas siguen ahí.",
     key_missing: "Falta una clave en el depósito de claves. Restáurelo o inscríbase de nuevo.",
     keyring_hanging: "El depósito de claves no responde. Sus cuentas siguen ahí.",
+    offline: "Countersign está sin conexión",
+    requests_cannot_arrive: "Las solicitudes no llegan a este equipo.",
+    offline_from: |issuer| format!("Sin conexión con {issuer}"),
+    offline_since: |time| format!("Desde las {time}. Se reintenta solo."),
 
     pay: |amount, payee| format!("Enviar {amount} a {payee}"),
     pay_amount: |amount| format!("Enviar {amount}"),

@@ -8,12 +8,11 @@ use super::*;
 
 const PRIVACIES: [Privacy; 2] = [Privacy::Private, Privacy::Detailed];
 
-const BUTTONS: [Action; 8] = [
+const BUTTONS: [Action; 7] = [
     Action::Review,
     Action::Deny,
     Action::Approve,
     Action::DenyAll,
-    Action::ReportStep,
     Action::Show,
     Action::Unlock,
     Action::Check,
@@ -93,6 +92,8 @@ fn all(wording: Wording) -> Vec<Text> {
         KeyringState::Hanging,
     ];
     texts.extend(keyrings.map(|keyring| wording.locked_out(keyring)));
+    texts.push(wording.offline(None, &TimeZone::UTC));
+    texts.push(wording.offline(Some(("Kestrel Energy", 1_795_357_938)), &TimeZone::UTC));
     texts
 }
 

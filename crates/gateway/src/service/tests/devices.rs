@@ -191,6 +191,40 @@ async fn a_poll_is_answered_by_what_happens() {
     assert!(matches!(&polled.frames[..], [ServerFrame::Closed { .. }]));
 }
 
+#[tokio::test]
+async fn a_device_that_goes_over_to_polling_is_told_what_its_stream_may_have_lost() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let stream = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    let mut last = None;
+    for _ in 0..2 {
+        let asked = world.ask("ada").await;
+        frame(&stream).await;
+        world.gateway.cancel(&world.client, &asked.txn).await.unwrap();
+        let ServerFrame::Closed { cursor, .. } = frame(&stream).await else {
+            panic!("not closed")
+        };
+        last = cursor.parse().ok();
+    }
+    let polled = world
+        .gateway
+        .poll(&known, last, Duration::from_secs(3600))
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            &polled.frames[..],
+            [ServerFrame::Closed { .. }, ServerFrame::Closed { .. }]
+        ),
+        "the first ending may have been overtaken by the second: {:?}",
+        polled.frames
+    );
+    let cursor = polled.cursor.parse().ok();
+    let next = world.gateway.poll(&known, cursor, Duration::ZERO).await.unwrap();
+    assert_eq!(next.frames, [], "what a poll answered was told completely");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_poll_with_nothing_to_say_ends_after_its_wait() {
     let world = World::new().await;
@@ -241,7 +275,7 @@ async fn a_device_revoked_by_another_process_is_closed_and_its_signatures_are_re
     assert_eq!(connection.next().await, Outgoing::Close(Close::Revoked));
     let polled = world
         .gateway
-        .poll(&known, Some(Cursor(0)), Duration::from_secs(3600))
+        .poll(&known, Some(Cursor::Polled(0)), Duration::from_secs(3600))
         .await;
     assert_eq!(refusal(polled).code, ErrorCode::DeviceRevoked);
     drop(polling);

@@ -101,16 +101,23 @@ fn run(connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, observer:
             batch.push(job);
         }
         let started = Instant::now();
-        let not_committed = commit(&connection, &mut batch)
-            .err()
-            .map(|error| error.to_string());
+        let not_committed = commit(&connection, &mut batch).err();
         observer.committed(batch.len(), started.elapsed());
-        if let Some(why) = &not_committed {
-            tracing::error!(operations = batch.len(), error = %why, "the store could not commit");
+        if let Some(error) = &not_committed {
+            tracing::error!(operations = batch.len(), error = %error, "the store could not commit");
         }
+        let not_committed = not_committed.map(reason);
         for mut job in batch.drain(..) {
             job.answer(not_committed.as_deref());
         }
+    }
+}
+
+/// Why a commit failed, to be told to each of its operations as [`StoreError::Unavailable`].
+fn reason(error: StoreError) -> String {
+    match error {
+        StoreError::Unavailable(why) => why,
+        other @ (StoreError::Corrupt(_) | StoreError::NewerSchema { .. }) => other.to_string(),
     }
 }
 

@@ -191,7 +191,6 @@ async fn one_connection_per_device_is_said_when_another_takes_over() {
     for (code, expected) in [
         (wire::CLOSE_REPLACED, "Replaced"),
         (wire::CLOSE_RESTART, "Restarting"),
-        (wire::CLOSE_PROOF_REFUSED, "ProofRefused"),
         (1000, "Closed"),
     ] {
         let mut socket = issuer.socket().await;

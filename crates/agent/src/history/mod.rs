@@ -8,6 +8,10 @@
 //!
 //! Months and instants are the issuer's, taken from signed messages.
 
+mod filter;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
@@ -16,10 +20,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use countersign_agent_api::{AccountId, HistoryEntry, RequestId};
+use countersign_agent_api::{AccountId, HistoryEntry, HistoryFilter, RequestId};
 use countersign_protocol::Evidence;
 use serde::{Deserialize, Serialize};
 
+pub use filter::check;
+
+use self::filter::Wanted;
 use crate::state_dir::{StateError, create_private_dir, io_error};
 
 /// A segment larger than this, in bytes, is followed by the next.
@@ -55,7 +62,7 @@ pub enum HistoryError {
 
 /// One ended request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Kept")]
 pub struct Record {
     /// What people are shown; `at` is issuer time.
     pub entry: HistoryEntry,
@@ -63,6 +70,34 @@ pub struct Record {
     pub account: AccountId,
     /// The signed messages, if there is a receipt.
     pub evidence: Option<Evidence>,
+}
+
+/// A record as it is kept: entries did not name their account at first.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    entry: serde_json::Map<String, serde_json::Value>,
+    account: AccountId,
+    evidence: Option<Evidence>,
+}
+
+impl TryFrom<Kept> for Record {
+    type Error = serde_json::Error;
+
+    fn try_from(kept: Kept) -> Result<Self, serde_json::Error> {
+        let Kept {
+            mut entry,
+            account,
+            evidence,
+        } = kept;
+        let name = serde_json::Value::String(account.0.clone());
+        entry.entry("account").or_insert(name);
+        Ok(Self {
+            entry: serde_json::from_value(serde_json::Value::Object(entry))?,
+            account,
+            evidence,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,12 +165,18 @@ impl History {
         Ok(())
     }
 
-    /// Up to `limit` records (at most [`MAX_PAGE`]), newest first, older than `before`.
+    /// Up to `limit` records (at most [`MAX_PAGE`]) that pass the filter, newest first, older than `before`.
     ///
     /// # Errors
     /// [`HistoryError::Damaged`] at a line that cannot be read.
-    pub fn page(&self, limit: usize, before: Option<&RequestId>) -> Result<Vec<Record>, HistoryError> {
+    pub fn page(
+        &self,
+        limit: usize,
+        before: Option<&RequestId>,
+        filter: &HistoryFilter,
+    ) -> Result<Vec<Record>, HistoryError> {
         let limit = limit.min(MAX_PAGE);
+        let wanted = Wanted::new(filter);
         let mut found = Vec::new();
         let mut seen = HashSet::new();
         let mut past = before.is_none();
@@ -148,7 +189,9 @@ impl History {
                     continue;
                 }
                 if past {
-                    found.push(record);
+                    if wanted.includes(&record.entry) {
+                        found.push(record);
+                    }
                 } else if Some(&record.entry.id) == before {
                     past = true;
                 }
@@ -287,158 +330,4 @@ fn months(name: &str) -> u64 {
             .unwrap_or(0)
     };
     number(0..4) * 12 + number(5..7)
-}
-
-#[cfg(test)]
-mod tests {
-    use countersign_agent_api::{Outcome, ReceiptState};
-
-    use super::*;
-
-    /// 2026-11-18 and one calendar month.
-    const NOVEMBER: i64 = 1_795_000_000;
-    const MONTH: i64 = 30 * 86_400;
-
-    fn record(id: &str, at: i64) -> Record {
-        Record {
-            account: AccountId("a1".into()),
-            entry: HistoryEntry {
-                id: RequestId(id.into()),
-                txn: format!("txn_{id}"),
-                at,
-                issuer_name: "Alder Group".into(),
-                account_label: "mara".into(),
-                client_name: "Treasury Portal".into(),
-                lines: Vec::new(),
-                outcome: Outcome::Approved,
-                by_this_device: true,
-                device_name: None,
-                receipt: ReceiptState::None,
-            },
-            evidence: None,
-        }
-    }
-
-    fn opened() -> (tempfile::TempDir, History) {
-        let home = tempfile::tempdir().unwrap();
-        let history = History::open(home.path(), 24).unwrap();
-        (home, history)
-    }
-
-    fn ids(records: &[Record]) -> Vec<&str> {
-        records.iter().map(|record| record.entry.id.0.as_str()).collect()
-    }
-
-    #[test]
-    fn the_newest_comes_first_across_months() {
-        let (_home, mut history) = opened();
-        for (id, at) in [("a", NOVEMBER), ("b", NOVEMBER + 1), ("c", NOVEMBER + MONTH)] {
-            history.append(&record(id, at)).unwrap();
-        }
-        assert_eq!(
-            history.segments().unwrap(),
-            ["2026-11.001.jsonl", "2026-12.001.jsonl"]
-        );
-        assert_eq!(ids(&history.page(10, None).unwrap()), ["c", "b", "a"]);
-        assert_eq!(
-            ids(&history.page(1, Some(&RequestId("c".into()))).unwrap()),
-            ["b"]
-        );
-        assert_eq!(
-            ids(&history.page(10, Some(&RequestId("a".into()))).unwrap()),
-            [] as [&str; 0]
-        );
-    }
-
-    #[test]
-    fn a_later_record_of_a_request_replaces_the_earlier_one() {
-        let (_home, mut history) = opened();
-        let mut expired = record("a", NOVEMBER);
-        expired.entry.outcome = Outcome::Expired;
-        history.append(&expired).unwrap();
-        history.append(&record("b", NOVEMBER)).unwrap();
-        history.append(&record("a", NOVEMBER)).unwrap();
-        assert_eq!(ids(&history.page(10, None).unwrap()), ["a", "b"]);
-        assert_eq!(
-            history
-                .find(&RequestId("a".into()))
-                .unwrap()
-                .unwrap()
-                .entry
-                .outcome,
-            Outcome::Approved
-        );
-        assert!(history.find(&RequestId("c".into())).unwrap().is_none());
-    }
-
-    #[test]
-    fn half_a_line_at_the_end_is_left_and_not_written_upon() {
-        let (_home, mut history) = opened();
-        history.append(&record("a", NOVEMBER)).unwrap();
-        let torn = history.dir.join("2026-11.001.jsonl");
-        let mut text = fs::read_to_string(&torn).unwrap();
-        text.push_str("{\"v\":1,\"rec");
-        fs::write(&torn, &text).unwrap();
-        history.append(&record("b", NOVEMBER)).unwrap();
-        assert_eq!(fs::read_to_string(&torn).unwrap(), text);
-        assert_eq!(ids(&history.page(10, None).unwrap()), ["b", "a"]);
-    }
-
-    #[test]
-    fn a_damaged_line_is_named_and_left() {
-        let (_home, mut history) = opened();
-        history.append(&record("a", NOVEMBER)).unwrap();
-        let path = history.dir.join("2026-11.001.jsonl");
-        for damage in ["nonsense\n", "{\"v\":2,\"record\":{}}\n", "{\"v\":1}\n"] {
-            let good = serde_json::to_string(&Line {
-                v: VERSION,
-                record: record("a", NOVEMBER),
-            })
-            .unwrap();
-            let text = format!("{good}\n{damage}");
-            fs::write(&path, &text).unwrap();
-            let error = history.page(10, None).unwrap_err();
-            assert!(matches!(error, HistoryError::Damaged { line: 2, .. }), "{error}");
-            history.append(&record("b", NOVEMBER + MONTH)).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn old_months_go_by_the_newest_and_not_by_the_clock() {
-        let (home, _) = opened();
-        let mut history = History::open(home.path(), 2).unwrap();
-        for month in 0..4 {
-            history
-                .append(&record(&format!("m{month}"), NOVEMBER + month * MONTH))
-                .unwrap();
-        }
-        assert_eq!(
-            history.segments().unwrap(),
-            ["2027-01.001.jsonl", "2027-02.001.jsonl"]
-        );
-    }
-
-    #[test]
-    fn a_full_segment_is_followed_by_the_next() {
-        let (_home, mut history) = opened();
-        history.append(&record("a", NOVEMBER)).unwrap();
-        let first = OpenOptions::new()
-            .write(true)
-            .open(history.dir.join("2026-11.001.jsonl"))
-            .unwrap();
-        first.set_len(SEGMENT_LIMIT).unwrap();
-        history.append(&record("b", NOVEMBER)).unwrap();
-        assert_eq!(history.segments().unwrap().len(), 2);
-    }
-
-    #[test]
-    fn segments_are_private() {
-        use std::os::unix::fs::MetadataExt as _;
-        let (_home, mut history) = opened();
-        history.append(&record("a", NOVEMBER)).unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-        assert_eq!(mode(&history.dir), 0o700);
-        assert_eq!(mode(&history.dir.join("2026-11.001.jsonl")), 0o600);
-    }
 }

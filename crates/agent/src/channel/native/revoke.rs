@@ -1,0 +1,60 @@
+//! The device has itself revoked (section 5.6).
+
+use countersign_protocol::{
+    ErrorCode,
+    wire::{DEVICE_PATH, RevocationResponse},
+};
+use http::Method;
+
+use super::{
+    Native,
+    device::Proof,
+    enrol::{refused, unexpected},
+    exchange::{self, ANSWER_LIMIT, Reply},
+};
+use crate::{
+    channel::{Binding, EnrolmentError},
+    keystore::Interaction,
+    net::Connection,
+};
+
+/// The first call asks for a nonce, the second may find the clock wrong, the third counts.
+const CALLS: usize = 3;
+
+pub(super) async fn revoke(native: &Native, binding: &Binding) -> Result<(), EnrolmentError> {
+    let url = exchange::url(&format!("{}{DEVICE_PATH}", binding.issuer))?;
+    let mut connection = Connection::open(&native.net, &url).await?;
+    let mut nonce = None;
+    let mut offset = binding.offset;
+    for call in 1..=CALLS {
+        if !connection.is_usable() {
+            connection = Connection::open(&native.net, &url).await?;
+        }
+        let proof = Proof {
+            method: "DELETE",
+            url: &url,
+            nonce: nonce.as_deref(),
+            now: native.clock.now().saturating_add(offset),
+            interaction: Interaction::Allowed,
+        };
+        let headers = proof.sign(native, binding).await?;
+        let answer = connection
+            .send(Method::DELETE, &url, headers, Vec::new(), ANSWER_LIMIT)
+            .await?;
+        nonce = exchange::nonce(&answer.headers);
+        match exchange::read::<RevocationResponse>(&answer, 200) {
+            Reply::Done(RevocationResponse {}) => return Ok(()),
+            Reply::Refused(body) => match (body.error, body.time) {
+                (ErrorCode::UseNonce, _) if call < CALLS => {}
+                (ErrorCode::Stale, Some(time)) if call < CALLS => {
+                    offset = time.saturating_sub(native.clock.now());
+                }
+                // An issuer that does not look at a revoked device's calls any more: it is as it should be.
+                (ErrorCode::DeviceRevoked, _) => return Ok(()),
+                _ => return Err(refused(*body)),
+            },
+            Reply::Unexpected(status) => return Err(unexpected(&binding.issuer, status)),
+        }
+    }
+    Err(EnrolmentError::BadAnswer("it asks for one proof after the other"))
+}

@@ -1,0 +1,234 @@
+//! The agent's configuration: `$XDG_CONFIG_HOME/countersign/agent.toml`, and over it what the organisation has set in
+//! `countersign/managed.toml` of `$XDG_CONFIG_DIRS`. All of both is optional.
+//!
+//! Invariants: unknown keys are refused, since a mistyped setting must not silently mean its default; one function checks values,
+//! whether they are read ([`files`]) or changed ([`edit`]). `docs/agent.md` describes every key; the files in
+//! `docs/examples` are parsed by a test here.
+
+mod edit;
+mod files;
+mod quiet;
+#[cfg(test)]
+mod tests;
+
+pub use edit::ChangeError;
+pub use files::{ConfigFiles, Effective, config_home};
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use countersign_agent_api::{Appearance, NotificationPrivacy, OpenPrompt, QuietHours};
+use serde::Deserialize;
+
+use crate::net::Proxy;
+
+/// The most certificate files.
+const MAX_CA_FILES: usize = 32;
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not valid.
+    #[error("{} is not valid: {source}", path.display())]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A value is out of its range.
+    #[error("{key}: {problem}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong, and what is accepted.
+        problem: String,
+    },
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The way to the issuers.
+    pub network: Network,
+    /// The desktop app.
+    pub app: App,
+    /// Desktop notifications.
+    pub notifications: Notifications,
+    /// The OS keystore.
+    pub keyring: Keyring,
+    /// Ended requests.
+    pub history: History,
+}
+
+/// The way to the issuers.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// `http://[user:password@]host:port` of a proxy that allows CONNECT.
+    pub proxy: Option<String>,
+    /// PEM files with further trusted certification authorities.
+    pub ca_files: Vec<PathBuf>,
+}
+
+impl fmt::Debug for Network {
+    /// Without the proxy's password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("proxy", &self.proxy.as_deref().map(masked))
+            .field("ca_files", &self.ca_files)
+            .finish()
+    }
+}
+
+/// The desktop app.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct App {
+    /// What starts it: program and arguments. By default `countersign` beside the agent, then in `PATH`.
+    pub command: Option<Vec<String>>,
+    /// When the prompt window opens by itself.
+    pub open_prompt: OpenPrompt,
+    /// Light or dark.
+    pub appearance: Appearance,
+    /// BCP 47 tag of the interface's language; none: the desktop's.
+    pub language: Option<String>,
+    /// Whether the agent starts with the desktop session. The organisation's to set; the person's own choice is the autostart
+    /// entry itself.
+    pub start_at_login: Option<bool>,
+}
+
+/// Desktop notifications.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifications {
+    /// How much a notification says. Anybody who can see the screen, and any program of the same user, can read it.
+    pub privacy: NotificationPrivacy,
+    /// When requests of low risk wait without a notification: `22:00-07:00`, or `off`.
+    #[serde(deserialize_with = "quiet::read")]
+    pub quiet_hours: Option<QuietHours>,
+}
+
+/// The OS keystore.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keyring {
+    /// How long one operation may take, unlock dialog included, in seconds (1–80: a front end waits no longer
+    /// than 90).
+    pub timeout_seconds: u64,
+}
+
+impl Default for Keyring {
+    fn default() -> Self {
+        Self { timeout_seconds: 60 }
+    }
+}
+
+impl Keyring {
+    /// How long one operation may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+}
+
+/// Ended requests.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct History {
+    /// For how many calendar months they are kept (1–1200).
+    pub keep_months: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep_months: 24 }
+    }
+}
+
+impl Config {
+    /// Reads and checks the text of a configuration file; `path` is for what is said about it.
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |key, problem: &str| {
+            Err(ConfigError::Value {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        let Network { proxy, ca_files } = &self.network;
+        if proxy.as_ref().is_some_and(|proxy| Proxy::parse(proxy).is_err()) {
+            return refuse(
+                "network.proxy",
+                "write it as http://host:port or http://user:password@host:port",
+            );
+        }
+        if ca_files.iter().any(|p| !p.is_absolute()) {
+            return refuse("network.ca_files", "give absolute paths");
+        }
+        if ca_files.len() > MAX_CA_FILES {
+            return refuse("network.ca_files", "give at most 32 files");
+        }
+        let is_empty = |command: &Vec<String>| command.first().is_none_or(String::is_empty);
+        if self.app.command.as_ref().is_some_and(is_empty) {
+            return refuse("app.command", "give the program first, then its arguments");
+        }
+        if self
+            .app
+            .language
+            .as_deref()
+            .is_some_and(|tag| !is_language_tag(tag))
+        {
+            return refuse("app.language", "give a language tag such as en-GB");
+        }
+        if !(1..=80).contains(&self.keyring.timeout_seconds) {
+            return refuse("keyring.timeout_seconds", "give 1 to 80 seconds");
+        }
+        if !(1..=1200).contains(&self.history.keep_months) {
+            return refuse("history.keep_months", "give 1 to 1200 months");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text has the form of a BCP 47 tag, in at most 35 characters.
+pub fn is_language_tag(text: &str) -> bool {
+    let plain = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.len() <= 35 && text.split('-').all(plain)
+}
+
+/// A proxy as it may be shown: `***` in place of its password.
+pub fn masked(proxy: &str) -> String {
+    let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
+    match rest.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:{MASK}@{host}")
+        }
+        None => proxy.to_owned(),
+    }
+}
+
+/// What stands in place of a password.
+const MASK: &str = "***";
