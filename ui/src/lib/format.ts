@@ -80,6 +80,12 @@ export function instant(seconds: number, now: number): string {
   return formats().dayAndTime.format(date);
 }
 
+/** The day, and of the rest these parts. */
+export function date(seconds: number, parts: Intl.DateTimeFormatOptions): string {
+  const options = { ...AS_SIGNED, day: "numeric", ...parts } as const;
+  return new Intl.DateTimeFormat(currentLocale(), options).format(new Date(seconds * 1000));
+}
+
 export function time(seconds: number): string {
   return formats().time.format(new Date(seconds * 1000));
 }

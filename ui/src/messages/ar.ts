@@ -331,7 +331,6 @@ export const ar: Catalogue<"ar"> = {
   "activity.saved": "حُفظ باسم {file}",
   "activity.not_saved": "لم يُحفظ",
   "activity.ended": "النهاية",
-  "activity.ended.text": "{outcome}، {time}",
   "activity.receipt": "الإيصال",
   "activity.receipt.verified": "تم التحقق من الإيصال",
   "activity.receipt.none": "لا إيصال",

@@ -304,7 +304,6 @@ export const de: Catalogue<"de"> = {
   "activity.saved": "Gespeichert als {file}",
   "activity.not_saved": "Nicht gespeichert",
   "activity.ended": "Beendet",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Quittung",
   "activity.receipt.verified": "Quittung geprüft",
   "activity.receipt.none": "Keine Quittung",

@@ -295,7 +295,6 @@ export const en = {
   "activity.saved": "Saved as {file}",
   "activity.not_saved": "Not saved",
   "activity.ended": "Ended",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Receipt",
   "activity.receipt.verified": "Receipt verified",
   "activity.receipt.none": "No receipt",

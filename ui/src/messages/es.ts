@@ -314,7 +314,6 @@ export const es: Catalogue<"es"> = {
   "activity.saved": "Guardado como {file}",
   "activity.not_saved": "No guardado",
   "activity.ended": "Fin",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Recibo",
   "activity.receipt.verified": "Recibo verificado",
   "activity.receipt.none": "Sin recibo",

@@ -318,7 +318,6 @@ export const fr: Catalogue<"fr"> = {
   "activity.saved": "Enregistré sous {file}",
   "activity.not_saved": "Non enregistré",
   "activity.ended": "Fin",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Reçu",
   "activity.receipt.verified": "Reçu vérifié",
   "activity.receipt.none": "Pas de reçu",

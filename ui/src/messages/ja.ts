@@ -129,7 +129,8 @@ export const ja: Catalogue<"ja"> = {
   "signs.hw_pin": "TPM の鍵と PIN で署名します",
   "signs.hw_uv": "ハードウェア鍵と指紋または顔で署名します",
   "report.title": "このリクエストを拒否して報告しますか？",
-  "report.text": "{issuer}\u00a0の管理者に伝わります。{client}\u00a0からの以後のリクエストはしばらく保留されます。",
+  "report.text":
+    "{issuer}\u00a0の管理者に伝わります。{client}\u00a0からの以後のリクエストはしばらく保留されます。",
   "report.back": "戻る",
   "report.confirm": "拒否して報告",
 
@@ -287,7 +288,6 @@ export const ja: Catalogue<"ja"> = {
   "activity.saved": "{file}\u00a0に保存しました",
   "activity.not_saved": "保存されませんでした",
   "activity.ended": "終了",
-  "activity.ended.text": "{outcome}、{time}",
   "activity.receipt": "レシート",
   "activity.receipt.verified": "レシート検証済み",
   "activity.receipt.none": "レシートなし",
@@ -341,7 +341,8 @@ export const ja: Catalogue<"ja"> = {
   "connection.long_poll": "ロングポーリングで接続済み。リクエストはすぐに届きます。",
   "connection.retrying": "{problem} {seconds} 秒後に再試行します。",
   "connection.retrying_now": "{problem} 再試行しています。",
-  "connection.revoked": "{issuer}\u00a0がこのコンピューターを削除しました。{account}\u00a0の承認はもうできません。",
+  "connection.revoked":
+    "{issuer}\u00a0がこのコンピューターを削除しました。{account}\u00a0の承認はもうできません。",
   "connection.no_key": "鍵を読み取れないため、接続していません。",
   "capability.not_tied": "回答は表示された文面に結び付けられません。",
   "capability.full": "リクエストは署名されており、回答は表示された文面に結び付けられます。",
