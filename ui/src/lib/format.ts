@@ -24,7 +24,8 @@ export function localeFor(language: Language, system: string | null): string {
 /** Times in the system's format even if its language is another one; of 24 hours where it has none. */
 export function clockOf(system: string | null): Intl.DateTimeFormatOptions {
   const { hourCycle } = new Intl.DateTimeFormat(system ?? "en-GB", { hour: "numeric" }).resolvedOptions();
-  return { ...AS_SIGNED, hour: "numeric", minute: "2-digit", ...(hourCycle && { hourCycle }) };
+  const hour = hourCycle === "h23" ? "2-digit" : "numeric";
+  return { ...AS_SIGNED, hour, minute: "2-digit", ...(hourCycle && { hourCycle }) };
 }
 
 const system = systemLocale(navigator.language);
