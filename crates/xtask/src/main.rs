@@ -58,7 +58,7 @@ enum Command {
         #[arg(long, value_name = "PART")]
         only: Option<String>,
     },
-    /// Take pictures of every state of the prompt, light and dark, into target/screenshots
+    /// Take pictures of every screen and state, light and dark, into target/screenshots
     Screenshots,
     /// Only the set-up that the others begin with
     Setup,
@@ -113,7 +113,12 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
         Command::Screenshots => {
             setup::sources(&workspace, steps)?;
             setup::programs(&workspace, steps)?;
-            // The stories take the pictures: of real windows, in states that really came about.
+            setup::gallery(&workspace, steps)?;
+            let code = workspace.program("countersign-pictures", Profile::Dev, &[])?;
+            if code != ExitCode::SUCCESS {
+                return Ok(code);
+            }
+            // The stories take pictures too: of real windows, in states that really came about.
             for theme in ["light", "dark"] {
                 let code = workspace.program("countersign-stories", Profile::Dev, &["--theme", theme])?;
                 if code != ExitCode::SUCCESS {

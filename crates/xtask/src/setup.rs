@@ -43,6 +43,14 @@ pub(crate) fn programs(workspace: &Workspace, steps: &Steps) -> Result<()> {
     steps.run(&mut workspace.cargo("build", &["--bins"]))
 }
 
+/// Every state of the interface from fixtures, for pictures.
+///
+/// # Errors
+/// When it does not build.
+pub(crate) fn gallery(workspace: &Workspace, steps: &Steps) -> Result<()> {
+    steps.run(&mut npm(&workspace.dir("ui"), &["run", "gallery"]))
+}
+
 /// What the bench needs beside the sources: the programs as they are shipped, and what they are measured beside.
 ///
 /// # Errors

@@ -88,6 +88,11 @@ impl Paths {
         self.root.join("demo")
     }
 
+    /// `ui/`.
+    pub fn interface(&self) -> PathBuf {
+        self.root.join("ui")
+    }
+
     /// The programs that benchmarks are measured beside.
     pub fn peers(&self) -> PathBuf {
         self.root.join("tests/peers")

@@ -12,6 +12,7 @@ mod notifications;
 mod oidc;
 mod runner;
 mod stage;
+mod upkeep;
 
 pub use runner::{Report, run};
 pub use stage::{Between, OpenPrompt, Setup, Stage, Theme, connected, connected_within, enrol};
@@ -64,6 +65,9 @@ stories! {
     network::long_poll_only, network::with_proxy();
     enrolment::enrol_by_link, enrolment::not_enrolled();
     enrolment::device_revoked;
+    upkeep::revoked_by_its_person;
+    upkeep::settings_changed_while_running;
+    upkeep::found_in_the_history;
     evidence::receipt_verified_offline;
     keyrings::keyring_locked;
     keyrings::keyring_missing;

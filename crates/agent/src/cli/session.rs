@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     config::ConfigFiles,
-    doctor, state_dir,
+    doctor::{self, Found},
+    state_dir,
     verify::{self, Trust},
     wording::sentence,
 };
@@ -166,17 +167,18 @@ pub(super) fn verify_file(
 
 /// The agent's own diagnostics, after what can be seen without it.
 pub(super) async fn diagnose(output: Output, files: &ConfigFiles) -> Result<Exit, CliError> {
-    let mut checks = vec![match files.load() {
-        Ok(_) => doctor::check("config", "Configuration", CheckState::Passed, "It can be used."),
-        Err(error) => doctor::check("config", "Configuration", CheckState::Failed, sentence(&error)),
-    }];
+    let mut checks = vec![
+        match files.load() {
+            Ok(_) => Found::passed("config.usable", "It can be used."),
+            Err(error) => Found::failed("config.unusable", sentence(&error)),
+        }
+        .into_check("config", "Configuration"),
+    ];
     match Session::connect(output).await {
         Ok(session) => {
             let Reply::Diagnostics(found) = session.call(Request::Diagnostics).await? else {
                 return unexpected();
             };
-            let detail = format!("Release {} answers.", session.client.agent().agent_version);
-            checks.push(doctor::check("agent", "Agent", CheckState::Passed, detail));
             checks.extend(found);
         }
         Err(error) => {
@@ -191,7 +193,6 @@ pub(super) async fn diagnose(output: Output, files: &ConfigFiles) -> Result<Exit
 
 /// What is on disk, as far as it can be seen without an agent. Most often this is why there is none.
 fn kept_state() -> Check {
-    let title = "Accounts and history";
     let read = state_dir::default_path().and_then(|root| {
         let accounts = state_dir::read::<crate::accounts::Accounts>(&root)?;
         state_dir::read::<crate::accounts::Outbox>(&root)?;
@@ -200,10 +201,11 @@ fn kept_state() -> Check {
     match read {
         Ok((root, count)) => {
             let detail = format!("{count} accounts are kept in {}.", root.display());
-            doctor::check("state", title, CheckState::Passed, detail)
+            Found::passed("state.kept", detail).with("path", root.display())
         }
-        Err(error) => doctor::check("state", title, CheckState::Failed, sentence(&error)),
+        Err(error) => Found::failed("state.unusable", sentence(&error)),
     }
+    .into_check("state", "Accounts and history")
 }
 
 impl OutcomeArg {

@@ -105,7 +105,7 @@ pub struct App {
     pub open_prompt: OpenPrompt,
     /// Light or dark.
     pub appearance: Appearance,
-    /// BCP 47 tag of the interface's language; none: the desktop's.
+    /// BCP 47 tag of the language of windows and notifications; none: the desktop's.
     pub language: Option<String>,
     /// Whether the agent starts with the desktop session. The organisation's to set; the person's own choice is the autostart
     /// entry itself.

@@ -390,7 +390,8 @@ impl Engine {
             .is_none()
             .then_some((account.issuer_name.as_str(), since));
         let text = self.wording().offline(only, &self.settings.time_zone);
-        let notification = self.notification(OFFLINE, text, vec![Action::Check], Urgency::Low, Life::Stays);
+        let actions = vec![Action::Check];
+        let notification = self.notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
         Some((notification, Subject::Outage))
     }
 
@@ -415,15 +416,10 @@ impl Engine {
 
     /// How notifications are worded now.
     pub(super) fn wording(&self) -> Wording {
-        let chosen = self
-            .settings
-            .chosen
-            .values
-            .language
-            .as_deref()
-            .and_then(Language::of);
+        let language = self.settings.chosen.values.language.as_deref();
+        let language = language.and_then(Language::of);
         Wording {
-            language: chosen.unwrap_or(self.settings.language),
+            language: language.unwrap_or(self.settings.language),
             privacy: self.privacy(),
         }
     }

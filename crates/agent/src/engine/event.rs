@@ -25,7 +25,7 @@ use super::text::Language;
 pub struct Settings {
     /// What the person or the organisation has set; [`Event::SettingChanged`] replaces it.
     pub chosen: SettingsView,
-    /// The desktop session's language, for notifications unless another one is chosen.
+    /// The language of the desktop session.
     pub language: Language,
     /// The time zone of instants in notifications.
     pub time_zone: jiff::tz::TimeZone,

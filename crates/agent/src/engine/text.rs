@@ -219,12 +219,10 @@ impl Wording {
         let texts = self.language.catalogue();
         match (self.privacy, only) {
             (Privacy::Detailed, Some((issuer, since))) => text(
-                &(texts.offline_from)(issuer),
-                &(texts.offline_since)(&clock_time(since, zone)),
+                &(texts.no_connection_to)(issuer),
+                &(texts.trying_since)(&clock_time(since, zone)),
             ),
-            (Privacy::Detailed, None) | (Privacy::Private, _) => {
-                text(texts.offline, texts.requests_cannot_arrive)
-            }
+            (Privacy::Detailed, None) | (Privacy::Private, _) => text(texts.offline, texts.out_of_reach),
         }
     }
 

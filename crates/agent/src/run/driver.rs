@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     channel::{ChannelEvent, ChannelHandle, IssuerProtocol},
-    doctor,
+    doctor::Doctor,
     edge::Clock,
     engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
     history::{self, History, Record},
@@ -369,10 +369,15 @@ impl Driver {
             }
             Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
             Effect::Diagnose(call, accounts) => {
-                let parts = self.parts.clone();
-                let root = self.state.root().to_owned();
+                let doctor = Doctor {
+                    keys: self.parts.keys.clone(),
+                    net: self.parts.net.clone(),
+                    clock: Arc::clone(&self.parts.clock),
+                    app: self.parts.app.clone(),
+                    state: self.state.root().to_owned(),
+                };
                 self.job(async move {
-                    let checks = doctor::diagnose(&parts, &root, accounts).await;
+                    let checks = doctor.diagnose(accounts, |name| std::env::var_os(name)).await;
                     Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
                 });
             }

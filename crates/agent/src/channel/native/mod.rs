@@ -21,7 +21,7 @@ mod verify;
 
 pub use task::Timing;
 #[cfg(test)]
-pub(crate) use tests::proof_for_tests;
+pub(crate) use tests::{Agent as TestAgent, FakeIssuer, configuration, proof_for_tests};
 
 use std::sync::Arc;
 

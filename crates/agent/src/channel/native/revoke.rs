@@ -44,15 +44,17 @@ pub(super) async fn revoke(native: &Native, binding: &Binding) -> Result<(), Enr
         nonce = exchange::nonce(&answer.headers);
         match exchange::read::<RevocationResponse>(&answer, 200) {
             Reply::Done(RevocationResponse {}) => return Ok(()),
-            Reply::Refused(body) => match (body.error, body.time) {
-                (ErrorCode::UseNonce, _) if call < CALLS => {}
-                (ErrorCode::Stale, Some(time)) if call < CALLS => {
+            // An issuer that does not look at a revoked device's calls any more: it is as it should be.
+            Reply::Refused(body) if body.error == ErrorCode::DeviceRevoked => return Ok(()),
+            Reply::Refused(body) => {
+                let curable = matches!(body.error, ErrorCode::UseNonce | ErrorCode::Stale);
+                if !curable || call == CALLS {
+                    return Err(refused(*body));
+                }
+                if let Some(time) = body.time {
                     offset = time.saturating_sub(native.clock.now());
                 }
-                // An issuer that does not look at a revoked device's calls any more: it is as it should be.
-                (ErrorCode::DeviceRevoked, _) => return Ok(()),
-                _ => return Err(refused(*body)),
-            },
+            }
             Reply::Unexpected(status) => return Err(unexpected(&binding.issuer, status)),
         }
     }

@@ -188,6 +188,22 @@ fn what_is_on_screen_says_no_more_than_the_new_setting_allows() {
 }
 
 #[test]
+fn notifications_are_in_the_language_that_is_set() {
+    let mut bench = Bench::new();
+    bench.payment();
+    assert_eq!(bench.only_notification().title, "Approval request");
+    change(&mut bench, Way::Same, |values| {
+        values.language = Some("de-AT".into())
+    });
+    assert_eq!(bench.only_notification().title, "Freigabeanfrage");
+    // Without texts in it, the desktop's language stays.
+    change(&mut bench, Way::Same, |values| {
+        values.language = Some("sv".into())
+    });
+    assert_eq!(bench.only_notification().title, "Approval request");
+}
+
+#[test]
 fn when_the_prompt_opens_by_itself_can_be_changed() {
     let mut bench = Bench::new();
     change(&mut bench, Way::Same, |values| {

@@ -88,9 +88,9 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     key_missing: "لا تحتوي حلقة المفاتيح على أحد المفاتيح. استعدها أو سجّل من جديد.",
     keyring_hanging: "حلقة المفاتيح لا تستجيب. حساباتك ما زالت موجودة.",
     offline: "Countersign غير متصل",
-    requests_cannot_arrive: "لا تصل الطلبات إلى هذا الحاسوب.",
-    offline_from: |issuer| format!("لا يوجد اتصال بـ {}", isolated(issuer)),
-    offline_since: |time| format!("منذ {time}. تتكرر المحاولة تلقائيًا."),
+    out_of_reach: "لا تصل الطلبات إلى هذا الحاسوب.",
+    no_connection_to: |issuer| format!("لا يوجد اتصال بـ {}", isolated(issuer)),
+    trying_since: |time| format!("منذ {time}. تُعاد المحاولة تلقائيًا."),
 
     pay: |amount, payee| format!("إرسال {} إلى {}", isolated(amount), isolated(payee)),
     pay_amount: |amount| format!("إرسال {}", isolated(amount)),

@@ -69,9 +69,9 @@ pub(super) struct Catalogue {
     pub(super) key_missing: &'static str,
     pub(super) keyring_hanging: &'static str,
     pub(super) offline: &'static str,
-    pub(super) requests_cannot_arrive: &'static str,
-    pub(super) offline_from: fn(issuer: &str) -> String,
-    pub(super) offline_since: fn(time: &str) -> String,
+    pub(super) out_of_reach: &'static str,
+    pub(super) no_connection_to: fn(issuer: &str) -> String,
+    pub(super) trying_since: fn(time: &str) -> String,
 
     // What is asked, in one sentence without its full stop.
     pub(super) pay: fn(amount: &str, payee: &str) -> String,

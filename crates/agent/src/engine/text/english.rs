@@ -72,9 +72,9 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     key_missing: "A key is not in the keyring. Restore the keyring, or enrol again.",
     keyring_hanging: "The keyring does not answer. Your accounts are still there.",
     offline: "Countersign is offline",
-    requests_cannot_arrive: "Requests cannot reach this computer.",
-    offline_from: |issuer| format!("No connection to {issuer}"),
-    offline_since: |time| format!("Since {time}. Trying again by itself."),
+    out_of_reach: "Requests cannot reach this computer.",
+    no_connection_to: |issuer| format!("No connection to {issuer}"),
+    trying_since: |time| format!("Since {time}. Trying again by itself."),
 
     pay: |amount, payee| format!("Send {amount} to {payee}"),
     pay_amount: |amount| format!("Send {amount}"),

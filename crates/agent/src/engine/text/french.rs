@@ -72,9 +72,9 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     key_missing: "Une clé manque dans le trousseau. Restaurez-le ou inscrivez-vous de nouveau.",
     keyring_hanging: "Le trousseau ne répond pas. Vos comptes sont toujours là.",
     offline: "Countersign est hors ligne",
-    requests_cannot_arrive: "Les demandes n’atteignent pas cet ordinateur.",
-    offline_from: |issuer| format!("Aucune connexion à {issuer}"),
-    offline_since: |time| format!("Depuis {time}. De nouveaux essais se font d’eux-mêmes."),
+    out_of_reach: "Les demandes ne parviennent pas à cet ordinateur.",
+    no_connection_to: |issuer| format!("Aucune connexion à {issuer}"),
+    trying_since: |time| format!("Depuis {time}. Nouvelle tentative automatique."),
 
     pay: |amount, payee| format!("Envoyer {amount} à {payee}"),
     pay_amount: |amount| format!("Envoyer {amount}"),

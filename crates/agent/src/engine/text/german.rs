@@ -72,9 +72,9 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     key_missing: "Ein Schlüssel fehlt im Schlüsselbund. Stellen Sie ihn wieder her oder beginnen Sie neu.",
     keyring_hanging: "Der Schlüsselbund antwortet nicht. Ihre Konten sind noch da.",
     offline: "Countersign ist offline",
-    requests_cannot_arrive: "Anfragen erreichen diesen Computer nicht.",
-    offline_from: |issuer| format!("Keine Verbindung zu {issuer}"),
-    offline_since: |time| format!("Seit {time}. Neue Versuche laufen von selbst."),
+    out_of_reach: "Anfragen erreichen diesen Computer nicht.",
+    no_connection_to: |issuer| format!("Keine Verbindung zu {issuer}"),
+    trying_since: |time| format!("Seit {time}. Es wird von selbst weiter versucht."),
 
     pay: |amount, payee| format!("{amount} an {payee} überweisen"),
     pay_amount: |amount| format!("{amount} überweisen"),

@@ -62,9 +62,9 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     key_missing: "キーリングに鍵がありません。キーリングを復元するか、登録し直してください。",
     keyring_hanging: "キーリングが応答しません。アカウントは残っています。",
     offline: "Countersign はオフラインです",
-    requests_cannot_arrive: "リクエストはこのコンピューターに届きません。",
-    offline_from: |issuer| format!("{issuer} に接続できません"),
-    offline_since: |time| format!("{time} から接続がありません。自動で再試行しています。"),
+    out_of_reach: "リクエストがこのコンピューターに届きません。",
+    no_connection_to: |issuer| format!("{issuer} に接続できません"),
+    trying_since: |time| format!("{time} から接続がありません。自動で再試行しています。"),
 
     pay: |amount, payee| format!("{payee} に {amount} を送金"),
     pay_amount: |amount| format!("{amount} を送金"),

@@ -72,9 +72,9 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     key_missing: "Falta una clave en el depósito de claves. Restáurelo o inscríbase de nuevo.",
     keyring_hanging: "El depósito de claves no responde. Sus cuentas siguen ahí.",
     offline: "Countersign está sin conexión",
-    requests_cannot_arrive: "Las solicitudes no llegan a este equipo.",
-    offline_from: |issuer| format!("Sin conexión con {issuer}"),
-    offline_since: |time| format!("Desde las {time}. Se reintenta solo."),
+    out_of_reach: "Las solicitudes no llegan a este equipo.",
+    no_connection_to: |issuer| format!("No hay conexión con {issuer}"),
+    trying_since: |time| format!("Desde las {time}. Se vuelve a intentar automáticamente."),
 
     pay: |amount, payee| format!("Enviar {amount} a {payee}"),
     pay_amount: |amount| format!("Enviar {amount}"),

@@ -92,8 +92,8 @@ fn all(wording: Wording) -> Vec<Text> {
         KeyringState::Hanging,
     ];
     texts.extend(keyrings.map(|keyring| wording.locked_out(keyring)));
-    texts.push(wording.offline(None, &TimeZone::UTC));
-    texts.push(wording.offline(Some(("Kestrel Energy", 1_795_357_938)), &TimeZone::UTC));
+    let outages = [None, Some(("Kestrel Energy", claims(DETAILS[0]).iat))];
+    texts.extend(outages.map(|only| wording.offline(only, &TimeZone::UTC)));
     texts
 }
 

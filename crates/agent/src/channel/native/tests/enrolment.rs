@@ -1,12 +1,12 @@
-//! Enrolment and rotation.
+//! Enrolment, rotation and self-revocation.
 
 use countersign_agent_api::ErrorCode as ApiCode;
 use countersign_protocol::{
     ApprovalEnrol, ApprovalRotate, EnrolmentCode, EnrolmentLink, ErrorCode, Expect, Issuer, KeySet,
     Signer as _, jws,
     wire::{
-        Configuration, EnrolmentRequest, EnrolmentResponse, PreviewOffer, PreviewRequest, RotationRequest,
-        RotationResponse,
+        Configuration, DEVICE_PATH, EnrolmentRequest, EnrolmentResponse, PreviewOffer, PreviewRequest,
+        RevocationResponse, RotationRequest, RotationResponse,
     },
 };
 
@@ -27,7 +27,7 @@ fn link(issuer: &FakeIssuer) -> String {
     .to_string()
 }
 
-fn configuration(issuer: &FakeIssuer) -> Configuration {
+pub(crate) fn configuration(issuer: &FakeIssuer) -> Configuration {
     let at = |path: &str| format!("{}{path}", issuer.url());
     Configuration {
         issuer: issuer.issuer(),
@@ -262,5 +262,44 @@ async fn a_rotation_is_proven_by_both_keys() {
         };
         let (result, ()) = tokio::join!(agent.native.rotate(&binding, &new), serve);
         assert_eq!(result.is_ok(), right, "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_proven_even_by_a_clock_that_is_wrong() {
+    let issuer = FakeIssuer::start().await;
+    let agent = Agent::trusting(&issuer).await;
+    for offset in [0, 86_400] {
+        let mut binding = agent.binding(&issuer);
+        binding.offset = offset;
+        let serve = async {
+            let call = issuer.call(DEVICE_PATH).await;
+            assert_eq!((call.query.as_str(), call.body.as_str()), ("", ""));
+            call.answer(200, &RevocationResponse {});
+        };
+        let (result, ()) = tokio::join!(agent.native.revoke(&binding), serve);
+        result.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_revoked_already_has_what_it_wants() {
+    let issuer = FakeIssuer::start().await;
+    let agent = Agent::trusting(&issuer).await;
+    issuer.refuse(ErrorCode::DeviceRevoked);
+    agent.native.revoke(&agent.binding(&issuer)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_refused_or_not_answered_is_not_taken_for_done() {
+    let issuer = FakeIssuer::start().await;
+    let agent = Agent::trusting(&issuer).await;
+    let binding = agent.binding(&issuer);
+    let serve = async { issuer.call(DEVICE_PATH).await.cut() };
+    let (result, ()) = tokio::join!(agent.native.revoke(&binding), serve);
+    assert!(result.unwrap_err().outcome_unknown());
+    for error in [ErrorCode::Unavailable, ErrorCode::UseNonce, ErrorCode::Stale] {
+        issuer.refuse(error);
+        assert!(agent.native.revoke(&binding).await.is_err(), "{error}");
     }
 }

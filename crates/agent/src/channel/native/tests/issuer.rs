@@ -14,7 +14,7 @@ use countersign_protocol::{
     ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest, Client, DeviceId, ErrorBody, ErrorCode,
     Es256Key, Expect, Issuer, Jti, Jwk, KeySet, Nonce, Outcome, Requires, Signer, Statement, Txn,
     VerifyError, decision_hash, jws, request_hash,
-    wire::{DeviceFrame, NONCE_HEADER, PROOF_HEADER, SUBPROTOCOL, ServerFrame},
+    wire::{DEVICE_PATH, DeviceFrame, NONCE_HEADER, PROOF_HEADER, SUBPROTOCOL, ServerFrame},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, Response, StatusCode, header};
@@ -48,7 +48,7 @@ const FIRST_NONCE: &str = "nonce-1";
 
 /// What happens to WebSockets on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum WebSockets {
+pub(crate) enum WebSockets {
     /// They get through.
     Allowed,
     /// Somebody answers with a page that forbids them.
@@ -61,7 +61,7 @@ pub(in super::super) enum WebSockets {
 
 /// What the issuer's certificate is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Certificate {
+pub(crate) enum Certificate {
     Good,
     Expired,
     NotYetValid,
@@ -69,35 +69,35 @@ pub(in super::super) enum Certificate {
 }
 
 /// A call that waits for the test's answer.
-pub(in super::super) struct Call {
-    pub(in super::super) path: String,
-    pub(in super::super) query: String,
-    pub(in super::super) body: String,
+pub(crate) struct Call {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: String,
     answer: oneshot::Sender<(u16, String)>,
 }
 
 impl Call {
-    pub(in super::super) fn answer(self, status: u16, body: &impl serde::Serialize) {
+    pub(crate) fn answer(self, status: u16, body: &impl serde::Serialize) {
         self.answer
             .send((status, serde_json::to_string(body).unwrap()))
             .unwrap();
     }
 
-    pub(in super::super) fn refuse(self, error: ErrorCode) {
+    pub(crate) fn refuse(self, error: ErrorCode) {
         self.answer(error.http_status(), &error_body(error));
     }
 
     /// Goes away without an answer.
-    pub(in super::super) fn cut(self) {
+    pub(crate) fn cut(self) {
         drop(self.answer);
     }
 
-    pub(in super::super) fn json<T: serde::de::DeserializeOwned>(&self) -> T {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> T {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
-pub(in super::super) fn error_body(error: ErrorCode) -> ErrorBody {
+pub(crate) fn error_body(error: ErrorCode) -> ErrorBody {
     ErrorBody {
         error,
         message: "A test said so.".into(),
@@ -108,13 +108,13 @@ pub(in super::super) fn error_body(error: ErrorCode) -> ErrorBody {
 }
 
 /// The issuer's end of a WebSocket.
-pub(in super::super) struct Socket {
+pub(crate) struct Socket {
     stream: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>,
-    pub(in super::super) query: String,
+    pub(crate) query: String,
 }
 
 impl Socket {
-    pub(in super::super) async fn welcome(&mut self) {
+    pub(crate) async fn welcome(&mut self) {
         self.send(&ServerFrame::Welcome {
             time: NOW,
             cursor: "c0".into(),
@@ -123,15 +123,15 @@ impl Socket {
         .await;
     }
 
-    pub(in super::super) async fn send(&mut self, frame: &ServerFrame) {
+    pub(crate) async fn send(&mut self, frame: &ServerFrame) {
         self.send_text(frame.to_json().unwrap()).await;
     }
 
-    pub(in super::super) async fn send_text(&mut self, text: String) {
+    pub(crate) async fn send_text(&mut self, text: String) {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
-    pub(in super::super) async fn request(&mut self, request: String, cursor: &str) {
+    pub(crate) async fn request(&mut self, request: String, cursor: &str) {
         self.send(&ServerFrame::Request {
             request,
             cursor: cursor.into(),
@@ -140,7 +140,7 @@ impl Socket {
     }
 
     /// The next decision; pings are answered on the way.
-    pub(in super::super) async fn decision(&mut self) -> String {
+    pub(crate) async fn decision(&mut self) -> String {
         loop {
             match self.stream.next().await.unwrap().unwrap() {
                 Message::Text(text) => {
@@ -154,14 +154,14 @@ impl Socket {
     }
 
     /// Waits for a ping of the device.
-    pub(in super::super) async fn ping(&mut self) {
+    pub(crate) async fn ping(&mut self) {
         let message = self.stream.next().await.unwrap().unwrap();
         assert!(matches!(message, Message::Ping(_)), "{message:?}");
         // The answer goes out with the next write.
         self.stream.flush().await.unwrap();
     }
 
-    pub(in super::super) async fn close(mut self, code: u16) {
+    pub(crate) async fn close(mut self, code: u16) {
         let frame = CloseFrame {
             code: code.into(),
             reason: "".into(),
@@ -170,13 +170,13 @@ impl Socket {
     }
 
     /// Until the device has gone.
-    pub(in super::super) async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         while let Some(Ok(_)) = self.stream.next().await {}
     }
 }
 
 /// The issuer.
-pub(in super::super) struct FakeIssuer {
+pub(crate) struct FakeIssuer {
     ca_dir: tempfile::TempDir,
     address: SocketAddr,
     key: Es256Key,
@@ -196,11 +196,11 @@ struct Shared {
 }
 
 impl FakeIssuer {
-    pub(in super::super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(WebSockets::Allowed, Certificate::Good).await
     }
 
-    pub(in super::super) async fn with(websockets: WebSockets, certificate: Certificate) -> Self {
+    pub(crate) async fn with(websockets: WebSockets, certificate: Certificate) -> Self {
         Self::on(
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             websockets,
@@ -208,11 +208,7 @@ impl FakeIssuer {
         )
     }
 
-    pub(in super::super) fn on(
-        listener: TcpListener,
-        websockets: WebSockets,
-        certificate: Certificate,
-    ) -> Self {
+    pub(crate) fn on(listener: TcpListener, websockets: WebSockets, certificate: Certificate) -> Self {
         let ca = authority();
         let ca_dir = tempfile::tempdir().unwrap();
         std::fs::write(ca_dir.path().join("ca.pem"), ca.pem()).unwrap();
@@ -241,32 +237,32 @@ impl FakeIssuer {
         }
     }
 
-    pub(in super::super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.shared.url.clone()
     }
 
-    pub(in super::super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(in super::super) fn ca_file(&self) -> PathBuf {
+    pub(crate) fn ca_file(&self) -> PathBuf {
         self.ca_dir.path().join("ca.pem")
     }
 
-    pub(in super::super) fn keys(&self) -> KeySet {
+    pub(crate) fn keys(&self) -> KeySet {
         KeySet::from_iter([self.key.public_key().clone()])
     }
 
-    pub(in super::super) fn know(&self, device: &Jwk) {
+    pub(crate) fn know(&self, device: &Jwk) {
         *self.shared.device_key.lock().unwrap() = Some(device.clone());
     }
 
     /// Refuses every proof with this.
-    pub(in super::super) fn refuse(&self, error: ErrorCode) {
+    pub(crate) fn refuse(&self, error: ErrorCode) {
         *self.shared.refusal.lock().unwrap() = Some(error);
     }
 
-    pub(in super::super) async fn socket(&self) -> Socket {
+    pub(crate) async fn socket(&self) -> Socket {
         timeout(Duration::from_secs(30), async {
             self.sockets.lock().await.recv().await
         })
@@ -275,7 +271,7 @@ impl FakeIssuer {
         .unwrap()
     }
 
-    pub(in super::super) async fn call(&self, path: &str) -> Call {
+    pub(crate) async fn call(&self, path: &str) -> Call {
         let call = timeout(Duration::from_secs(30), async {
             self.calls.lock().await.recv().await
         })
@@ -287,19 +283,19 @@ impl FakeIssuer {
     }
 
     /// Whether anything has got past TLS and the proof that the test has not taken yet.
-    pub(in super::super) async fn is_untouched(&self) -> bool {
+    pub(crate) async fn is_untouched(&self) -> bool {
         self.sockets.lock().await.try_recv().is_err() && self.calls.lock().await.try_recv().is_err()
     }
 
-    pub(in super::super) fn request(&self, number: u8) -> String {
+    pub(crate) fn request(&self, number: u8) -> String {
         self.sign(&self.claims(number))
     }
 
-    pub(in super::super) fn sign<C: countersign_protocol::Claims>(&self, claims: &C) -> String {
+    pub(crate) fn sign<C: countersign_protocol::Claims>(&self, claims: &C) -> String {
         jws::sign(claims, &self.key).unwrap()
     }
 
-    pub(in super::super) fn claims(&self, number: u8) -> ApprovalRequest {
+    pub(crate) fn claims(&self, number: u8) -> ApprovalRequest {
         ApprovalRequest {
             iss: self.issuer(),
             aud: device(),
@@ -321,12 +317,7 @@ impl FakeIssuer {
         }
     }
 
-    pub(in super::super) fn receipt(
-        &self,
-        number: u8,
-        decision: Option<&str>,
-        outcome: Outcome,
-    ) -> ApprovalReceipt {
+    pub(crate) fn receipt(&self, number: u8, decision: Option<&str>, outcome: Outcome) -> ApprovalReceipt {
         let claims = self.claims(number);
         let statement = Statement::from_request(&claims).unwrap();
         ApprovalReceipt {
@@ -346,7 +337,7 @@ impl FakeIssuer {
         }
     }
 
-    pub(in super::super) fn new_keys(&self, keys: KeySet) -> ApprovalKeys {
+    pub(crate) fn new_keys(&self, keys: KeySet) -> ApprovalKeys {
         ApprovalKeys {
             iss: self.issuer(),
             aud: device(),
@@ -356,21 +347,21 @@ impl FakeIssuer {
         }
     }
 
-    pub(in super::super) fn issuer(&self) -> Issuer {
+    pub(crate) fn issuer(&self) -> Issuer {
         Issuer::parse(&self.shared.url).unwrap()
     }
 }
 
-pub(in super::super) fn txn(number: u8) -> Txn {
+pub(crate) fn txn(number: u8) -> Txn {
     Txn::from_random([number; 16])
 }
 
-pub(in super::super) fn new_key() -> Es256Key {
+pub(crate) fn new_key() -> Es256Key {
     let rng = crate::edge::random();
     Es256Key::from_pkcs8(&Es256Key::generate_pkcs8(&rng).unwrap(), &rng).unwrap()
 }
 
-pub(in super::super) fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -437,7 +428,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respon
             WebSockets::Allowed | WebSockets::Swallowed => {}
         }
     }
-    if let "/stream" | "/poll" = path.as_str()
+    if let "/stream" | "/poll" | DEVICE_PATH = path.as_str()
         && let Err(error) = shared.check_proof(&request)
     {
         return Ok(json(error.http_status(), &error_body(error)));

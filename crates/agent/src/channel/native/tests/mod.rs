@@ -28,7 +28,8 @@ use crate::{
     keystore::{DeviceKey, Interaction, Keys, Limits, MemoryKeyStore},
     net::{Net, ProxyChoice, Routes, client_config},
 };
-use issuer::FakeIssuer;
+pub(crate) use enrolment::configuration;
+pub(crate) use issuer::FakeIssuer;
 
 /// 2026-11-22T12:00:00Z.
 pub(super) const NOW: i64 = 1_795_348_800;
@@ -50,20 +51,20 @@ impl Clock for FakeClock {
 }
 
 /// A device on this computer, and everything a test may want to reach into.
-pub(super) struct Agent {
-    pub(super) native: Native,
-    pub(super) keys: Keys,
-    pub(super) store: Arc<MemoryKeyStore>,
-    pub(super) key: DeviceKey,
+pub(crate) struct Agent {
+    pub(crate) native: Native,
+    pub(crate) keys: Keys,
+    pub(crate) store: Arc<MemoryKeyStore>,
+    pub(crate) key: DeviceKey,
 }
 
 impl Agent {
     /// With the issuer's certificate authority trusted, and with its clock at [`NOW`].
-    pub(super) async fn trusting(issuer: &FakeIssuer) -> Self {
+    pub(crate) async fn trusting(issuer: &FakeIssuer) -> Self {
         Self::new(&[issuer.ca_file()], ProxyChoice::Direct, NOW).await
     }
 
-    pub(super) async fn new(ca_files: &[std::path::PathBuf], proxy: ProxyChoice, now: i64) -> Self {
+    pub(crate) async fn new(ca_files: &[std::path::PathBuf], proxy: ProxyChoice, now: i64) -> Self {
         let store = Arc::new(MemoryKeyStore::new());
         let keys = Keys::new(Arc::clone(&store) as _, Limits::default());
         let key = keys.create(Interaction::Forbidden).await.unwrap();
@@ -85,13 +86,13 @@ impl Agent {
         }
     }
 
-    pub(super) fn with_timing(mut self, timing: Timing) -> Self {
+    pub(crate) fn with_timing(mut self, timing: Timing) -> Self {
         self.native.timing = timing;
         self
     }
 
     /// Bound to the issuer, which learns the device key.
-    pub(super) fn binding(&self, issuer: &FakeIssuer) -> Binding {
+    pub(crate) fn binding(&self, issuer: &FakeIssuer) -> Binding {
         issuer.know(&self.key.public);
         let at = |path: &str| format!("{}{path}", issuer.url());
         Binding {
@@ -110,7 +111,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn subscribe(&self, issuer: &FakeIssuer) -> Subscription {
+    pub(crate) fn subscribe(&self, issuer: &FakeIssuer) -> Subscription {
         self.native.subscribe(self.binding(issuer))
     }
 }

@@ -1,0 +1,201 @@
+//! Every screen and state of the interface from its fixtures, in the web engine that the app uses.
+//!
+//! The gallery is a page of its own that is never shipped: `npm run gallery` builds it. It names its states itself; a state is
+//! `<screen>-<state>`, so a picture is `<screen>-<state>-<light|dark>-<language>.png`.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::poll;
+use crate::harness::{Process, Session, free_port};
+
+/// How long a server or a browser may take to come up.
+const SOON: Duration = Duration::from_secs(30);
+/// The languages that every screen is pictured in, and those of the prompt beside them.
+const LANGUAGES: [&str; 1] = ["en"];
+const PROMPT_LANGUAGES: [&str; 3] = ["en", "de", "ar"];
+
+/// A browser on the gallery.
+#[derive(Debug)]
+pub struct Gallery {
+    page: Client,
+    url: String,
+    _driver: Process,
+    _server: Process,
+}
+
+/// One picture to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    state: String,
+    theme: &'static str,
+    language: &'static str,
+}
+
+impl Picture {
+    /// The file's name.
+    pub fn name(&self) -> String {
+        format!("{}-{}-{}.png", self.state, self.theme, self.language)
+    }
+
+    /// The size of the window that the state belongs to, in CSS pixels.
+    fn size(&self) -> (u32, u32) {
+        if self.state.starts_with("prompt-") {
+            (440, 640)
+        } else if self.state.ends_with("-narrow") {
+            (640, 480)
+        } else {
+            (880, 600)
+        }
+    }
+}
+
+impl Gallery {
+    /// Serves what was built in `interface` and opens it.
+    ///
+    /// # Errors
+    /// When it was not built, or server or browser do not come up.
+    pub async fn open(session: &Session, interface: &Path) -> Result<Self> {
+        ensure!(
+            interface.join("dist-gallery/gallery.html").is_file(),
+            "the gallery is not built; `cargo xtask screenshots` builds it"
+        );
+        let port = free_port()?;
+        let mut command = session.command("node");
+        command
+            .arg(interface.join("node_modules/vite/bin/vite.js"))
+            .args(["preview", "--mode", "gallery", "--host", "127.0.0.1", "--strictPort", "--port"])
+            .arg(port.to_string())
+            .current_dir(interface);
+        let mut server = Process::start("gallery", command, session.logs().dir())?;
+        up(&mut server, port).await?;
+        let url = format!("http://127.0.0.1:{port}/gallery.html");
+
+        let port = free_port()?;
+        let mut command = session.command("WebKitWebDriver");
+        command.args(["--host=127.0.0.1", &format!("--port={port}")]);
+        let mut driver = Process::start("gallery-driver", command, session.logs().dir())?;
+        up(&mut driver, port).await?;
+        let page = timeout(
+            SOON,
+            ClientBuilder::new(HttpConnector::new()).connect(&format!("http://127.0.0.1:{port}")),
+        )
+        .await
+        .context("the browser has no window")??;
+        Ok(Self {
+            page,
+            url,
+            _driver: driver,
+            _server: server,
+        })
+    }
+
+    /// Every picture there is to take, as the gallery names its states.
+    ///
+    /// # Errors
+    /// When the page does not load, or names none.
+    pub async fn pictures(&self) -> Result<Vec<Picture>> {
+        self.page.goto(&self.url).await?;
+        let states = self
+            .page
+            .execute("return document.documentElement.dataset.states", Vec::new())
+            .await?;
+        let states = states.as_str().context("the gallery names no states")?;
+        let mut pictures = Vec::new();
+        for state in states.split_ascii_whitespace() {
+            let languages = if state.starts_with("prompt-") {
+                PROMPT_LANGUAGES.as_slice()
+            } else {
+                LANGUAGES.as_slice()
+            };
+            for &language in languages {
+                for theme in ["light", "dark"] {
+                    pictures.push(Picture {
+                        state: state.to_owned(),
+                        theme,
+                        language,
+                    });
+                }
+            }
+        }
+        ensure!(!pictures.is_empty(), "the gallery names no states");
+        Ok(pictures)
+    }
+
+    /// Takes one picture, into `dir`.
+    ///
+    /// # Errors
+    /// When the state does not show itself.
+    pub async fn take(&self, picture: &Picture, dir: &Path) -> Result<()> {
+        let Picture {
+            state,
+            theme,
+            language,
+        } = picture;
+        self.resize(picture.size()).await?;
+        self.page
+            .goto(&format!("{}?state={state}&theme={theme}&language={language}", self.url))
+            .await?;
+        let shown = self
+            .page
+            .execute_async(
+                "const done = arguments[0];
+                 document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(
+                     () => done(document.querySelector('main') !== null))));",
+                Vec::new(),
+            )
+            .await?;
+        ensure!(shown == json!(true), "{state} shows nothing");
+        let image = self.page.screenshot().await?;
+        std::fs::write(dir.join(picture.name()), image)?;
+        Ok(())
+    }
+
+    /// Ends the browser.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.page.close().await?)
+    }
+
+    /// Gives the page this size: the browser's own bars come on top.
+    async fn resize(&self, (width, height): (u32, u32)) -> Result<()> {
+        let (mut outer_width, mut outer_height) = (width, height);
+        // The window manager may take one round to grant a size.
+        for _ in 0..10 {
+            self.page.set_window_size(outer_width, outer_height).await?;
+            let inner = self
+                .page
+                .execute("return [innerWidth, innerHeight]", Vec::new())
+                .await?;
+            let side = |at: usize| inner[at].as_u64().and_then(|side| u32::try_from(side).ok());
+            let (Some(w), Some(h)) = (side(0), side(1)) else {
+                continue;
+            };
+            if (w, h) == (width, height) {
+                return Ok(());
+            }
+            outer_width = (outer_width + width).saturating_sub(w);
+            outer_height = (outer_height + height).saturating_sub(h);
+        }
+        anyhow::bail!("the browser's window does not take the size {width}×{height}")
+    }
+}
+
+async fn up(process: &mut Process, port: u16) -> Result<()> {
+    poll::until("a local server", SOON, async || {
+        ensure!(
+            process.runs()?,
+            "a server ended; {}",
+            process.log().display()
+        );
+        Ok(TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop))
+    })
+    .await
+}
