@@ -55,7 +55,7 @@ function showPrompt(fixture: PromptFixture): void {
 
 async function showMain(fixture: MainFixture): Promise<void> {
   mockShell("main", answersOf(fixture));
-  mount(MainApp, { target, props: { ticker: new Ticker(() => NOW * 1000), start: fixture.page } });
+  mount(MainApp, { target, props: { ticker: new Ticker(() => NOW * 1000) } });
   await perform(fixture.steps ?? []);
 }
 

@@ -9,7 +9,9 @@ import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
 import type { HistoryEntry } from "../bindings/HistoryEntry";
 import type { HistoryFilter } from "../bindings/HistoryFilter";
 import type { MainView } from "../bindings/MainView";
+import type { Page } from "../bindings/Page";
 import type { PromptView } from "../bindings/PromptView";
+import type { QrSource } from "../bindings/QrSource";
 import type { Reason } from "../bindings/Reason";
 import type { RequestId } from "../bindings/RequestId";
 import type { RequestView } from "../bindings/RequestView";
@@ -25,9 +27,6 @@ export interface Answer {
   matchCode?: string;
   reason?: Reason;
 }
-
-/** Where a picture with QR codes comes from. */
-export type QrSource = "file" | "clipboard" | "screen";
 
 /** The prompt's snapshots: the current one, then each new one, until the returned function is called. */
 export function promptViews(show: (view: PromptView) => void): Promise<() => void> {
@@ -67,6 +66,8 @@ export const fit = (height: number) => invoke<void>("fit", { height });
 
 export const openPrompt = (id: string) => invoke<void>("open_prompt", { id });
 export const openMain = () => invoke<void>("open_main");
+/** Keeps the page that is open, for the next time. */
+export const rememberPage = (page: Page) => invoke<void>("remember_page", { page });
 export const closeWindow = () => invoke<void>("close_window");
 
 export const previewEnrolment = (link: string) => invoke<EnrolmentOffer>("preview_enrolment", { link });

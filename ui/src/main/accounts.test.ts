@@ -72,6 +72,14 @@ test("the menu opens on its first entry, moves by arrow keys and gives the focus
   expect(document.activeElement).toBe(more);
 });
 
+test("what a server cannot do is not offered", async () => {
+  await openMain(list);
+  await fireEvent.click(screen.getByRole("button", { name: "More for Fjord University" }));
+  const items = screen.getAllByRole("menuitem").map((item) => item.textContent);
+  expect(items).not.toContain("Emergency: revoke this computer…");
+  expect(items).toContain("Rotate key…");
+});
+
 test("a revoked account can only be renamed, checked and removed", async () => {
   await openMain(list);
   await fireEvent.click(screen.getByRole("button", { name: "More for Old Mill Bank" }));

@@ -24,6 +24,19 @@ test.each([
   expect(document.activeElement?.tagName).toBe("H1");
 });
 
+test("the page that is open is kept for the next time", async () => {
+  const { shell } = await openMain(mains["accounts-list"]);
+  expect(title()).toBe("Accounts");
+  await press("5");
+  expect(shell.of("remember_page")).toEqual([{ page: "settings" }]);
+});
+
+test("a page that is not there yet opens as requests", async () => {
+  const { view } = mains["accounts-list"];
+  await openMain({ ...mains["accounts-list"], answers: { main_view: () => ({ ...view, page: "codes" }) } });
+  expect(title()).toBe("Requests");
+});
+
 test("Ctrl+2 is kept for codes", async () => {
   await openMain(mains["accounts-list"]);
   await press("2");

@@ -1,5 +1,13 @@
 // The pages of the main window, in the order of the sidebar.
-export type Page = "requests" | "activity" | "accounts" | "settings" | "diagnostics";
+import type { Page as AnyPage } from "../bindings/Page";
+
+/** Codes are still to come. */
+export type Page = Exclude<AnyPage, "codes">;
+
+/** The page to begin with. */
+export function pageOf(remembered: AnyPage | undefined): Page {
+  return remembered === undefined || remembered === "codes" ? "requests" : remembered;
+}
 
 /** Above the gap: what is looked at every day. */
 export const DAILY: Page[] = ["requests", "activity", "accounts"];

@@ -490,6 +490,8 @@ export const ar: Catalogue<"ar"> = {
   "diagnostics.state.skipped": "تُجووز",
   "diagnostics.report": "تشخيص Countersign، {time}",
 
+  // What the diagnostics check and find. In English the agent says it, with more detail
+
   // First run, and adding an account
   "first.title": "الموافقة على هذا الحاسوب",
   "first.lead": "يعرض Countersign ما يُطلب ومن يطلبه ومن أين، ويوقّع إجابتك بمفتاح يبقى هنا. أضف حسابًا للبدء.",

@@ -457,6 +457,8 @@ export const de: Catalogue<"de"> = {
   "diagnostics.state.skipped": "Übersprungen",
   "diagnostics.report": "Countersign-Diagnose, {time}",
 
+  // What the diagnostics check and find. In English the agent says it, with more detail
+
   // First run, and adding an account
   "first.title": "Auf diesem Computer genehmigen",
   "first.lead":

@@ -470,6 +470,8 @@ export const es: Catalogue<"es"> = {
   "diagnostics.state.skipped": "Omitido",
   "diagnostics.report": "Diagnóstico de Countersign, {time}",
 
+  // What the diagnostics check and find. In English the agent says it, with more detail
+
   // First run, and adding an account
   "first.title": "Aprobar en este equipo",
   "first.lead":

@@ -477,6 +477,8 @@ export const fr: Catalogue<"fr"> = {
   "diagnostics.state.skipped": "Ignoré",
   "diagnostics.report": "Diagnostic de Countersign, {time}",
 
+  // What the diagnostics check and find. In English the agent says it, with more detail
+
   // First run, and adding an account
   "first.title": "Approuver sur cet ordinateur",
   "first.lead":

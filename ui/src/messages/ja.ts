@@ -436,6 +436,8 @@ export const ja: Catalogue<"ja"> = {
   "diagnostics.state.skipped": "スキップ",
   "diagnostics.report": "Countersign の診断、{time}",
 
+  // What the diagnostics check and find. In English the agent says it, with more detail
+
   // First run, and adding an account
   "first.title": "このコンピューターで承認",
   "first.lead":

@@ -10,7 +10,7 @@ import { mockShell } from "./shell";
 export async function openMain(fixture: MainFixture, answers: Answers = {}) {
   const shell = mockShell("main", { ...answersOf(fixture), ...answers });
   const rendered = render(MainApp, {
-    props: { ticker: new Ticker(() => NOW * 1000), start: fixture.page },
+    props: { ticker: new Ticker(() => NOW * 1000) },
   });
   await settled();
   await perform(fixture.steps ?? []);
