@@ -437,6 +437,94 @@ export const ja: Catalogue<"ja"> = {
   "diagnostics.report": "Countersign の診断、{time}",
 
   // What the diagnostics check and find. In English the agent says it, with more detail
+  "check.title.agent": "エージェント",
+  "check.title.app": "デスクトップアプリ",
+  "check.title.system": "システム",
+  "check.title.state": "アカウントと履歴",
+  "check.title.keyring": "キーリング",
+  "check.title.notifications": "通知",
+  "check.title.tray": "トレイ",
+  "check.title.accounts": "アカウント",
+  "check.title.name": "アドレス",
+  "check.title.tcp": "サーバーまでの経路",
+  "check.title.proxy": "プロキシ",
+  "check.title.tls": "証明書",
+  "check.title.http": "サーバーの応答",
+  "check.title.channel": "接続",
+  "check.title.clock": "時計",
+  "check.title.frames": "メッセージ",
+  "check.title.key": "鍵",
+  "check.agent.running": "リリース {version}\u00a0が応答しています。",
+  "check.app.installed": "表示するものがあると {path}\u00a0が起動します。",
+  "check.app.missing": "{path}\u00a0はインストールされていません。リクエストには端末でも回答できます。",
+  "check.system.versions": "カーネル {kernel}、デスクトップ {desktop}、セッション {session}。",
+  "check.state.kept": "{path}\u00a0に保管しています。",
+  "check.keyring.ready": "キーリングのロックは解除されています。",
+  "check.keyring.unknown": "キーリングにはまだ問い合わせていません。",
+  "check.keyring.locked":
+    "キーリングがロックされています。アカウントは残っています。ロックを解除してから再試行してください。",
+  "check.keyring.missing":
+    "キーリングのサービスが応答しません。アカウントは残っています。GNOME Keyring、KWallet または KeePassXC を起動してください。",
+  "check.keyring.empty":
+    "キーリングは応答しますが、鍵がありません。バックアップから復元するか、アカウントを削除して追加し直してください。",
+  "check.keyring.hanging":
+    "キーリングが応答しません。ロック解除のダイアログが開いていないか確認するか、サービスを再起動してください。",
+  "check.notifications.ready": "{name} {version}\u00a0がボタン付きの通知を表示します。",
+  "check.notifications.no_buttons":
+    "{name} {version}\u00a0の通知にはボタンがありません。リクエストにはアプリを開いて回答してください。",
+  "check.notifications.missing": "通知サービスが応答しません。代わりにウィンドウが自動で開きます。",
+  "check.notifications.no_bus":
+    "セッションバスがないため、通知を表示できません。代わりにウィンドウが自動で開きます。",
+  "check.tray.ready": "デスクトップはトレイアイコンを表示します。",
+  "check.tray.no_host":
+    "デスクトップはトレイアイコンを受け付けますが、表示しません。動作に影響はありません。",
+  "check.tray.missing": "デスクトップにアイコン用のトレイがありません。動作に影響はありません。",
+  "check.accounts.none": "アカウントがありません。「アカウント」で追加してください。",
+  "check.name.known": "{host}\u00a0のアドレスは分かっています。",
+  "check.name.unknown": "{host}\u00a0のアドレスが見つかりません。ネットワークを確認してください。",
+  "check.tcp.connected": "{host}\u00a0は接続を受け付けています。",
+  "check.tcp.unreachable":
+    "{host}\u00a0が応答しません。ネットワークを確認するか、遮断されていないか問い合わせてください。",
+  "check.proxy.passed": "プロキシ {host}\u00a0はこのコンピューターを通します。",
+  "check.proxy.refused":
+    "プロキシ {host}\u00a0はこのコンピューターを通しません。「設定」で確認してください。",
+  "check.tls.trusted": "証明書は信頼されています。",
+  "check.tls.ends_soon":
+    "{authority}\u00a0の証明書はまもなく期限が切れます。残り日数: {days}。サーバーの管理者に知らせてください。",
+  "check.tls.unknown_authority":
+    "{host}\u00a0の証明書は、信頼されていない認証局が署名しています。組織の指示があれば「設定」で追加してください。",
+  "check.tls.expired": "{host}\u00a0の証明書は期限が切れています。サーバーの管理者に知らせてください。",
+  "check.tls.not_yet_valid":
+    "{host}\u00a0の証明書はまだ有効ではありません。このコンピューターの時計を確認してください。",
+  "check.tls.wrong_host":
+    "証明書は {host}\u00a0のものではありません。別のものが応答している可能性があります。",
+  "check.tls.untrusted": "{host}\u00a0の証明書は信頼されていません。",
+  "check.tls.failed": "{host}\u00a0への暗号化された接続を確立できませんでした。",
+  "check.http.ready": "サーバーは、受け入れた鍵で応答しています。",
+  "check.http.other_keys":
+    "サーバーの応答に、受け入れた鍵がありません。アカウントを追加し直す前に、管理者に問い合わせてください。",
+  "check.http.not_an_issuer":
+    "ステータス {status}\u00a0の応答がありましたが、Countersign のサーバーのものではありません。「設定」でプロキシを確認してください。",
+  "check.http.no_answer": "サーバーが時間内に応答しませんでした。",
+  "check.channel.connected": "接続済み。リクエストはすぐに届きます。",
+  "check.channel.long_poll":
+    "ロングポーリングで接続済み。途中で WebSocket が遮断されていますが、リクエストはすぐに届きます。",
+  "check.channel.connecting": "接続しています。",
+  "check.channel.retrying": "接続していません。自動で再試行しています。",
+  "check.channel.revoked":
+    "サーバーがこのコンピューターを削除しました。アカウントを削除して追加し直してください。",
+  "check.channel.no_key": "試していません。鍵を使用できません（下記参照）。",
+  "check.clock.right": "差は {seconds} 秒です。",
+  "check.clock.behind": "この時計は {seconds} 秒遅れています。承認には影響しません。",
+  "check.clock.ahead": "この時計は {seconds} 秒進んでいます。承認には影響しません。",
+  "check.frames.verified": "すべてのメッセージを検証しました。",
+  "check.frames.dropped": {
+    other: "検証できないメッセージ {count} 件を破棄しました。サーバーの管理者に知らせてください。",
+  },
+  "check.key.usable": "鍵を使用できます。",
+  "check.key.damaged":
+    "鍵が破損しています。キーリングをバックアップから復元するか、アカウントを追加し直してください。",
+  "check.hop.not_reached": "試していません（上記参照）。",
 
   // First run, and adding an account
   "first.title": "このコンピューターで承認",
