@@ -435,7 +435,7 @@ export const de: Catalogue<"de"> = {
   "settings.ca_files.remove": "{file} entfernen",
 
   // Main window: diagnostics
-  "diagnostics.run": "Erneut ausführen",
+  "diagnostics.run": "Erneut prüfen",
   "diagnostics.copy": "Bericht kopieren",
   "diagnostics.copied": "Kopiert",
   "diagnostics.not_copied": "Nicht kopiert",
@@ -444,7 +444,7 @@ export const de: Catalogue<"de"> = {
   "diagnostics.offline.title": "Der Agent führt die Prüfungen aus",
   "diagnostics.offline.text": "Die Prüfungen laufen, sobald der Agent antwortet.",
   "diagnostics.all_passed": "Alle bestanden",
-  "diagnostics.failures": { one: "{count} fehlgeschlagen", other: "{count} fehlgeschlagen" },
+  "diagnostics.failures": { one: "{count} Fehler", other: "{count} Fehler" },
   "diagnostics.warnings": { one: "{count} Warnung", other: "{count} Warnungen" },
   "diagnostics.summary": "{failures}, {warnings}",
   "diagnostics.connection": "Verbindung zu {name}",
