@@ -106,6 +106,26 @@ describe.each([
     expect(document.activeElement?.getAttribute("aria-label")).toBe("More for Alder Group");
   });
 
+  test("Escape changes nothing either", async () => {
+    const { shell } = await openMain(list);
+    await pick("Alder Group", entry);
+    // What the web view makes of the key in an open dialog.
+    await fireEvent(screen.getByRole("alertdialog"), new Event("cancel", { cancelable: true }));
+    await settled();
+    expect(screen.queryByRole("alertdialog")).toBeNull();
+    expect(shell.of(command)).toEqual([]);
+  });
+
+  test("a second press while it is being done does nothing more", async () => {
+    const { shell } = await openMain(list, { [command]: () => new Promise(() => undefined) });
+    await pick("Alder Group", entry);
+    await press(confirm);
+    await press("Working");
+    await press(safe);
+    expect(shell.of(command)).toHaveLength(1);
+    expect(screen.getByRole("alertdialog")).toBeTruthy();
+  });
+
   test("is done when the person agrees, and said", async () => {
     const { shell } = await openMain(list);
     await pick("Alder Group", entry);
