@@ -1,35 +1,34 @@
-// One state at window size, from the fixtures: gallery.html?state=high-risk&theme=dark. For looking at, never shipped.
+// One state at window size, from the fixtures: gallery.html?state=prompt-high-risk&theme=dark&language=ar. For looking at, never shipped.
 import { mount } from "svelte";
-import { account, mains, offer, type MainFixture } from "./fixtures/main";
+import { answersOf, mains, type MainFixture } from "./fixtures/main";
 import { prompts, type PromptFixture } from "./fixtures/prompts";
 import { NOW } from "./fixtures/requests";
+import { PROMPT, STATES } from "./fixtures/states";
+import { perform } from "./fixtures/steps";
 import { start } from "./lib/page";
-import { chooseLanguage } from "./messages";
-import AddAccount from "./main/AddAccount.svelte";
-import Main from "./main/Main.svelte";
+import { Ticker } from "./lib/ticker.svelte";
+import MainApp from "./main/MainApp.svelte";
 import Prompt from "./prompt/Prompt.svelte";
+import { mockShell } from "./test/shell";
 
 const query = new URLSearchParams(location.search);
-const state = query.get("state") ?? "high-risk";
+const state = query.get("state") ?? "requests-pending";
+const language = query.get("language");
+if (language) Object.defineProperty(navigator, "language", { value: language });
 const target = start();
-const nothing = () => undefined;
-document.documentElement.dataset["theme"] = query.get("theme") ?? "light";
-chooseLanguage(query.get("language") || null);
+const page = document.documentElement;
+const theme = query.get("theme") ?? "light";
 
-const adding = {
-  "add-link": { link: "" },
-  "add-pasted": {
-    link: "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=Zk3vQ0cJqU5n8d1fX7wQe0",
-  },
-  "add-offer": { link: "", step: { name: "offer", offer } },
-  "add-done": { link: "", step: { name: "done", account, device: "mara-thinkpad" } },
-} as const;
+// The settings in the fixtures leave it to the desktop; a picture says which it wants.
+new MutationObserver(paint).observe(page, { attributeFilter: ["data-theme"] });
+paint();
+function paint(): void {
+  if (page.dataset["theme"] !== theme) page.dataset["theme"] = theme;
+}
 
-const prompt: PromptFixture | undefined = Object.entries(prompts).find(([name]) => name === state)?.[1];
-const main: MainFixture | undefined = Object.entries(mains).find(([name]) => name === state)?.[1];
-const add = Object.entries(adding).find(([name]) => name === state)?.[1];
-if (prompt) {
-  const { direction, position, failure, ...rest } = prompt;
+function showPrompt(fixture: PromptFixture): void {
+  const nothing = () => undefined;
+  const { direction, position, failure, ...rest } = fixture;
   mount(Prompt, {
     target,
     props: {
@@ -51,28 +50,19 @@ if (prompt) {
     },
   });
   if (direction)
-    for (const element of [document.documentElement, ...document.querySelectorAll<HTMLElement>("main")])
-      element.dir = direction;
-} else if (main) {
-  mount(Main, {
-    target,
-    props: {
-      failure: null,
-      ...main,
-      now: NOW,
-      onpage: nothing,
-      onadd: nothing,
-      onreview: nothing,
-      ondeny: nothing,
-      onstart: nothing,
-    },
-  });
-} else if (add) {
-  mount(AddAccount, { target, props: { ...add, onclose: nothing } });
+    for (const element of [page, ...document.querySelectorAll<HTMLElement>("main")]) element.dir = direction;
 }
-// The height that the prompt would be given.
-document.documentElement.dataset["states"] = [
-  ...Object.keys(prompts),
-  ...Object.keys(mains),
-  ...Object.keys(adding),
-].join(" ");
+
+async function showMain(fixture: MainFixture): Promise<void> {
+  mockShell("main", answersOf(fixture));
+  mount(MainApp, { target, props: { ticker: new Ticker(() => NOW * 1000) } });
+  await perform(fixture.steps ?? []);
+}
+
+const prompt = Object.entries<PromptFixture>(prompts).find(([name]) => PROMPT + name === state)?.[1];
+const main = Object.entries<MainFixture>(mains).find(([name]) => name === state)?.[1];
+if (prompt) showPrompt(prompt);
+else if (main) await showMain(main);
+// For whoever makes the pictures: what there is, and that this one is ready.
+page.dataset["states"] = STATES.join(" ");
+page.dataset["shown"] = state;

@@ -27,6 +27,7 @@ pub mod keystore;
 pub mod launch;
 pub mod net;
 pub mod notify;
+mod plural;
 #[cfg(test)]
 mod private_session;
 pub mod run;

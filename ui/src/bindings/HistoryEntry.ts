@@ -22,7 +22,7 @@ txn: string,
  */
 at: number, 
 /**
- * The account it was for.
+ * Which account it was for. It may have been removed since.
  */
 account: AccountId, 
 /**

@@ -24,7 +24,8 @@ export function localeFor(language: Language, system: string | null): string {
 /** Times in the system's format even if its language is another one; of 24 hours where it has none. */
 export function clockOf(system: string | null): Intl.DateTimeFormatOptions {
   const { hourCycle } = new Intl.DateTimeFormat(system ?? "en-GB", { hour: "numeric" }).resolvedOptions();
-  return { ...AS_SIGNED, hour: "numeric", minute: "2-digit", ...(hourCycle && { hourCycle }) };
+  const hour = hourCycle === "h23" ? "2-digit" : "numeric";
+  return { ...AS_SIGNED, hour, minute: "2-digit", ...(hourCycle && { hourCycle }) };
 }
 
 const system = systemLocale(navigator.language);
@@ -78,6 +79,12 @@ export function instant(seconds: number, now: number): string {
   const date = new Date(seconds * 1000);
   if (sameDay(date, new Date(now * 1000))) return t("value.today", { time: time(seconds) });
   return formats().dayAndTime.format(date);
+}
+
+/** The day, and of the rest these parts. */
+export function date(seconds: number, parts: Intl.DateTimeFormatOptions): string {
+  const options = { ...AS_SIGNED, day: "numeric", ...parts } as const;
+  return new Intl.DateTimeFormat(currentLocale(), options).format(new Date(seconds * 1000));
 }
 
 export function time(seconds: number): string {

@@ -2,16 +2,24 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import type { AccountView } from "../bindings/AccountView";
+import type { AccountId } from "../bindings/AccountId";
 import type { ApiError } from "../bindings/ApiError";
+import type { Check } from "../bindings/Check";
 import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
+import type { HistoryEntry } from "../bindings/HistoryEntry";
+import type { HistoryFilter } from "../bindings/HistoryFilter";
 import type { MainView } from "../bindings/MainView";
+import type { Page } from "../bindings/Page";
 import type { PromptView } from "../bindings/PromptView";
+import type { QrSource } from "../bindings/QrSource";
 import type { Reason } from "../bindings/Reason";
+import type { RequestId } from "../bindings/RequestId";
 import type { RequestView } from "../bindings/RequestView";
+import type { SettingChange } from "../bindings/SettingChange";
 import type { SettingsView } from "../bindings/SettingsView";
 import type { Verdict } from "../bindings/Verdict";
-import { chooseLanguage } from "../messages";
 import { currentLocale } from "./format";
+import { said } from "./said";
 
 /** A person's answer to one request. */
 export interface Answer {
@@ -58,6 +66,8 @@ export const fit = (height: number) => invoke<void>("fit", { height });
 
 export const openPrompt = (id: string) => invoke<void>("open_prompt", { id });
 export const openMain = () => invoke<void>("open_main");
+/** Keeps the page that is open, for the next time. */
+export const rememberPage = (page: Page) => invoke<void>("remember_page", { page });
 export const closeWindow = () => invoke<void>("close_window");
 
 export const previewEnrolment = (link: string) => invoke<EnrolmentOffer>("preview_enrolment", { link });
@@ -65,34 +75,63 @@ export const acceptEnrolment = (offer: string, deviceName: string) =>
   invoke<AccountView>("accept_enrolment", { offer, deviceName });
 export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment", { offer });
 
+/** The texts of the QR codes found there; nothing if the person has chosen no picture. */
+export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
+
+export const renameAccount = (account: AccountId, name: string | null) =>
+  invoke<AccountView>("rename_account", { account, name });
+export const rotateKey = (account: AccountId) => invoke<AccountView>("rotate_key", { account });
+export const revokeDevice = (account: AccountId) => invoke<AccountView>("revoke_device", { account });
+export const removeAccount = (account: AccountId) => invoke<void>("remove_account", { account });
+export const releaseHeldBack = (account: AccountId) => invoke<void>("release_held_back", { account });
+
+/** Holds notifications back until then, or no longer. */
+export const mute = (until: number | null) => invoke<void>("mute", { until });
+
+/** Newest first. */
+export const history = (limit: number, before: RequestId | null, filter: HistoryFilter) =>
+  invoke<HistoryEntry[]>("history", { limit, before, filter });
+
+/** The signed evidence file of an ended request. */
+export const evidence = (id: RequestId) => invoke<string>("evidence", { id });
+
+/** Both ask where to, and say the file's name; nothing if the person has chosen none. */
+export const exportReceipt = (id: RequestId) => invoke<string | null>("export_receipt", { id });
+export const exportActivity = (filter: HistoryFilter) => invoke<string | null>("export_activity", { filter });
+
+export const settings = () => invoke<SettingsView>("settings");
+export const changeSetting = (change: SettingChange) => invoke<SettingsView>("change_setting", { change });
+
+/** Absolute paths; nothing if the person has chosen none. */
+export const chooseCaFiles = () => invoke<string[] | null>("choose_ca_files");
+
+/** In the order a packet travels. */
+export const diagnostics = () => invoke<Check[]>("diagnostics");
+
+/** Puts it on the clipboard. */
+export const copyText = (text: string) => invoke<void>("copy_text", { text });
+
 export const startAgent = () => invoke<void>("start_agent");
 
 /** What a failed command says to people. */
 export function message(error: unknown): string {
-  if (typeof error === "object" && error !== null && "message" in error) return (error as ApiError).message;
-  return String(error);
+  if (typeof error !== "object" || error === null || !("message" in error)) return String(error);
+  const { code, message } = error as ApiError;
+  return said(`error.${code}`, message);
 }
 
-async function views<View extends { settings: SettingsView | null }>(
-  window: string,
-  command: string,
-  show: (view: View) => void,
-): Promise<() => void> {
+async function views<View>(window: string, command: string, show: (view: View) => void): Promise<() => void> {
   let told = false;
-  const take = (view: View) => {
-    if (view.settings !== null) chooseLanguage(view.settings.values.language);
-    show(view);
-  };
   // Listening comes first, so that no change falls between the two; a change is newer than the first snapshot.
   const stop = await listen<View>(
     "view",
     (event) => {
       told = true;
-      take(event.payload);
+      show(event.payload);
     },
     { target: window },
   );
   const first = await invoke<View>(command);
-  if (!told) take(first);
+  if (!told) show(first);
   return stop;
 }

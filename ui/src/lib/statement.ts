@@ -78,8 +78,12 @@ const SENTENCES: Record<string, (row: (key: string) => string | undefined) => Ph
   },
 };
 
+/** Every line, in signing order. */
+export function rows(lines: Line[], now: number): Row[] {
+  return lines.map((line, index) => row(line, index, now));
+}
+
 export function arrange(lines: Line[], now: number): Arrangement {
-  const rows = lines.map((line, index) => row(line, index, now));
   const placed: Arrangement = {
     client: null,
     account: null,
@@ -94,7 +98,7 @@ export function arrange(lines: Line[], now: number): Arrangement {
   const after: Group = { action: null, rows: [] };
   let group = before;
   let message: Row | null = null;
-  for (const row of rows) {
+  for (const row of rows(lines, now)) {
     const { key } = row.line;
     if (key === "client" && placed.client === null) placed.client = row;
     else if (key === "account" && placed.account === null) placed.account = row;

@@ -304,7 +304,6 @@ export const de: Catalogue<"de"> = {
   "activity.saved": "Gespeichert als {file}",
   "activity.not_saved": "Nicht gespeichert",
   "activity.ended": "Beendet",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Quittung",
   "activity.receipt.verified": "Quittung geprüft",
   "activity.receipt.none": "Keine Quittung",
@@ -436,7 +435,7 @@ export const de: Catalogue<"de"> = {
   "settings.ca_files.remove": "{file} entfernen",
 
   // Main window: diagnostics
-  "diagnostics.run": "Erneut ausführen",
+  "diagnostics.run": "Erneut prüfen",
   "diagnostics.copy": "Bericht kopieren",
   "diagnostics.copied": "Kopiert",
   "diagnostics.not_copied": "Nicht kopiert",
@@ -445,7 +444,7 @@ export const de: Catalogue<"de"> = {
   "diagnostics.offline.title": "Der Agent führt die Prüfungen aus",
   "diagnostics.offline.text": "Die Prüfungen laufen, sobald der Agent antwortet.",
   "diagnostics.all_passed": "Alle bestanden",
-  "diagnostics.failures": { one: "{count} fehlgeschlagen", other: "{count} fehlgeschlagen" },
+  "diagnostics.failures": { one: "{count} Fehler", other: "{count} Fehler" },
   "diagnostics.warnings": { one: "{count} Warnung", other: "{count} Warnungen" },
   "diagnostics.summary": "{failures}, {warnings}",
   "diagnostics.connection": "Verbindung zu {name}",
@@ -457,6 +456,100 @@ export const de: Catalogue<"de"> = {
   "diagnostics.state.failed": "Fehlgeschlagen",
   "diagnostics.state.skipped": "Übersprungen",
   "diagnostics.report": "Countersign-Diagnose, {time}",
+
+  // What the diagnostics check and find. In English the agent says it, with more detail
+  "check.title.agent": "Agent",
+  "check.title.app": "Desktop-App",
+  "check.title.system": "System",
+  "check.title.state": "Konten und Verlauf",
+  "check.title.keyring": "Schlüsselbund",
+  "check.title.notifications": "Benachrichtigungen",
+  "check.title.tray": "Infobereich",
+  "check.title.accounts": "Konten",
+  "check.title.name": "Adresse",
+  "check.title.tcp": "Weg zum Server",
+  "check.title.proxy": "Proxy",
+  "check.title.tls": "Zertifikat",
+  "check.title.http": "Antwort des Servers",
+  "check.title.channel": "Verbindung",
+  "check.title.clock": "Uhr",
+  "check.title.frames": "Nachrichten",
+  "check.title.key": "Schlüssel",
+  "check.agent.running": "Version {version} antwortet.",
+  "check.app.installed": "{path} wird gestartet, wenn es etwas zu zeigen gibt.",
+  "check.app.missing":
+    "{path} ist nicht installiert. Anfragen lassen sich trotzdem in einem Terminal beantworten.",
+  "check.system.versions": "Kernel {kernel}, Desktop {desktop}, Sitzung {session}.",
+  "check.state.kept": "Aufbewahrt in {path}.",
+  "check.keyring.ready": "Der Schlüsselbund ist entsperrt.",
+  "check.keyring.unknown": "Der Schlüsselbund wurde noch nicht gefragt.",
+  "check.keyring.locked":
+    "Der Schlüsselbund ist gesperrt. Ihre Konten sind noch da: Entsperren Sie ihn und versuchen Sie es noch einmal.",
+  "check.keyring.missing":
+    "Kein Schlüsselbunddienst antwortet. Ihre Konten sind noch da: Starten Sie GNOME Keyring, KWallet oder KeePassXC.",
+  "check.keyring.empty":
+    "Der Schlüsselbund antwortet, enthält aber einen Schlüssel nicht. Stellen Sie ihn aus einer Sicherung wieder her, oder entfernen Sie das Konto und fügen Sie es neu hinzu.",
+  "check.keyring.hanging":
+    "Der Schlüsselbund antwortet nicht. Suchen Sie nach einem offenen Entsperrdialog, oder starten Sie den Dienst neu.",
+  "check.notifications.ready": "{name} {version} zeigt Benachrichtigungen mit Schaltflächen.",
+  "check.notifications.no_buttons":
+    "{name} {version} zeigt Benachrichtigungen ohne Schaltflächen. Öffnen Sie die App, um eine Anfrage zu beantworten.",
+  "check.notifications.missing":
+    "Kein Benachrichtigungsdienst antwortet. Stattdessen öffnet sich das Fenster von selbst.",
+  "check.notifications.no_bus":
+    "Es gibt keinen Sitzungsbus, daher lässt sich keine Benachrichtigung zeigen. Stattdessen öffnet sich das Fenster von selbst.",
+  "check.tray.ready": "Der Desktop zeigt Symbole im Infobereich.",
+  "check.tray.no_host":
+    "Der Desktop nimmt Symbole für den Infobereich an, zeigt sie aber nicht. Nichts hängt davon ab.",
+  "check.tray.missing": "Der Desktop hat keinen Infobereich für Symbole. Nichts hängt davon ab.",
+  "check.accounts.none": "Es gibt kein Konto. Fügen Sie unter Konten eines hinzu.",
+  "check.name.known": "Die Adresse von {host} ist bekannt.",
+  "check.name.unknown": "Die Adresse von {host} lässt sich nicht finden. Prüfen Sie das Netzwerk.",
+  "check.tcp.connected": "{host} nimmt Verbindungen an.",
+  "check.tcp.unreachable":
+    "{host} antwortet nicht. Prüfen Sie das Netzwerk, oder fragen Sie, ob der Server gesperrt ist.",
+  "check.proxy.passed": "Der Proxy {host} lässt diesen Computer durch.",
+  "check.proxy.refused":
+    "Der Proxy {host} lässt diesen Computer nicht durch. Prüfen Sie ihn unter Einstellungen.",
+  "check.tls.trusted": "Seinem Zertifikat wird vertraut.",
+  "check.tls.ends_soon":
+    "Sein Zertifikat von {authority} endet bald. Verbleibende Tage: {days}. Sagen Sie es den Administratoren des Servers.",
+  "check.tls.unknown_authority":
+    "Das Zertifikat von {host} ist von einer Stelle signiert, der nicht vertraut wird. Fügen Sie sie unter Einstellungen hinzu, wenn Ihre Organisation das sagt.",
+  "check.tls.expired":
+    "Das Zertifikat von {host} ist abgelaufen. Sagen Sie es den Administratoren des Servers.",
+  "check.tls.not_yet_valid":
+    "Das Zertifikat von {host} ist noch nicht gültig. Prüfen Sie die Uhr dieses Computers.",
+  "check.tls.wrong_host": "Das Zertifikat ist nicht für {host}. Vielleicht antwortet etwas anderes.",
+  "check.tls.untrusted": "Dem Zertifikat von {host} wird nicht vertraut.",
+  "check.tls.failed": "Es kam keine verschlüsselte Verbindung zu {host} zustande.",
+  "check.http.ready": "Der Server antwortet, mit einem Schlüssel, den Sie angenommen haben.",
+  "check.http.other_keys":
+    "Der Server antwortet mit keinem der Schlüssel, die Sie angenommen haben. Fragen Sie seine Administratoren, bevor Sie das Konto neu hinzufügen.",
+  "check.http.not_an_issuer":
+    "Etwas antwortet mit Status {status}, aber nicht wie ein Server von Countersign. Prüfen Sie den Proxy unter Einstellungen.",
+  "check.http.no_answer": "Der Server hat nicht rechtzeitig geantwortet.",
+  "check.channel.connected": "Verbunden. Anfragen kommen sofort an.",
+  "check.channel.long_poll":
+    "Per Long Polling verbunden: Etwas auf dem Weg sperrt WebSockets. Anfragen kommen trotzdem sofort an.",
+  "check.channel.connecting": "Verbindung wird hergestellt.",
+  "check.channel.retrying": "Nicht verbunden. Neue Versuche laufen von selbst.",
+  "check.channel.revoked":
+    "Der Server hat diesen Computer entfernt. Entfernen Sie das Konto und fügen Sie es neu hinzu.",
+  "check.channel.no_key": "Nicht versucht: Der Schlüssel lässt sich nicht verwenden, siehe unten.",
+  "check.clock.right": "{seconds} s Unterschied.",
+  "check.clock.behind": "Diese Uhr geht {seconds} s nach. Genehmigungen sind nicht betroffen.",
+  "check.clock.ahead": "Diese Uhr geht {seconds} s vor. Genehmigungen sind nicht betroffen.",
+  "check.frames.verified": "Jede Nachricht wurde bestätigt.",
+  "check.frames.dropped": {
+    one: "{count} Nachricht ließ sich nicht bestätigen und wurde verworfen. Sagen Sie es den Administratoren des Servers.",
+    other:
+      "{count} Nachrichten ließen sich nicht bestätigen und wurden verworfen. Sagen Sie es den Administratoren des Servers.",
+  },
+  "check.key.usable": "Der Schlüssel lässt sich verwenden.",
+  "check.key.damaged":
+    "Der Schlüssel ist beschädigt. Stellen Sie den Schlüsselbund aus einer Sicherung wieder her, oder fügen Sie das Konto neu hinzu.",
+  "check.hop.not_reached": "Nicht versucht: siehe oben.",
 
   // First run, and adding an account
   "first.title": "Auf diesem Computer genehmigen",

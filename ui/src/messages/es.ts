@@ -314,7 +314,6 @@ export const es: Catalogue<"es"> = {
   "activity.saved": "Guardado como {file}",
   "activity.not_saved": "No guardado",
   "activity.ended": "Fin",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Recibo",
   "activity.receipt.verified": "Recibo verificado",
   "activity.receipt.none": "Sin recibo",
@@ -470,6 +469,95 @@ export const es: Catalogue<"es"> = {
   "diagnostics.state.failed": "Fallo",
   "diagnostics.state.skipped": "Omitido",
   "diagnostics.report": "Diagnóstico de Countersign, {time}",
+
+  // What the diagnostics check and find. In English the agent says it, with more detail
+  "check.title.agent": "Agente",
+  "check.title.app": "Aplicación de escritorio",
+  "check.title.system": "Sistema",
+  "check.title.state": "Cuentas y actividad",
+  "check.title.keyring": "Depósito de claves",
+  "check.title.notifications": "Notificaciones",
+  "check.title.tray": "Bandeja del sistema",
+  "check.title.accounts": "Cuentas",
+  "check.title.name": "Dirección",
+  "check.title.tcp": "Camino al servidor",
+  "check.title.proxy": "Proxy",
+  "check.title.tls": "Certificado",
+  "check.title.http": "Respuesta del servidor",
+  "check.title.channel": "Conexión",
+  "check.title.clock": "Reloj",
+  "check.title.frames": "Mensajes",
+  "check.title.key": "Clave",
+  "check.agent.running": "La versión {version} responde.",
+  "check.app.installed": "{path} se inicia cuando hay algo que mostrar.",
+  "check.app.missing":
+    "{path} no está instalado. Aun así, se puede responder a las solicitudes en un terminal.",
+  "check.system.versions": "Núcleo {kernel}, escritorio {desktop}, sesión {session}.",
+  "check.state.kept": "Se guarda en {path}.",
+  "check.keyring.ready": "El depósito de claves está desbloqueado.",
+  "check.keyring.unknown": "Aún no se ha consultado el depósito de claves.",
+  "check.keyring.locked":
+    "El depósito de claves está bloqueado. Sus cuentas siguen ahí: desbloquéelo e inténtelo de nuevo.",
+  "check.keyring.missing":
+    "Ningún servicio de depósito de claves responde. Sus cuentas siguen ahí: inicie GNOME Keyring, KWallet o KeePassXC.",
+  "check.keyring.empty":
+    "El depósito de claves responde, pero le falta una clave. Restáurelo desde una copia de seguridad, o quite la cuenta y añádala de nuevo.",
+  "check.keyring.hanging":
+    "El depósito de claves no responde. Busque un diálogo de desbloqueo abierto, o reinicie el servicio.",
+  "check.notifications.ready": "{name} {version} muestra notificaciones con botones.",
+  "check.notifications.no_buttons":
+    "{name} {version} muestra notificaciones sin botones. Abra la aplicación para responder a una solicitud.",
+  "check.notifications.missing":
+    "Ningún servicio de notificaciones responde. En su lugar, la ventana se abre sola.",
+  "check.notifications.no_bus":
+    "No hay bus de sesión, así que no se puede mostrar ninguna notificación. En su lugar, la ventana se abre sola.",
+  "check.tray.ready": "El escritorio muestra iconos en la bandeja.",
+  "check.tray.no_host": "El escritorio acepta iconos de bandeja, pero no los muestra. Nada depende de ello.",
+  "check.tray.missing": "El escritorio no tiene bandeja para iconos. Nada depende de ello.",
+  "check.accounts.none": "No hay ninguna cuenta. Añada una en Cuentas.",
+  "check.name.known": "La dirección de {host} es conocida.",
+  "check.name.unknown": "No se encuentra la dirección de {host}. Compruebe la red.",
+  "check.tcp.connected": "{host} acepta conexiones.",
+  "check.tcp.unreachable": "{host} no responde. Compruebe la red o pregunte si está bloqueado.",
+  "check.proxy.passed": "El proxy {host} deja pasar a este equipo.",
+  "check.proxy.refused": "El proxy {host} no deja pasar a este equipo. Compruébelo en Ajustes.",
+  "check.tls.trusted": "Su certificado es de confianza.",
+  "check.tls.ends_soon":
+    "Su certificado, de {authority}, termina pronto. Días restantes: {days}. Informe a los administradores del servidor.",
+  "check.tls.unknown_authority":
+    "El certificado de {host} está firmado por una autoridad que no es de confianza. Añádala en Ajustes si su organización lo indica.",
+  "check.tls.expired": "El certificado de {host} ha caducado. Informe a los administradores del servidor.",
+  "check.tls.not_yet_valid": "El certificado de {host} aún no es válido. Compruebe el reloj de este equipo.",
+  "check.tls.wrong_host": "El certificado no es para {host}. Puede que responda otra cosa.",
+  "check.tls.untrusted": "El certificado de {host} no es de confianza.",
+  "check.tls.failed": "No se pudo establecer una conexión cifrada con {host}.",
+  "check.http.ready": "El servidor responde, con una clave que usted aceptó.",
+  "check.http.other_keys":
+    "El servidor responde sin ninguna de las claves que usted aceptó. Pregunte a sus administradores antes de añadir la cuenta de nuevo.",
+  "check.http.not_an_issuer":
+    "Algo responde con el estado {status}, pero no como un servidor de Countersign. Compruebe el proxy en Ajustes.",
+  "check.http.no_answer": "El servidor no respondió a tiempo.",
+  "check.channel.connected": "Conectado. Las solicitudes llegan al instante.",
+  "check.channel.long_poll":
+    "Conectado por sondeo largo: algo en el camino bloquea los WebSockets. Aun así, las solicitudes llegan al instante.",
+  "check.channel.connecting": "Conectando.",
+  "check.channel.retrying": "Sin conexión. Se reintenta solo.",
+  "check.channel.revoked": "El servidor ha quitado este equipo. Quite la cuenta y añádala de nuevo.",
+  "check.channel.no_key": "No se intentó: la clave no se puede usar, véase más abajo.",
+  "check.clock.right": "{seconds} s de diferencia.",
+  "check.clock.behind": "Este reloj va {seconds} s atrasado. No afecta a las aprobaciones.",
+  "check.clock.ahead": "Este reloj va {seconds} s adelantado. No afecta a las aprobaciones.",
+  "check.frames.verified": "Todos los mensajes se verificaron.",
+  "check.frames.dropped": {
+    one: "{count} mensaje no se pudo verificar y se descartó. Informe a los administradores del servidor.",
+    many: "{count} mensajes no se pudieron verificar y se descartaron. Informe a los administradores del servidor.",
+    other:
+      "{count} mensajes no se pudieron verificar y se descartaron. Informe a los administradores del servidor.",
+  },
+  "check.key.usable": "La clave se puede usar.",
+  "check.key.damaged":
+    "La clave está dañada. Restaure el depósito de claves desde una copia de seguridad, o añada la cuenta de nuevo.",
+  "check.hop.not_reached": "No se intentó: véase más arriba.",
 
   // First run, and adding an account
   "first.title": "Aprobar en este equipo",

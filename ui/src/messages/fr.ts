@@ -318,7 +318,6 @@ export const fr: Catalogue<"fr"> = {
   "activity.saved": "Enregistré sous {file}",
   "activity.not_saved": "Non enregistré",
   "activity.ended": "Fin",
-  "activity.ended.text": "{outcome}, {time}",
   "activity.receipt": "Reçu",
   "activity.receipt.verified": "Reçu vérifié",
   "activity.receipt.none": "Pas de reçu",
@@ -477,6 +476,98 @@ export const fr: Catalogue<"fr"> = {
   "diagnostics.state.failed": "Échec",
   "diagnostics.state.skipped": "Ignoré",
   "diagnostics.report": "Diagnostic de Countersign, {time}",
+
+  // What the diagnostics check and find. In English the agent says it, with more detail
+  "check.title.agent": "Agent",
+  "check.title.app": "Application de bureau",
+  "check.title.system": "Système",
+  "check.title.state": "Comptes et activité",
+  "check.title.keyring": "Trousseau",
+  "check.title.notifications": "Notifications",
+  "check.title.tray": "Zone de notification",
+  "check.title.accounts": "Comptes",
+  "check.title.name": "Adresse",
+  "check.title.tcp": "Chemin vers le serveur",
+  "check.title.proxy": "Proxy",
+  "check.title.tls": "Certificat",
+  "check.title.http": "Réponse du serveur",
+  "check.title.channel": "Connexion",
+  "check.title.clock": "Horloge",
+  "check.title.frames": "Messages",
+  "check.title.key": "Clé",
+  "check.agent.running": "La version {version} répond.",
+  "check.app.installed": "{path} démarre quand il y a quelque chose à afficher.",
+  "check.app.missing":
+    "{path} n’est pas installé. On peut tout de même répondre aux demandes dans un terminal.",
+  "check.system.versions": "Noyau {kernel}, bureau {desktop}, session {session}.",
+  "check.state.kept": "Conservés dans {path}.",
+  "check.keyring.ready": "Le trousseau est déverrouillé.",
+  "check.keyring.unknown": "Le trousseau n’a pas encore été interrogé.",
+  "check.keyring.locked":
+    "Le trousseau est verrouillé. Vos comptes sont toujours là\u00a0: déverrouillez-le, puis réessayez.",
+  "check.keyring.missing":
+    "Aucun service de trousseau ne répond. Vos comptes sont toujours là\u00a0: démarrez GNOME Keyring, KWallet ou KeePassXC.",
+  "check.keyring.empty":
+    "Le trousseau répond, mais il lui manque une clé. Restaurez-le depuis une sauvegarde, ou supprimez le compte et ajoutez-le de nouveau.",
+  "check.keyring.hanging":
+    "Le trousseau ne répond pas. Cherchez une boîte de déverrouillage ouverte, ou redémarrez le service.",
+  "check.notifications.ready": "{name} {version} affiche les notifications avec des boutons.",
+  "check.notifications.no_buttons":
+    "{name} {version} affiche les notifications sans boutons. Ouvrez l’application pour répondre à une demande.",
+  "check.notifications.missing":
+    "Aucun service de notification ne répond. La fenêtre s’ouvre alors d’elle-même.",
+  "check.notifications.no_bus":
+    "Il n’y a pas de bus de session, donc pas de notification. La fenêtre s’ouvre alors d’elle-même.",
+  "check.tray.ready": "Le bureau affiche les icônes de notification.",
+  "check.tray.no_host":
+    "Le bureau accepte les icônes de notification mais ne les affiche pas. Rien n’en dépend.",
+  "check.tray.missing": "Le bureau n’a pas de zone de notification. Rien n’en dépend.",
+  "check.accounts.none": "Il n’y a pas de compte. Ajoutez-en un dans Comptes.",
+  "check.name.known": "L’adresse de {host} est connue.",
+  "check.name.unknown": "L’adresse de {host} est introuvable. Vérifiez le réseau.",
+  "check.tcp.connected": "{host} accepte les connexions.",
+  "check.tcp.unreachable": "{host} ne répond pas. Vérifiez le réseau, ou demandez s’il est bloqué.",
+  "check.proxy.passed": "Le proxy {host} laisse passer cet ordinateur.",
+  "check.proxy.refused": "Le proxy {host} ne laisse pas passer cet ordinateur. Vérifiez-le dans Paramètres.",
+  "check.tls.trusted": "Son certificat est reconnu.",
+  "check.tls.ends_soon":
+    "Son certificat, de {authority}, prend bientôt fin. Jours restants\u00a0: {days}. Signalez-le aux administrateurs du serveur.",
+  "check.tls.unknown_authority":
+    "Le certificat de {host} est signé par une autorité qui n’est pas reconnue. Ajoutez-la dans Paramètres si votre organisation le dit.",
+  "check.tls.expired": "Le certificat de {host} a expiré. Signalez-le aux administrateurs du serveur.",
+  "check.tls.not_yet_valid":
+    "Le certificat de {host} n’est pas encore valable. Vérifiez l’horloge de cet ordinateur.",
+  "check.tls.wrong_host": "Le certificat n’est pas pour {host}. C’est peut-être autre chose qui répond.",
+  "check.tls.untrusted": "Le certificat de {host} n’est pas reconnu.",
+  "check.tls.failed": "Aucune connexion chiffrée à {host} n’a pu être établie.",
+  "check.http.ready": "Le serveur répond, avec une clé que vous avez acceptée.",
+  "check.http.other_keys":
+    "Le serveur répond sans aucune des clés que vous avez acceptées. Interrogez ses administrateurs avant d’ajouter de nouveau le compte.",
+  "check.http.not_an_issuer":
+    "Quelque chose répond avec l’état {status}, mais pas comme un serveur de Countersign. Vérifiez le proxy dans Paramètres.",
+  "check.http.no_answer": "Le serveur n’a pas répondu à temps.",
+  "check.channel.connected": "Connecté. Les demandes arrivent aussitôt.",
+  "check.channel.long_poll":
+    "Connecté par long polling\u00a0: quelque chose en chemin bloque les WebSockets. Les demandes arrivent tout de même aussitôt.",
+  "check.channel.connecting": "Connexion en cours.",
+  "check.channel.retrying": "Non connecté. De nouveaux essais se font d’eux-mêmes.",
+  "check.channel.revoked":
+    "Le serveur a retiré cet ordinateur. Supprimez le compte et ajoutez-le de nouveau.",
+  "check.channel.no_key": "Non essayé\u00a0: la clé ne peut pas être utilisée, voir ci-dessous.",
+  "check.clock.right": "{seconds} s d’écart.",
+  "check.clock.behind": "Cette horloge retarde de {seconds} s. Les approbations ne sont pas touchées.",
+  "check.clock.ahead": "Cette horloge avance de {seconds} s. Les approbations ne sont pas touchées.",
+  "check.frames.verified": "Chaque message a été vérifié.",
+  "check.frames.dropped": {
+    one: "{count} message n’a pas pu être vérifié et a été écarté. Signalez-le aux administrateurs du serveur.",
+    many: "{count} messages n’ont pas pu être vérifiés et ont été écartés. Signalez-le aux administrateurs du serveur.",
+    other:
+      "{count} messages n’ont pas pu être vérifiés et ont été écartés. Signalez-le aux administrateurs du serveur.",
+  },
+  "check.key.usable": "La clé peut être utilisée.",
+  "check.key.damaged":
+    "La clé est endommagée. Restaurez le trousseau depuis une sauvegarde, ou ajoutez de nouveau le compte.",
+  "check.hop.not_reached": "Non essayé\u00a0: voir ci-dessus.",
 
   // First run, and adding an account
   "first.title": "Approuver sur cet ordinateur",

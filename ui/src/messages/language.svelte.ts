@@ -1,14 +1,14 @@
 // The language of the interface. Everything that is rendered depends on it: a change shows at once.
 import type { Language } from "./catalogue";
 
-/** Each language in its own words, for choosing it. The order is the list's. */
+/** Each language by its own name: whoever looks for theirs cannot read the others. In the order of the list. */
 export const languageNames: Readonly<Record<Language, string>> = {
-  ar: "العربية",
-  de: "Deutsch",
   en: "English",
+  de: "Deutsch",
   es: "Español",
   fr: "Français",
   ja: "日本語",
+  ar: "العربية",
 };
 
 const RIGHT_TO_LEFT: readonly Language[] = ["ar"];

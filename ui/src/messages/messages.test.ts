@@ -1,8 +1,6 @@
-import { render } from "@testing-library/svelte";
-import { tick } from "svelte";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import Countdown from "../lib/Countdown.svelte";
-import { catalogues, chooseLanguage, direction, isKey, language, languageNames, t, type Key } from ".";
+import { describe, expect, test } from "vitest";
+import type { ErrorCode } from "../bindings/ErrorCode";
+import { catalogues, isKey, languageNames, t, type Key } from ".";
 import type { Language } from "./catalogue";
 import { en } from "./en";
 
@@ -17,11 +15,6 @@ function texts(language: Language, key: Key): [form: string, text: string][] {
 }
 
 const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  chooseLanguage(null);
-});
 
 describe.each(languages)("the texts in %s", (language) => {
   test("keep to the house's words", () => {
@@ -79,70 +72,48 @@ test("keys made from data are looked up safely", () => {
   expect(isKey("constructor")).toBe(false);
 });
 
-describe("the language", () => {
-  const on = (desktop: string) => vi.spyOn(navigator, "language", "get").mockReturnValue(desktop);
+test("every text is used", () => {
+  const sources: Record<string, string> = import.meta.glob(
+    ["../**/*.{svelte,ts}", "!./*.ts", "!../bindings/**", "!../**/*.test.ts"],
+    { eager: true, query: "?raw", import: "default" },
+  );
+  const code = Object.values(sources).join("\n");
+  const literal = new Set(Array.from(code.matchAll(/["'`]([\w.]+)["'`]/g), ([, key]) => key));
+  // Keys made of a known part and of a value: `state.${outcome}.elsewhere`.
+  const made = Array.from(code.matchAll(/[`"]([\w.]*\.)(?:\$\{[^`]*?\}([\w.]*)`|")/g), ([, head, tail]) => ({
+    head: head ?? "",
+    tail: tail ?? "",
+  }));
+  const used = (key: string) =>
+    literal.has(key) || made.some(({ head, tail }) => key.startsWith(head) && key.endsWith(tail));
+  expect(Object.keys(en).filter((key) => !used(key))).toEqual([]);
+});
 
-  test("is the one that was set, in any of its variants", () => {
-    on("fr-FR");
-    for (const [setting, expected] of [
-      ["de", "de"],
-      ["de-AT", "de"],
-      ["ar-EG", "ar"],
-      ["ES", "es"],
-    ] as const) {
-      chooseLanguage(setting);
-      expect(language()).toBe(expected);
-    }
-  });
-
-  test("is the desktop's if none was set, or one that there is not", () => {
-    on("ja-JP");
-    chooseLanguage(null);
-    expect(language()).toBe("ja");
-    chooseLanguage("tlh");
-    expect(language()).toBe("ja");
-  });
-
-  test("is English on a desktop in any other", () => {
-    for (const desktop of ["sv-SE", "c", "C", ""]) {
-      on(desktop);
-      chooseLanguage(null);
-      expect(language()).toBe("en");
-    }
-  });
-
-  test("tells the page its name and direction", () => {
-    chooseLanguage("ar");
-    expect(document.documentElement).toMatchObject({ lang: "ar", dir: "rtl" });
-    expect(direction()).toBe("rtl");
-    chooseLanguage("de");
-    expect(document.documentElement).toMatchObject({ lang: "de", dir: "ltr" });
-  });
-
-  test("changes what is on screen at once", async () => {
-    const { getByRole } = render(Countdown, { from: 0, until: 102, now: 0 });
-    expect(getByRole("timer").ariaLabel ?? getByRole("timer").getAttribute("aria-label")).toBe(
-      "Expires in 1 minute 42 seconds",
-    );
-    chooseLanguage("de");
-    await tick();
-    expect(getByRole("timer").getAttribute("aria-label")).toBe("Läuft ab in 1 Minute, 42 Sekunden");
-  });
-
-  test("chooses the form of a number", () => {
-    chooseLanguage("ar");
-    const held = (count: number) => t("requests.held", { count, client: "X" });
-    expect([0, 1, 2, 3, 11, 100].map(held)).toEqual([
-      "لا طلبات محجوزة من \u2068X\u2069",
-      "حُجز طلب واحد من \u2068X\u2069",
-      "حُجز طلبان من \u2068X\u2069",
-      "حُجزت 3 طلبات من \u2068X\u2069",
-      "حُجز 11 طلبًا من \u2068X\u2069",
-      "حُجز 100 طلب من \u2068X\u2069",
-    ]);
-    chooseLanguage("fr");
-    expect(t("announce.left", { count: 0 })).toBe("0 seconde restante");
-    chooseLanguage("ja");
-    expect(t("announce.left", { count: 1 })).toBe("残り 1 秒");
-  });
+test("every code of an error has a text", () => {
+  const texts = {
+    incompatible_version: true,
+    invalid_call: true,
+    not_found: true,
+    not_pending: true,
+    statement_changed: true,
+    code_needed: true,
+    surface_not_allowed: true,
+    invalid_link: true,
+    offer_refused: true,
+    unreachable: true,
+    untrusted_certificate: true,
+    bad_answer: true,
+    already_enrolled: true,
+    keyring_locked: true,
+    keyring_missing: true,
+    key_missing: true,
+    keyring_timeout: true,
+    storage: true,
+    refused: true,
+    locked: true,
+    invalid_value: true,
+    app_unavailable: true,
+    unavailable: true,
+  } satisfies Record<ErrorCode, true>;
+  for (const code of Object.keys(texts)) expect(isKey(`error.${code}`), code).toBe(true);
 });

@@ -21,6 +21,7 @@ afterEach(() => {
 const view = (requests: RequestView[], more: Partial<PromptView> = {}): PromptView => ({
   agent: { state: "connected" },
   requests,
+  settings: null,
   target: { request: null, activation: "unasked", opening: 1 },
   ...more,
 });

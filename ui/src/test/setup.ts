@@ -9,3 +9,10 @@ window.scrollBy = () => undefined;
 
 // jsdom draws nothing either; without this it says so whenever a rule asks.
 HTMLCanvasElement.prototype.getContext = () => null;
+
+Element.prototype.scrollIntoView = () => undefined;
+
+// jsdom knows the element, not how to open it.
+HTMLDialogElement.prototype.showModal = function () {
+  this.open = true;
+};

@@ -12,7 +12,6 @@ mod german;
 mod japanese;
 mod language;
 mod money;
-mod plural;
 mod spanish;
 #[cfg(test)]
 mod tests;

@@ -100,8 +100,12 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
         key_protection: keys.protection(),
         capabilities: issuers.capabilities(),
     };
+    let session = tray::Session {
+        language: settings.language,
+        zone: settings.time_zone.clone(),
+    };
+    let tray = tray::run(socket::path()?, Arc::clone(&clock), session);
     let engine = Engine::new(settings, accounts, outbox, clock.now());
-    let tray = tray::run(socket::path()?, Arc::clone(&clock), jiff::tz::TimeZone::system());
     let parts = Parts {
         clock,
         rng: Arc::new(edge::random()),

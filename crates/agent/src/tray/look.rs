@@ -3,7 +3,8 @@
 use countersign_agent_api::{KeyringState, StatusView};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::Click;
+use super::{Click, words::Words};
+use crate::engine::Language;
 
 /// Everything that is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,8 +12,9 @@ pub(super) struct Look {
     /// Requests that wait.
     pub(super) pending: u32,
     pub(super) urgency: Urgency,
-    /// When the person may be disturbed again, as the clock on the wall says.
-    muted_until: Option<String>,
+    language: Language,
+    /// Until when nobody is disturbed, in words.
+    muted: Option<String>,
     trouble: Option<&'static str>,
     /// Requests that were held back.
     held_back: u32,
@@ -42,30 +44,32 @@ pub(super) enum Entry {
 }
 
 impl Look {
-    pub(super) fn new(status: &StatusView, zone: &TimeZone) -> Self {
-        let muted_until = status.muted_until.map(|until| {
+    pub(super) fn new(status: &StatusView, language: Language, zone: &TimeZone) -> Self {
+        let words = Words::of(language);
+        let muted = status.muted_until.map(|until| {
             Timestamp::from_second(until).map_or_else(
-                |_| "further notice".to_owned(),
-                |until| until.to_zoned(zone.clone()).strftime("%H:%M").to_string(),
+                |_| words.muted.to_owned(),
+                |until| (words.muted_until)(&until.to_zoned(zone.clone()).strftime("%H:%M").to_string()),
             )
         });
         let trouble = match status.keyring {
-            KeyringState::Locked => Some("The keyring is locked"),
-            KeyringState::Missing => Some("There is no keyring"),
-            KeyringState::Empty => Some("A key is missing from the keyring"),
-            KeyringState::Hanging => Some("The keyring does not answer"),
+            KeyringState::Locked => Some(words.locked),
+            KeyringState::Missing => Some(words.missing),
+            KeyringState::Empty => Some(words.key_missing),
+            KeyringState::Hanging => Some(words.hanging),
             KeyringState::Ready | KeyringState::Unknown => None,
         };
         let held_back = status.held_back.iter().map(|burst| burst.count).sum();
         let something = status.pending > 0 || held_back > 0 || trouble.is_some();
         Self {
             pending: status.pending,
-            urgency: match (something, &muted_until) {
+            urgency: match (something, &muted) {
                 (false, _) => Urgency::Calm,
                 (true, Some(_)) => Urgency::Waiting,
                 (true, None) => Urgency::Urgent,
             },
-            muted_until,
+            language,
+            muted,
             trouble,
             held_back,
         }
@@ -73,42 +77,40 @@ impl Look {
 
     /// What waits, in words.
     pub(super) fn headline(&self) -> String {
+        let words = Words::of(self.language);
         match self.pending {
-            0 => "No requests".to_owned(),
-            1 => "1 request waits".to_owned(),
-            many => format!("{many} requests wait"),
+            0 => words.nothing.to_owned(),
+            some => (words.waiting)(some.into()),
         }
     }
 
     /// What else there is to know; may be empty.
     pub(super) fn details(&self) -> String {
-        let held_back = (self.held_back > 0).then(|| format!("{} held back", self.held_back));
-        let muted = self
-            .muted_until
-            .as_ref()
-            .map(|until| format!("Muted until {until}"));
-        let parts = [held_back, self.trouble.map(str::to_owned), muted];
+        let held_back =
+            (self.held_back > 0).then(|| (Words::of(self.language).held_back)(self.held_back.into()));
+        let parts = [held_back, self.trouble.map(str::to_owned), self.muted.clone()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     /// The menu, from top to bottom.
     pub(super) fn menu(&self) -> Vec<Entry> {
+        let words = Words::of(self.language);
         let mut entries = vec![Entry::Text(self.headline())];
         let details = self.details();
         if !details.is_empty() {
             entries.push(Entry::Text(details));
         }
         if self.pending > 0 {
-            entries.push(Entry::Button("Review next request", Click::Review));
+            entries.push(Entry::Button(words.review, Click::Review));
         }
-        entries.push(Entry::Button("Open Countersign", Click::Open));
+        entries.push(Entry::Button(words.open, Click::Open));
         entries.push(Entry::Separator);
-        entries.push(match self.muted_until {
-            None => Entry::Button("Mute for 1 hour", Click::Mute),
-            Some(_) => Entry::Button("Unmute", Click::Unmute),
+        entries.push(match self.muted {
+            None => Entry::Button(words.mute, Click::Mute),
+            Some(_) => Entry::Button(words.unmute, Click::Unmute),
         });
         entries.push(Entry::Separator);
-        entries.push(Entry::Button("Quit", Click::Quit));
+        entries.push(Entry::Button(words.quit, Click::Quit));
         entries
     }
 }

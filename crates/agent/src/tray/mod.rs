@@ -10,6 +10,7 @@ mod item;
 mod look;
 mod menu;
 mod watcher;
+mod words;
 
 use std::{
     path::PathBuf,
@@ -27,7 +28,7 @@ use tokio::{sync::mpsc, time::timeout};
 use zbus::{Connection, connection::Builder};
 
 use self::{item::Item, look::Look, menu::Menu};
-use crate::edge::Clock;
+use crate::{edge::Clock, engine::Language};
 
 /// Clicks that may wait. Nobody clicks faster than windows open.
 const CLICKS: usize = 8;
@@ -62,14 +63,23 @@ pub enum TrayError {
     Agent(#[from] ClientError),
 }
 
-/// Keeps the icon until the agent ends. Times are shown in this zone.
-pub async fn run(socket: PathBuf, clock: Arc<dyn Clock>, zone: TimeZone) {
-    if let Err(error) = keep(socket, clock, zone).await {
+/// The person's desktop session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What the tray says, unless another language is set.
+    pub language: Language,
+    /// Times are shown in this zone.
+    pub zone: TimeZone,
+}
+
+/// Keeps the icon until the agent ends.
+pub async fn run(socket: PathBuf, clock: Arc<dyn Clock>, session: Session) {
+    if let Err(error) = keep(socket, clock, session).await {
         tracing::debug!(error = %error, "no tray");
     }
 }
 
-async fn keep(socket: PathBuf, clock: Arc<dyn Clock>, zone: TimeZone) -> Result<(), TrayError> {
+async fn keep(socket: PathBuf, clock: Arc<dyn Clock>, session: Session) -> Result<(), TrayError> {
     let board = Board::default();
     let (clicks, mut clicked) = mpsc::channel(CLICKS);
     let bus = limited(connect(&board, &clicks)).await?;
@@ -90,11 +100,17 @@ async fn keep(socket: PathBuf, clock: Arc<dyn Clock>, zone: TimeZone) -> Result<
         Ok(())
     };
     let news = async {
+        let mut language = session.language;
+        let mut status = None;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(Event::Status(status)) => limited(show(&bus, &board, Look::new(&status, &zone))).await?,
-                    Some(Event::Requests(_) | Event::Accounts(_) | Event::Settings(_) | Event::Open(_)) => {}
+                    Some(Event::Status(now)) => status = Some(now),
+                    Some(Event::Settings(settings)) => {
+                        let chosen = settings.values.language.as_deref().and_then(Language::of);
+                        language = chosen.unwrap_or(session.language);
+                    }
+                    Some(Event::Requests(_) | Event::Accounts(_) | Event::Open(_)) => {}
                     None => return Ok(()),
                 },
                 owner = owners.next() => match owner {
@@ -103,6 +119,9 @@ async fn keep(socket: PathBuf, clock: Arc<dyn Clock>, zone: TimeZone) -> Result<
                     Some(Err(error)) => return Err(error.into()),
                     None => return Ok(()),
                 },
+            }
+            if let Some(status) = &status {
+                limited(show(&bus, &board, Look::new(status, language, &session.zone))).await?;
             }
         }
     };

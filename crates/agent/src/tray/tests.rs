@@ -41,7 +41,7 @@ fn labels(look: &Look) -> Vec<String> {
 
 #[test]
 fn the_menu_offers_what_can_be_done_now() {
-    let calm = Look::new(&status(0), &TimeZone::UTC);
+    let calm = Look::new(&status(0), Language::English, &TimeZone::UTC);
     let list = [
         "No requests",
         "Open Countersign",
@@ -65,13 +65,44 @@ fn the_menu_offers_what_can_be_done_now() {
         "—",
         "Quit",
     ];
-    assert_eq!(labels(&Look::new(&muted, &TimeZone::UTC)), list);
+    assert_eq!(
+        labels(&Look::new(&muted, Language::English, &TimeZone::UTC)),
+        list
+    );
+}
+
+#[test]
+fn the_menu_is_in_the_persons_language() {
+    let german = Look::new(&status(1), Language::German, &TimeZone::UTC);
+    let list = [
+        "1 Anfrage wartet",
+        "Nächste Anfrage prüfen",
+        "Countersign öffnen",
+        "—",
+        "1 Stunde stummschalten",
+        "—",
+        "Beenden",
+    ];
+    assert_eq!(labels(&german), list);
+    let headlines = [0, 1, 2, 3, 11, 100]
+        .map(|count| Look::new(&status(count), Language::Arabic, &TimeZone::UTC).headline());
+    assert_eq!(
+        headlines,
+        [
+            "لا طلبات",
+            "طلب واحد منتظر",
+            "طلبان منتظران",
+            "3 طلبات منتظرة",
+            "11 طلبًا منتظرًا",
+            "100 طلب منتظر"
+        ]
+    );
 }
 
 #[test]
 fn the_icon_asks_for_attention_only_when_something_waits_and_nobody_muted_it() {
     use look::Urgency;
-    let urgency = |status: &StatusView| Look::new(status, &TimeZone::UTC).urgency;
+    let urgency = |status: &StatusView| Look::new(status, Language::English, &TimeZone::UTC).urgency;
     assert_eq!(urgency(&status(0)), Urgency::Calm);
     assert_eq!(urgency(&status(1)), Urgency::Urgent);
     let muted = StatusView {
@@ -95,7 +126,10 @@ fn the_icon_asks_for_attention_only_when_something_waits_and_nobody_muted_it() {
         ..status(0)
     };
     assert_eq!(urgency(&held_back), Urgency::Urgent);
-    assert_eq!(Look::new(&held_back, &TimeZone::UTC).details(), "47 held back");
+    assert_eq!(
+        Look::new(&held_back, Language::English, &TimeZone::UTC).details(),
+        "47 held back"
+    );
 }
 
 #[test]
@@ -218,7 +252,11 @@ async fn inside_a_host_that_comes_late() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("agent.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    tokio::spawn(run(socket, Arc::new(SystemClock), TimeZone::UTC));
+    let session = Session {
+        language: Language::English,
+        zone: TimeZone::UTC,
+    };
+    tokio::spawn(run(socket, Arc::new(SystemClock), session));
     let mut agent = Agent::greet(&listener).await;
 
     // Twice: the second watcher is a restarted one.

@@ -1,9 +1,7 @@
 //! Modern Standard Arabic. Quoted names keep their own direction.
 
-use super::{
-    catalogue::Catalogue,
-    plural::{Arabic, arabic},
-};
+use super::catalogue::Catalogue;
+use crate::plural::{Arabic, arabic};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
     review: "مراجعة",

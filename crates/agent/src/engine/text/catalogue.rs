@@ -1,6 +1,6 @@
 //! What a language has to say. A text that is missing, or one that leaves out a value, does not compile.
 
-use super::{Sum, plural::OneOther};
+use super::Sum;
 
 /// All texts of notifications in one language. Functions put values in: names are quoted as they come.
 pub(super) struct Catalogue {
@@ -87,12 +87,4 @@ pub(super) struct Catalogue {
     pub(super) between: &'static str,
     /// A sum of money, its digits unchanged.
     pub(super) sum: fn(&Sum<'_>) -> String,
-}
-
-/// The form for a count, of two.
-pub(super) fn one_other<T>(form: OneOther, one: T, other: T) -> T {
-    match form {
-        OneOther::One => one,
-        OneOther::Other => other,
-    }
 }

@@ -1,9 +1,7 @@
 //! English.
 
-use super::{
-    catalogue::{Catalogue, one_other},
-    plural::exactly_one,
-};
+use super::catalogue::Catalogue;
+use crate::plural::{exactly_one, one_other};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
     review: "Review",

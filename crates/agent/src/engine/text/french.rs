@@ -1,9 +1,7 @@
 //! French. The person is addressed as vous.
 
-use super::{
-    catalogue::{Catalogue, one_other},
-    plural::up_to_one,
-};
+use super::catalogue::Catalogue;
+use crate::plural::{one_other, up_to_one};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
     review: "Examiner",

@@ -64,7 +64,7 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     offline: "Countersign はオフラインです",
     out_of_reach: "リクエストがこのコンピューターに届きません。",
     no_connection_to: |issuer| format!("{issuer} に接続できません"),
-    trying_since: |time| format!("{time} から。自動的に再試行しています。"),
+    trying_since: |time| format!("{time} から接続がありません。自動で再試行しています。"),
 
     pay: |amount, payee| format!("{payee} に {amount} を送金"),
     pay_amount: |amount| format!("{amount} を送金"),

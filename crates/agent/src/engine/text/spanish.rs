@@ -1,9 +1,7 @@
 //! Spanish. The person is addressed as usted.
 
-use super::{
-    catalogue::{Catalogue, one_other},
-    plural::exactly_one,
-};
+use super::catalogue::Catalogue;
+use crate::plural::{exactly_one, one_other};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
     review: "Revisar",

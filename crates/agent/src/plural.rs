@@ -4,13 +4,13 @@
 
 /// Of languages that tell one from more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OneOther {
+pub(crate) enum OneOther {
     One,
     Other,
 }
 
 /// English, German and Spanish.
-pub(super) fn exactly_one(count: u64) -> OneOther {
+pub(crate) fn exactly_one(count: u64) -> OneOther {
     match count {
         1 => OneOther::One,
         _ => OneOther::Other,
@@ -18,16 +18,24 @@ pub(super) fn exactly_one(count: u64) -> OneOther {
 }
 
 /// French: nothing is counted like one.
-pub(super) fn up_to_one(count: u64) -> OneOther {
+pub(crate) fn up_to_one(count: u64) -> OneOther {
     match count {
         0 | 1 => OneOther::One,
         _ => OneOther::Other,
     }
 }
 
+/// The form for a count, of two.
+pub(crate) fn one_other<T>(form: OneOther, one: T, other: T) -> T {
+    match form {
+        OneOther::One => one,
+        OneOther::Other => other,
+    }
+}
+
 /// Arabic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arabic {
+pub(crate) enum Arabic {
     Zero,
     One,
     Two,
@@ -37,7 +45,7 @@ pub(super) enum Arabic {
 }
 
 /// Arabic.
-pub(super) fn arabic(count: u64) -> Arabic {
+pub(crate) fn arabic(count: u64) -> Arabic {
     match (count, count % 100) {
         (0, _) => Arabic::Zero,
         (1, _) => Arabic::One,
