@@ -69,7 +69,15 @@ impl Gallery {
         let mut command = session.command("node");
         command
             .arg(interface.join("node_modules/vite/bin/vite.js"))
-            .args(["preview", "--mode", "gallery", "--host", "127.0.0.1", "--strictPort", "--port"])
+            .args([
+                "preview",
+                "--mode",
+                "gallery",
+                "--host",
+                "127.0.0.1",
+                "--strictPort",
+                "--port",
+            ])
             .arg(port.to_string())
             .current_dir(interface);
         let mut server = Process::start("gallery", command, session.logs().dir())?;
@@ -139,7 +147,10 @@ impl Gallery {
         } = picture;
         self.resize(picture.size()).await?;
         self.page
-            .goto(&format!("{}?state={state}&theme={theme}&language={language}", self.url))
+            .goto(&format!(
+                "{}?state={state}&theme={theme}&language={language}",
+                self.url
+            ))
             .await?;
         let shown = self
             .page
@@ -190,11 +201,7 @@ impl Gallery {
 
 async fn up(process: &mut Process, port: u16) -> Result<()> {
     poll::until("a local server", SOON, async || {
-        ensure!(
-            process.runs()?,
-            "a server ended; {}",
-            process.log().display()
-        );
+        ensure!(process.runs()?, "a server ended; {}", process.log().display());
         Ok(TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop))
     })
     .await

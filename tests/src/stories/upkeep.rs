@@ -4,8 +4,8 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{
-    Connection, ErrorCode, HistoryFilter, NotificationPrivacy, Outcome, QuietHours, Reply, Request, SettingChange,
-    Verdict, client::ClientError,
+    Connection, ErrorCode, HistoryFilter, NotificationPrivacy, Outcome, QuietHours, Reply, Request,
+    SettingChange, Verdict, client::ClientError,
 };
 use serde_json::Value;
 
@@ -16,7 +16,14 @@ pub(super) async fn revoked_by_its_person(stage: &mut Stage) -> Result<()> {
     let (asked, view) = stage.payment().await?;
     let account = stage.watch.accounts.first().context("no account")?.id.clone();
     let rename = ["accounts", "rename", &account.0, "Work"];
-    ensure!(stage.agent.terminal(&stage.session, &rename).await?.status.success());
+    ensure!(
+        stage
+            .agent
+            .terminal(&stage.session, &rename)
+            .await?
+            .status
+            .success()
+    );
     let revoke = ["accounts", "revoke", &account.0, "--yes"];
     for _ in 0..2 {
         let revoked = stage.agent.terminal(&stage.session, &revoke).await?;
@@ -37,7 +44,10 @@ pub(super) async fn revoked_by_its_person(stage: &mut Stage) -> Result<()> {
         .await;
     ensure!(late.is_err(), "a revoked device answered");
     let records = stage.audit().await?;
-    let revocations: Vec<&Value> = records.iter().filter(|r| r["event"] == "device.revoked").collect();
+    let revocations: Vec<&Value> = records
+        .iter()
+        .filter(|r| r["event"] == "device.revoked")
+        .collect();
     ensure!(
         matches!(&revocations[..], [one] if one["actor"].as_str().is_some_and(|actor| actor.starts_with("device:"))),
         "the audit log says {revocations:?}"
@@ -61,7 +71,11 @@ pub(super) async fn settings_changed_while_running(stage: &mut Stage) -> Result<
         };
     }
     let text = fs::read_to_string(&file)?;
-    for part in ["# mine", "privacy = \"detailed\"", "quiet_hours = \"22:00-07:00\""] {
+    for part in [
+        "# mine",
+        "privacy = \"detailed\"",
+        "quiet_hours = \"22:00-07:00\"",
+    ] {
         ensure!(text.contains(part), "{part} is not in\n{text}");
     }
 
@@ -73,9 +87,7 @@ pub(super) async fn settings_changed_while_running(stage: &mut Stage) -> Result<
         if reached {
             connected(&mut stage.watch).await?;
         } else {
-            let refused = |c: &Connection| {
-                matches!(c, Connection::Retrying { cause, .. } if *cause == ErrorCode::UntrustedCertificate)
-            };
+            let refused = |c: &Connection| matches!(c, Connection::Retrying { cause, .. } if *cause == ErrorCode::UntrustedCertificate);
             stage
                 .watch
                 .until("the refusal", SOON, |w| {
@@ -92,7 +104,10 @@ pub(super) async fn settings_changed_while_running(stage: &mut Stage) -> Result<
     );
     connected(&mut stage.watch).await?;
 
-    let checks = stage.agent.terminal(&stage.session, &["doctor", "--json"]).await?;
+    let checks = stage
+        .agent
+        .terminal(&stage.session, &["doctor", "--json"])
+        .await?;
     let checks: Vec<Value> = serde_json::from_slice(&checks.stdout)?;
     for finding in [
         "config.usable",

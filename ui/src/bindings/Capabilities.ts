@@ -19,4 +19,8 @@ can_report: boolean,
 /**
  * The issuer says when a request ends.
  */
-has_expiry: boolean, };
+has_expiry: boolean, 
+/**
+ * This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
+ */
+can_revoke: boolean, };
