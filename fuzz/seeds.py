@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Fills corpus/ with the inputs of the test vectors, so that fuzzing starts behind the first checks."""
+"""Fills corpus/ with the inputs of the test vectors and the samples, so that fuzzing starts behind the first checks."""
 
+import base64
 import hashlib
 import json
 import pathlib
+from urllib.parse import unquote
 
 FUZZ = pathlib.Path(__file__).resolve().parent
 
@@ -15,7 +17,7 @@ def read(name):
 def seed(target, text):
     folder = FUZZ / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
-    data = text.encode()
+    data = text if isinstance(text, bytes) else text.encode()
     (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
 
 
@@ -32,3 +34,14 @@ for case in read("statements.json"):
     details, context = (json.dumps(request.get(name, ""), ensure_ascii=False).strip('"')
                         for name in ("authorization_details", "context"))
     seed("statement", "\0".join([details, request.get("binding_message", ""), context]))
+
+SAMPLES = FUZZ.parent / "crates" / "codes" / "samples"
+for sample in sorted(SAMPLES.iterdir()):
+    if sample.suffix not in (".py", ".mjs"):
+        seed("import", sample.read_bytes())
+for name in ("links.txt", "ente.txt"):
+    for line in (SAMPLES / name).read_text("utf-8").splitlines():
+        seed("otpauth", line)
+for name in ("google.txt", "google-batch.txt"):
+    for line in (SAMPLES / name).read_text("utf-8").splitlines():
+        seed("migration", base64.b64decode(unquote(line.split("data=")[1])))

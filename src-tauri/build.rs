@@ -18,6 +18,23 @@ const COMMANDS: &[&str] = &[
     "accept_enrolment",
     "cancel_enrolment",
     "start_agent",
+    "rename_account",
+    "rotate_key",
+    "remove_account",
+    "revoke_device",
+    "release_held_back",
+    "history",
+    "evidence",
+    "export_receipt",
+    "export_activity",
+    "diagnostics",
+    "settings",
+    "change_setting",
+    "mute",
+    "read_qr",
+    "choose_ca_files",
+    "copy_text",
+    "remember_page",
 ];
 
 fn main() {

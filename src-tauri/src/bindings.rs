@@ -8,10 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use countersign_agent_api::{AccountView, ApiError, EnrolmentOffer, Reason, RequestView, Verdict};
+use countersign_agent_api::{
+    AccountView, ApiError, Check, EnrolmentOffer, HistoryEntry, HistoryFilter, Reason, RequestView,
+    SettingChange, SettingsView, Verdict,
+};
 use ts_rs::{Config, TS};
 
-use crate::view::{MainView, PromptView};
+use crate::{
+    qr::QrSource,
+    view::{MainView, Page, PromptView},
+};
 
 /// As cargo says now: a target directory may be shared by two clones.
 fn checked_in() -> PathBuf {
@@ -29,6 +35,13 @@ fn export(directory: &Path) {
     ApiError::export_all(&config).unwrap();
     Verdict::export_all(&config).unwrap();
     Reason::export_all(&config).unwrap();
+    HistoryEntry::export_all(&config).unwrap();
+    HistoryFilter::export_all(&config).unwrap();
+    Check::export_all(&config).unwrap();
+    SettingsView::export_all(&config).unwrap();
+    SettingChange::export_all(&config).unwrap();
+    QrSource::export_all(&config).unwrap();
+    Page::export_all(&config).unwrap();
 }
 
 fn read(directory: &Path) -> BTreeMap<String, String> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 const PROMPT: &str = include_str!("../capabilities/prompt.json");
 const MAIN: &str = include_str!("../capabilities/main.json");
+const BUILD: &str = include_str!("../build.rs");
 const CONFIG: &str = include_str!("../tauri.conf.json");
 
 fn permissions(file: &str) -> BTreeSet<String> {
@@ -43,6 +44,56 @@ fn the_main_window_cannot_approve_and_the_prompt_cannot_enrol() {
     ] {
         assert!(main.contains(enrols) && !prompt.contains(enrols), "{enrols}");
     }
+}
+
+#[test]
+fn accounts_settings_history_and_files_are_the_main_windows_alone() {
+    let (prompt, main) = (permissions(PROMPT), permissions(MAIN));
+    for command in [
+        "rename-account",
+        "rotate-key",
+        "remove-account",
+        "revoke-device",
+        "release-held-back",
+        "history",
+        "evidence",
+        "export-receipt",
+        "export-activity",
+        "diagnostics",
+        "settings",
+        "change-setting",
+        "mute",
+        "read-qr",
+        "choose-ca-files",
+        "copy-text",
+        "remember-page",
+    ] {
+        let permission = format!("allow-{command}");
+        assert!(
+            main.contains(&permission) && !prompt.contains(&permission),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn every_declared_command_is_allowed_somewhere_and_nothing_undeclared_is() {
+    let declared: BTreeSet<String> = BUILD
+        .split_once("const COMMANDS: &[&str] = &[")
+        .and_then(|(_, rest)| rest.split_once("];"))
+        .unwrap()
+        .0
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(|command| format!("allow-{}", command.replace('_', "-")))
+        .collect();
+    let allowed: BTreeSet<String> = permissions(PROMPT)
+        .union(&permissions(MAIN))
+        .filter(|permission| permission.starts_with("allow-"))
+        .cloned()
+        .collect();
+    assert_eq!(declared, allowed);
 }
 
 #[test]

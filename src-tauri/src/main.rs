@@ -12,6 +12,8 @@ mod bindings;
 #[cfg(test)]
 mod capabilities;
 mod commands;
+mod dialogs;
+mod qr;
 mod shell;
 mod start;
 mod view;
@@ -28,6 +30,7 @@ use crate::{
     commands::Views,
     shell::{Effect, Input, Shell},
     view::{MainView, PromptView},
+    windows::WindowMemory,
 };
 
 /// More inputs than this at once wait at their source.
@@ -78,13 +81,36 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::open_prompt,
             commands::open_main,
             commands::close_window,
-            commands::preview_enrolment,
-            commands::accept_enrolment,
-            commands::cancel_enrolment,
             commands::start_agent,
+            commands::remember_page,
+            commands::accounts::preview_enrolment,
+            commands::accounts::accept_enrolment,
+            commands::accounts::cancel_enrolment,
+            commands::accounts::rename_account,
+            commands::accounts::rotate_key,
+            commands::accounts::remove_account,
+            commands::accounts::revoke_device,
+            commands::accounts::release_held_back,
+            commands::history::history,
+            commands::history::evidence,
+            commands::exports::export_receipt,
+            commands::exports::export_activity,
+            commands::settings::diagnostics,
+            commands::settings::settings,
+            commands::settings::change_setting,
+            commands::settings::mute,
+            commands::settings::read_qr,
+            commands::settings::choose_ca_files,
+            commands::settings::copy_text,
         ])
+        .on_window_event(windows::remember)
         .setup(move |app| {
+            let memory = WindowMemory::open();
             let mut shell = Shell::default();
+            if let Some(page) = memory.page() {
+                shell.apply(Input::Page(page));
+            }
+            app.manage(memory);
             // The window comes first: it loads while the agent is looked for.
             let effects = shell.apply(Input::Open(launch));
             let (prompt_sender, prompt) = watch::channel(shell.prompt().clone());
@@ -122,7 +148,7 @@ async fn control(
             match &effect {
                 Effect::TellPrompt(view) => drop(prompt.send_replace(view.clone())),
                 Effect::TellMain(view) => drop(main.send_replace(view.clone())),
-                Effect::ShowPrompt(_) | Effect::ShowMain => {}
+                Effect::ShowPrompt(_) | Effect::ShowMain | Effect::Appear(_) => {}
             }
             if let Err(e) = windows::perform(&app, effect) {
                 eprintln!("countersign: {e}");

@@ -3,11 +3,11 @@
 //! Invariants: snapshots of the agent are passed on whole and unchanged; after the connection is lost they stay, marked as
 //! such, until the agent says otherwise; nothing here answers a request.
 
-use countersign_agent_api::{Activation, Event, Window};
+use countersign_agent_api::{Activation, Appearance, Event, Window};
 
 use crate::{
     args::Launch,
-    view::{AgentLink, MainView, OpenedLink, PromptTarget, PromptView},
+    view::{AgentLink, MainView, OpenedLink, Page, PromptTarget, PromptView},
 };
 
 /// Something that happened.
@@ -17,6 +17,8 @@ pub(crate) enum Input {
     Link(AgentLink),
     /// The agent told something.
     Agent(Event),
+    /// The main window shows this page now.
+    Page(Page),
     /// A window is asked for: by the person, by another start of the app or from within.
     Open(Launch),
 }
@@ -32,6 +34,8 @@ pub(crate) enum Effect {
     ShowPrompt(Activation),
     /// Open the main window, or bring it to front.
     ShowMain,
+    /// Have the desktop's own dialogs light or dark.
+    Appear(Appearance),
 }
 
 /// The state.
@@ -63,6 +67,7 @@ impl Default for Shell {
                 status: None,
                 settings: None,
                 link: None,
+                page: None,
             },
             openings: 0,
         }
@@ -102,13 +107,18 @@ impl Shell {
                 vec![self.tell_main()]
             }
             Input::Agent(Event::Settings(settings)) => {
+                let appearance = settings.values.appearance;
                 self.prompt.settings = Some(settings.clone());
                 self.main.settings = Some(settings);
-                vec![self.tell_prompt(), self.tell_main()]
+                vec![Effect::Appear(appearance), self.tell_prompt(), self.tell_main()]
             }
             Input::Agent(Event::Open(Window::Main)) => self.open(Launch::Main { link: None }),
             Input::Agent(Event::Open(Window::Prompt { request, activation })) => {
                 self.open(Launch::Prompt { request, activation })
+            }
+            Input::Page(page) => {
+                self.main.page = Some(page);
+                vec![self.tell_main()]
             }
             Input::Open(launch) => self.open(launch),
         }

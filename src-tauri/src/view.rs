@@ -1,7 +1,7 @@
 //! What each window is shown: one whole snapshot per window, sent again after every change.
 
 use countersign_agent_api::{AccountView, Activation, RequestId, RequestView, SettingsView, StatusView};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The event that carries a window's new snapshot.
 pub(crate) const VIEW_EVENT: &str = "view";
@@ -48,6 +48,29 @@ pub(crate) struct MainView {
     pub(crate) settings: Option<SettingsView>,
     /// An enrolment link that the app was opened with.
     pub(crate) link: Option<OpenedLink>,
+    /// The page to begin with: the one that was shown last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub(crate) page: Option<Page>,
+}
+
+/// A page of the main window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Page {
+    /// What waits.
+    Requests,
+    /// One-time codes.
+    Codes,
+    /// What ended.
+    Activity,
+    /// Accounts.
+    Accounts,
+    /// Settings.
+    Settings,
+    /// Diagnostics.
+    Diagnostics,
 }
 
 /// An enrolment link from outside: untrusted text for the form, nothing else.

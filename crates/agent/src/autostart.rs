@@ -6,9 +6,11 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
+
+use crate::desktop_entry::{exec_argument, remove_if_there, replace};
 
 /// The entry's file name, also of the one that packages install.
 const ENTRY: &str = "countersign-agent.desktop";
@@ -82,7 +84,7 @@ impl Autostart {
         if self.system_entry()? == Entry::Starts {
             return remove_if_there(&own);
         }
-        let exec = quoted(&self.program)?;
+        let exec = exec_argument(&self.program)?;
         replace(
             &own,
             &format!(
@@ -210,54 +212,6 @@ impl Entry {
             .map(|(key, value)| (key.trim_end(), value.trim_start()))
             .any(|pair| matches!(pair, ("Hidden", "true") | ("X-GNOME-Autostart-enabled", "false")));
         Ok(if hidden { Self::Hidden } else { Self::Starts })
-    }
-}
-
-/// A path as one argument of an `Exec` line (Desktop Entry Specification 1.5, "The Exec key").
-fn quoted(program: &Path) -> io::Result<String> {
-    let unfit = || {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the program's path cannot stand in a desktop entry",
-        )
-    };
-    let path = program.to_str().ok_or_else(unfit)?;
-    if !program.is_absolute() || path.chars().any(char::is_control) || path.contains('=') {
-        return Err(unfit());
-    }
-    let mut quoted = String::from('"');
-    for character in path.chars() {
-        match character {
-            // Once for the argument, and each backslash once more for the string.
-            '\\' => quoted.push_str("\\\\\\\\"),
-            '"' | '`' | '$' => {
-                quoted.push_str("\\\\");
-                quoted.push(character);
-            }
-            '%' => quoted.push_str("%%"),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    Ok(quoted)
-}
-
-/// Replaces a file as a whole or not at all.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
-    }
-    let new = path.with_extension("desktop.new");
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -58,9 +58,20 @@ pub(crate) const PACKAGES: &[Package] = &[
     program("webkit2gtk-driver", "WebKitWebDriver"),
     program("xdotool", "xdotool"),
     program("imagemagick", "import"),
+    program("x11-utils", "xprop"),
+    program("xclip", "xclip"),
     font("fonts-dejavu-core"),
     font("fonts-noto-core"),
     font("fonts-noto-cjk"),
+    // What packages install is valid, and drawn from one source.
+    program("appstream", "appstreamcli"),
+    program("desktop-file-utils", "desktop-file-validate"),
+    program("librsvg2-bin", "rsvg-convert"),
+    // Somebody who cannot see the screen.
+    Package {
+        name: "at-spi2-core",
+        sign: Sign::Nothing,
+    },
     // Cross-checks by other implementations.
     Package {
         name: "python3-venv",

@@ -136,6 +136,47 @@ impl Desktop {
             .count())
     }
 
+    /// A window's left and upper edge, width and height.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn geometry(&self, window: &WindowId) -> Result<(i32, i32, i32, i32)> {
+        let output = self
+            .command("xdotool")
+            .args(["getwindowgeometry", "--shell", &window.0])
+            .output()
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let value = |name: &str| -> Result<i32> {
+            let mut lines = text.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            Ok(value.with_context(|| format!("no {name} in {text:?}"))?.parse()?)
+        };
+        Ok((value("X")?, value("Y")?, value("WIDTH")?, value("HEIGHT")?))
+    }
+
+    /// Which of these windows is above the others.
+    ///
+    /// # Errors
+    /// When the window manager does not say.
+    pub async fn top<'a>(&self, windows: &[&'a WindowId]) -> Result<Option<&'a WindowId>> {
+        let output = self
+            .command("xprop")
+            .args(["-root", "_NET_CLIENT_LIST_STACKING"])
+            .output()
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stack: Vec<u64> = text
+            .split(['#', ',', ' ', '\n'])
+            .filter_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok())
+            .collect();
+        let height = |window: &WindowId| {
+            let id = window.0.parse::<u64>().ok()?;
+            stack.iter().position(|&at| at == id)
+        };
+        Ok(windows.iter().copied().max_by_key(|window| height(window)))
+    }
+
     /// Saves the whole screen as PNG.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! What people use, as the stories use it: the agent's socket as a front end sees it ([`Watch`]), the prompt window
-//! through WebDriver ([`Prompt`]) and as a bare X11 window ([`Desktop`]), notifications ([`Notifications`]) the sample
-//! bank's page ([`Bank`]), and every state of the interface from fixtures ([`Gallery`]).
+//! through WebDriver ([`Prompt`]) and as a bare X11 window ([`Desktop`]), notifications ([`Notifications`]), what a screen reader is
+//! told ([`ScreenReader`]), the sample bank's page ([`Bank`]), and every state of the interface from fixtures ([`Gallery`]).
 //!
 //! Invariant: nothing here sleeps. A story waits on the agent's event stream; a page, which has none, is looked at
 //! again and again in one place, [`poll`], with a deadline.
 
+mod accessibility;
 mod bank;
 mod desktop;
 mod gallery;
@@ -13,6 +14,7 @@ pub mod poll;
 mod prompt;
 mod watch;
 
+pub use accessibility::{Node, ScreenReader};
 pub use bank::{Bank, StepUp};
 pub use desktop::{Desktop, WindowId, runs};
 pub use gallery::{Gallery, Picture};

@@ -144,6 +144,14 @@ impl Agent {
         Ok(())
     }
 
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn ended(&mut self) -> Result<std::process::ExitStatus> {
+        self.process_mut()?.ended().await
+    }
+
     /// Kills it (SIGKILL).
     ///
     /// # Errors

@@ -4,6 +4,10 @@
 //! is the story: expiry); nothing is tried again.
 
 mod decisions;
+mod desktop;
+mod desktop_qr;
+mod desktop_reader;
+mod desktop_tray;
 mod enrolment;
 mod evidence;
 mod keyrings;
@@ -69,6 +73,15 @@ stories! {
     upkeep::settings_changed_while_running;
     upkeep::found_in_the_history;
     evidence::receipt_verified_offline;
+    desktop::prompt_leaves_the_keyboard_alone;
+    desktop::web_process_killed, notifications::with_own_app();
+    desktop::agent_restarted_under_window;
+    desktop::deep_link_opens_form;
+    desktop_tray::tray_shows_and_opens, notifications::on_review();
+    desktop_qr::qr_from_file, enrolment::not_enrolled();
+    desktop_qr::qr_from_clipboard, enrolment::not_enrolled();
+    desktop_qr::qr_from_screen, enrolment::not_enrolled();
+    desktop_reader::prompt_in_a_screen_reader;
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;

@@ -125,11 +125,11 @@ pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage
         view.state
     );
     let app = crate::harness::family(stage.agent.process()?.pid())?;
-    accent(&desktop, &window, RING).await?;
+    ring(&desktop, &window).await?;
     desktop.type_text(asked.code()?).await?;
     // Enter in the complete field moves on to Approve, which is on once the prompt is armed again; there Enter approves.
     desktop.keys(&["Return"]).await?;
-    accent(&desktop, &window, BUTTON).await?;
+    button(&desktop, &window).await?;
     stage.session.screenshot("desktop-prompt").await?;
     desktop.keys(&["Return"]).await?;
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
@@ -152,6 +152,25 @@ pub(super) async fn high_risk_not_approvable_from_notification(stage: &mut Stage
         },
     )
     .await
+}
+
+/// Waits until the code field of the prompt has the focus.
+pub(super) async fn ring(desktop: &Desktop, window: &WindowId) -> Result<()> {
+    accent(desktop, window, RING).await
+}
+
+/// Waits until the code field has the focus and nothing in it.
+pub(super) async fn emptied(desktop: &Desktop, window: &WindowId) -> Result<()> {
+    poll::until("an empty code field", crate::front::SOON, async || {
+        let accent = desktop.pixels(window, ACCENT).await?;
+        Ok((RING..BUTTON).contains(&accent).then_some(()))
+    })
+    .await
+}
+
+/// Waits until *Approve* may be used.
+pub(super) async fn button(desktop: &Desktop, window: &WindowId) -> Result<()> {
+    accent(desktop, window, BUTTON).await
 }
 
 /// Waits until so much of a window has the accent's colour.

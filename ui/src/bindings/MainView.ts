@@ -2,6 +2,7 @@
 import type { AccountView } from "./AccountView";
 import type { AgentLink } from "./AgentLink";
 import type { OpenedLink } from "./OpenedLink";
+import type { Page } from "./Page";
 import type { RequestView } from "./RequestView";
 import type { SettingsView } from "./SettingsView";
 import type { StatusView } from "./StatusView";
@@ -33,4 +34,8 @@ settings: SettingsView | null,
 /**
  * An enrolment link that the app was opened with.
  */
-link: OpenedLink | null, };
+link: OpenedLink | null, 
+/**
+ * The page to begin with: the one that was shown last.
+ */
+page?: Page, };

@@ -134,14 +134,3 @@ fn an_entry_turned_off_by_the_desktop_is_off() {
         "a key of another group counted"
     );
 }
-
-#[test]
-fn odd_paths_are_quoted_and_impossible_ones_refused() {
-    let quote = |path: &str| quoted(Path::new(path)).ok();
-    assert_eq!(quote("/a b/50%").as_deref(), Some("\"/a b/50%%\""));
-    assert_eq!(quote("/a$`\"").as_deref(), Some(r#""/a\\$\\`\\"""#));
-    assert_eq!(quote("/a\\b").as_deref(), Some(r#""/a\\\\b""#));
-    for bad in ["relative/path", "/a\nExec=evil", "/a=b"] {
-        assert_eq!(quote(bad), None, "{bad:?}");
-    }
-}

@@ -58,6 +58,12 @@ pub(super) enum Command {
     WithAgent(AgentCommand),
     /// Check everything on the way from an issuer to you and back.
     Doctor,
+    /// Have the desktop know the app where no package did: its menu entry, its icon and countersign:// links.
+    DesktopEntry {
+        /// What to do with it.
+        #[command(subcommand)]
+        change: EntryChange,
+    },
     /// Verify an exported receipt. Needs no agent and no network.
     Verify {
         /// What `evidence` wrote.
@@ -66,6 +72,15 @@ pub(super) enum Command {
         #[arg(long, value_name = "FINGERPRINT")]
         issuer_fingerprint: Option<String>,
     },
+}
+
+/// What to do with the desktop entry.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum EntryChange {
+    /// Write it, for the app beside this program.
+    Install,
+    /// Remove what `install` wrote.
+    Remove,
 }
 
 /// What needs a running agent.
@@ -256,6 +271,7 @@ mod tests {
             "accounts rotate a1b2c3",
             "accounts revoke a1b2c3 --yes",
             "accounts remove a1b2c3 --yes",
+            "desktop-entry install",
         ] {
             let words = std::iter::once("countersign-agent").chain(line.split(' '));
             assert!(Args::try_parse_from(words).is_ok(), "{line}");

@@ -7,6 +7,7 @@
 mod accounts;
 mod args;
 mod decide;
+mod desktop_entry;
 mod render;
 mod session;
 
@@ -153,6 +154,7 @@ fn start(args: Args) -> Result<Exit, CliError> {
             }
             Command::WithAgent(command) => session::execute(command, output).await,
             Command::Doctor => session::diagnose(output, &files).await,
+            Command::DesktopEntry { change } => desktop_entry::change(change),
             Command::Verify {
                 receipt,
                 issuer_fingerprint,

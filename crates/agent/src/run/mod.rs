@@ -33,6 +33,7 @@ use crate::{
     net::{InvalidProxy, Net, Proxy, ProxyChoice, RootsError, Routes, client_config},
     notify::DesktopNotifier,
     state_dir::{self, StateDir, StateError},
+    tray,
 };
 
 /// How many calls of front ends may wait for the engine.
@@ -100,6 +101,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
         capabilities: issuers.capabilities(),
     };
     let engine = Engine::new(settings, accounts, outbox, clock.now());
+    let tray = tray::run(socket::path()?, Arc::clone(&clock), jiff::tz::TimeZone::system());
     let parts = Parts {
         clock,
         rng: Arc::new(edge::random()),
@@ -116,6 +118,8 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
 
     let (calls, inbound) = mpsc::channel(CALLS);
     let server = tokio::spawn(server.serve(calls));
+    // Ends with its connection to this agent.
+    tokio::spawn(tray);
     let end = termination()?;
     let driver = Driver::new(engine, state, history, parts);
     driver.run(inbound, notifications, end).await;

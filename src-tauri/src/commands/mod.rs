@@ -1,11 +1,17 @@
-//! What a window may ask for: one command per call to the agent, plus the windows themselves.
+//! What a window may ask for: one command per call to the agent, plus the windows themselves. Here are the commands around
+//! requests and windows; the others are in the modules.
 //!
 //! Invariants: a command does what its name says and nothing before the person acted; which window may use which command is
 //! written in `capabilities/`. Errors are the agent's own, with its words for people.
 
+pub(crate) mod accounts;
+pub(crate) mod exports;
+pub(crate) mod history;
+pub(crate) mod settings;
+
 use countersign_agent_api::{
-    AccountView, Activation, ApiError, EnrolmentOffer, ErrorCode, Reason, Reply, Request, RequestId,
-    RequestView, Verdict, client::ClientError,
+    Activation, ApiError, ErrorCode, Reason, Reply, Request, RequestId, RequestView, Verdict,
+    client::ClientError,
 };
 use tauri::{State, WebviewWindow};
 use tokio::sync::{mpsc, watch};
@@ -14,8 +20,8 @@ use crate::{
     agent::Agent,
     args::Launch,
     shell::Input,
-    view::{MainView, PromptView},
-    windows,
+    view::{MainView, Page, PromptView},
+    windows::{self, WindowMemory},
 };
 
 /// The shell, as the commands see it.
@@ -101,40 +107,6 @@ pub(crate) async fn withdraw(agent: State<'_, Agent>, id: RequestId) -> Result<(
     agent.call(Request::Withdraw { id }).await.map(drop)
 }
 
-/// Reads an enrolment link and shows what its issuer offers. Changes nothing.
-#[tauri::command]
-pub(crate) async fn preview_enrolment(
-    agent: State<'_, Agent>,
-    link: String,
-) -> Result<EnrolmentOffer, ApiError> {
-    let Reply::Offer(offer) = agent.call(Request::PreviewEnrolment { link }).await? else {
-        return Err(unexpected());
-    };
-    Ok(offer)
-}
-
-/// The person agreed to this offer.
-#[tauri::command]
-pub(crate) async fn accept_enrolment(
-    agent: State<'_, Agent>,
-    offer: String,
-    device_name: String,
-) -> Result<AccountView, ApiError> {
-    let reply = agent
-        .call(Request::AcceptEnrolment { offer, device_name })
-        .await?;
-    let Reply::Account(account) = reply else {
-        return Err(unexpected());
-    };
-    Ok(account)
-}
-
-/// Forgets this offer.
-#[tauri::command]
-pub(crate) async fn cancel_enrolment(agent: State<'_, Agent>, offer: String) -> Result<(), ApiError> {
-    agent.call(Request::CancelEnrolment { offer }).await.map(drop)
-}
-
 /// Starts the agent.
 #[tauri::command]
 pub(crate) fn start_agent(agent: State<'_, Agent>) {
@@ -173,10 +145,25 @@ pub(crate) async fn close_window(window: WebviewWindow) -> Result<(), ApiError> 
     window.destroy().map_err(|e| window_failed(&e))
 }
 
+/// Remembers the page that the main window shows, for the next time it opens.
+#[tauri::command]
+pub(crate) async fn remember_page(
+    memory: State<'_, WindowMemory>,
+    views: State<'_, Views>,
+    page: Page,
+) -> Result<(), ApiError> {
+    memory.remember_page(page);
+    send(&views, Input::Page(page)).await
+}
+
 async fn open(views: &Views, launch: Launch) -> Result<(), ApiError> {
+    send(views, Input::Open(launch)).await
+}
+
+async fn send(views: &Views, input: Input) -> Result<(), ApiError> {
     views
         .inputs
-        .send(Input::Open(launch))
+        .send(input)
         .await
         .map_err(|_| ApiError::new(ErrorCode::Unavailable, "Countersign is closing. Open it again."))
 }

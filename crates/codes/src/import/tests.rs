@@ -1,0 +1,614 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::{
+    Codes,
+    entry::{Algorithm, Digits, EntryId, Kind, Period},
+    testing,
+    text::Note,
+};
+
+/// The password of every sample.
+const PASSWORD: &str = "correct horse";
+
+fn totp(algorithm: Algorithm, digits: u64, period: u64) -> Kind {
+    Kind::Totp {
+        algorithm,
+        digits: Digits::new(digits).unwrap(),
+        period: Period::new(period).unwrap(),
+    }
+}
+
+fn bank() -> Details {
+    testing::details(
+        "Example Bank",
+        "ada@example.com",
+        Kind::TOTP,
+        "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+    )
+}
+
+/// With all that some formats say.
+fn full_bank() -> Details {
+    let mut bank = pinned_bank();
+    bank.note = Note::new("two\nlines").unwrap();
+    bank
+}
+
+fn pinned_bank() -> Details {
+    let mut bank = tagged_bank();
+    bank.pinned = true;
+    bank
+}
+
+fn tagged_bank() -> Details {
+    let mut bank = bank();
+    bank.set_tags([testing::label("Work")]).unwrap();
+    bank
+}
+
+fn cloud() -> Details {
+    let kind = totp(Algorithm::Sha256, 8, 60);
+    testing::details(
+        "Müller Cloud",
+        "ada:admin",
+        kind,
+        "MZXW6YTBOJRGC6RAMFXGI43FMNZGK5DT",
+    )
+}
+
+fn door() -> Details {
+    let kind = Kind::Hotp {
+        algorithm: Algorithm::Sha512,
+        digits: Digits::SIX,
+        counter: 41,
+    };
+    testing::details("Door", "ada", kind, "JBSWY3DPEHPK3PXP")
+}
+
+fn steam() -> Details {
+    testing::details("Steam", "ada", Kind::Steam, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+}
+
+fn opened(name: &str) -> Found {
+    match Import::read(&testing::sample(name)).unwrap_or_else(|e| panic!("{name}: {e}")) {
+        Import::Found(found) => found,
+        Import::Locked(locked) => locked.unlock(PASSWORD).unwrap_or_else(|e| panic!("{name}: {e}")),
+    }
+}
+
+fn locked_sample(name: &str) -> Locked {
+    match Import::read(&testing::sample(name)).unwrap() {
+        Import::Locked(locked) => locked,
+        Import::Found(_) => panic!("{name} is not encrypted"),
+    }
+}
+
+/// The entries that can be kept, and the reasons of the others.
+fn sorted(found: Found) -> (Vec<Details>, Vec<(String, Invalid)>) {
+    let (mut valid, mut invalid) = (Vec::new(), Vec::new());
+    for item in found.items {
+        match item {
+            Item::Valid(details) => valid.push(*details),
+            Item::Invalid { name, reason } => invalid.push((name.to_string(), reason)),
+        }
+    }
+    (valid, invalid)
+}
+
+fn check(name: &str, format: Format, expected: &[Details], old: Option<(&str, Invalid)>) {
+    let found = opened(name);
+    assert_eq!(found.format, format, "{name}");
+    assert_eq!(found.missing_parts, 0, "{name}");
+    let (valid, invalid) = sorted(found);
+    assert_eq!(valid, expected, "{name}");
+    let old: Vec<(String, Invalid)> = old
+        .into_iter()
+        .map(|(name, reason)| (name.to_owned(), reason))
+        .collect();
+    assert_eq!(invalid, old, "{name}");
+}
+
+fn algorithm(name: &str) -> Invalid {
+    Invalid::Algorithm(testing::label(name))
+}
+
+fn kind(name: &str) -> Invalid {
+    Invalid::Kind(testing::label(name))
+}
+
+fn refusal(input: impl AsRef<[u8]>) -> ImportError {
+    Import::read(input.as_ref()).unwrap_err()
+}
+
+#[test]
+fn links_are_read() {
+    let old = Some(("Old:ada", algorithm("MD5")));
+    check(
+        "links.txt",
+        Format::Links,
+        &[bank(), cloud(), door(), steam()],
+        old,
+    );
+}
+
+#[test]
+fn google_authenticator_is_read() {
+    // It knows no period.
+    let mut cloud = cloud();
+    cloud.kind = totp(Algorithm::Sha256, 8, 30);
+    let all = [bank(), cloud, door()];
+    check(
+        "google.txt",
+        Format::Links,
+        &all,
+        Some(("Old:ada", algorithm("MD5"))),
+    );
+    check("google-batch.txt", Format::Links, &all, None);
+    let part = opened("google-batch-part.txt");
+    assert_eq!((part.items.len(), part.missing_parts), (2, 1));
+}
+
+#[test]
+fn a_code_scanned_twice_counts_once() {
+    let part = testing::sample("google-batch-part.txt");
+    let twice = [part.clone(), part].concat();
+    let Import::Found(found) = Import::read(&twice).unwrap() else {
+        panic!("links have no password");
+    };
+    assert_eq!((found.items.len(), found.missing_parts), (2, 1));
+}
+
+#[test]
+fn aegis_is_read() {
+    let all = [full_bank(), cloud(), door(), steam()];
+    for name in ["aegis.json", "aegis-encrypted.json"] {
+        check(name, Format::Aegis, &all, Some(("Old", kind("motp"))));
+    }
+    check("aegis-v2.json", Format::Aegis, &[tagged_bank()], None);
+}
+
+#[test]
+fn two_fas_is_read() {
+    let all = [tagged_bank(), cloud(), door(), steam()];
+    for name in ["2fas.2fas", "2fas-encrypted.2fas"] {
+        check(name, Format::TwoFas, &all, Some(("Old", algorithm("SHA384"))));
+    }
+}
+
+#[test]
+fn ente_is_read() {
+    let all = [full_bank(), cloud(), door(), steam()];
+    let old = Some(("Old:ada", Invalid::InTrash));
+    check("ente.txt", Format::Links, &all, old.clone());
+    for name in ["ente-encrypted.txt", "ente-encrypted-small.txt"] {
+        check(name, Format::Ente, &all, old.clone());
+    }
+}
+
+#[test]
+fn bitwarden_is_read() {
+    let all = [pinned_bank(), cloud(), door(), steam()];
+    for name in ["bitwarden.json", "bitwarden-pbkdf2.json", "bitwarden-argon2.json"] {
+        check(name, Format::Bitwarden, &all, Some(("Old", algorithm("MD5"))));
+    }
+    assert_eq!(
+        refusal(testing::sample("bitwarden-account.json")),
+        ImportError::AccountBound
+    );
+}
+
+#[test]
+fn proton_is_read() {
+    let mut bank = bank();
+    bank.note = Note::new("two\nlines").unwrap();
+    for name in ["proton.json", "proton-encrypted.json"] {
+        check(
+            name,
+            Format::Proton,
+            &[bank.clone(), cloud(), steam()],
+            Some(("ada", algorithm("MD5"))),
+        );
+    }
+}
+
+#[test]
+fn andotp_is_read() {
+    let all = [tagged_bank(), cloud(), door(), steam()];
+    for name in ["andotp.json", "andotp.json.aes"] {
+        check(name, Format::AndOtp, &all, Some(("Old", kind("MOTP"))));
+    }
+}
+
+#[test]
+fn freeotp_plus_is_read() {
+    let all = [bank(), cloud(), door(), steam()];
+    check(
+        "freeotp-plus.json",
+        Format::FreeOtpPlus,
+        &all,
+        Some(("Old", algorithm("SHA224"))),
+    );
+}
+
+#[test]
+fn raivo_is_read() {
+    let mut bank = bank();
+    bank.pinned = true;
+    let all = [bank, cloud(), door()];
+    check(
+        "raivo-otp-export.json",
+        Format::Raivo,
+        &all,
+        Some(("Old", algorithm("MD5"))),
+    );
+}
+
+#[test]
+fn our_own_export_is_read_when_another_program_wrote_it() {
+    check(
+        "countersign.json",
+        Format::Countersign,
+        &[full_bank(), cloud(), door(), steam()],
+        None,
+    );
+}
+
+const ENCRYPTED: [(&str, Format); 9] = [
+    ("aegis-encrypted.json", Format::Aegis),
+    ("2fas-encrypted.2fas", Format::TwoFas),
+    ("ente-encrypted.txt", Format::Ente),
+    ("ente-encrypted-small.txt", Format::Ente),
+    ("bitwarden-pbkdf2.json", Format::Bitwarden),
+    ("bitwarden-argon2.json", Format::Bitwarden),
+    ("proton-encrypted.json", Format::Proton),
+    ("andotp.json.aes", Format::AndOtp),
+    ("countersign.json", Format::Countersign),
+];
+
+#[test]
+fn a_wrong_password_can_be_tried_again() {
+    for (name, format) in ENCRYPTED {
+        let locked = locked_sample(name);
+        assert_eq!(locked.format(), format);
+        for wrong in ["", &"x".repeat(100_000)] {
+            let error = locked.unlock(wrong).unwrap_err();
+            assert_eq!(error, ImportError::WrongPassword(format), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_applied_import_is_a_duplicate_the_next_time() {
+    let mut codes = Codes::default();
+    codes.add(bank(), 1, &testing::rng()).unwrap();
+    let found = opened("aegis.json");
+    let preview = found.preview(&codes);
+    assert_eq!((preview.new, preview.duplicate, preview.invalid), (3, 1, 1));
+    assert_eq!(
+        preview.standings,
+        [
+            Standing::Duplicate(codes.entries()[0].id),
+            Standing::New,
+            Standing::New,
+            Standing::New,
+            Standing::Invalid(kind("motp")),
+        ]
+    );
+    let applied = found.apply(&mut codes, 1_800_000_000, &testing::rng()).unwrap();
+    assert_eq!(
+        (applied.added.len(), applied.duplicate, applied.invalid),
+        (3, 1, 1)
+    );
+    let ids: Vec<EntryId> = codes.entries()[1..].iter().map(|entry| entry.id).collect();
+    assert_eq!(applied.added, ids);
+    assert_eq!(codes.entries()[1].added_at, 1_800_000_000);
+    // Another app, other names, the same codes.
+    let again = opened("freeotp-plus.json").preview(&codes);
+    assert_eq!((again.new, again.duplicate), (0, 4));
+}
+
+#[test]
+fn what_is_twice_in_a_file_is_added_once() {
+    let link = "otpauth://totp/a?secret=MZXW6YTB\notpauth://totp/b?secret=mzxw6ytb\notpauth://totp/a?secret=MZXW6YTB&digits=8";
+    let Import::Found(found) = Import::read(link.as_bytes()).unwrap() else {
+        panic!("links have no password");
+    };
+    let standings = found.preview(&Codes::default()).standings;
+    assert_eq!(standings, [Standing::New, Standing::Repeated(0), Standing::New]);
+}
+
+#[test]
+fn an_import_that_does_not_fit_changes_nothing() {
+    let mut codes = testing::many(MAX_ENTRIES as u32 - 2);
+    let error = opened("aegis.json")
+        .apply(&mut codes, 1, &testing::rng())
+        .unwrap_err();
+    assert_eq!(error, crate::ChangeError::Full);
+    assert_eq!(codes.entries().len(), MAX_ENTRIES - 2);
+}
+
+#[test]
+fn what_is_no_export_is_told_apart() {
+    assert_eq!(refusal(b""), ImportError::Empty);
+    assert_eq!(refusal("\u{feff} \r\n"), ImportError::Empty);
+    assert_eq!(refusal(b"hello\nworld"), ImportError::Unknown);
+    assert_eq!(refusal(b"\x89PNG\r\n\x1a\n"), ImportError::Picture);
+    assert_eq!(refusal(b"PK\x03\x04\xff\xff"), ImportError::Archive);
+    assert_eq!(refusal(b"\xff\xfe\x00"), ImportError::Unknown);
+    assert_eq!(refusal([0xff; 100_000]), ImportError::Unknown);
+    assert_eq!(refusal(b"{"), ImportError::Json);
+    assert_eq!(refusal(b"{}"), ImportError::Unknown);
+    assert_eq!(refusal(b"[]"), ImportError::Nothing);
+    assert_eq!(refusal(b"[1]"), ImportError::Unknown);
+    assert_eq!(refusal(b"# nothing but a remark"), ImportError::Nothing);
+    assert_eq!(
+        refusal(br#"{"encrypted":false,"items":[]}"#),
+        ImportError::Nothing
+    );
+}
+
+#[test]
+fn newer_versions_are_told_from_damage() {
+    for (text, format) in [
+        (r#"{"version":2,"header":{},"db":{}}"#, Format::Aegis),
+        (
+            r#"{"version":1,"header":{},"db":{"version":4,"entries":[]}}"#,
+            Format::Aegis,
+        ),
+        (r#"{"schemaVersion":5,"services":[]}"#, Format::TwoFas),
+        (r#"{"version":2,"kdfParams":{},"encryptedData":""}"#, Format::Ente),
+        (r#"{"version":2,"entries":[]}"#, Format::Proton),
+        (
+            r#"{"format":"countersign-codes","version":2}"#,
+            Format::Countersign,
+        ),
+        (
+            r#"{"encrypted":true,"passwordProtected":true,"salt":"0123456789","kdfType":2}"#,
+            Format::Bitwarden,
+        ),
+    ] {
+        assert_eq!(refusal(text), ImportError::Version(format), "{text}");
+    }
+}
+
+#[test]
+fn a_password_that_would_take_for_ever_is_not_asked_for() {
+    let scrypt = String::from_utf8(testing::sample("aegis-encrypted.json")).unwrap();
+    let argon2 = String::from_utf8(testing::sample("bitwarden-argon2.json")).unwrap();
+    let pbkdf2 = String::from_utf8(testing::sample("bitwarden-pbkdf2.json")).unwrap();
+    let ente = String::from_utf8(testing::sample("ente-encrypted.txt")).unwrap();
+    let own = String::from_utf8(testing::sample("countersign.json")).unwrap();
+    for (text, from, to, format) in [
+        (&scrypt, "\"n\": 32768", "\"n\": 1073741824", Format::Aegis),
+        (&scrypt, "\"p\": 1", "\"p\": 4294967295", Format::Aegis),
+        (
+            &argon2,
+            "\"kdfMemory\": 64",
+            "\"kdfMemory\": 9007199254740991",
+            Format::Bitwarden,
+        ),
+        (
+            &argon2,
+            "\"kdfIterations\": 3",
+            "\"kdfIterations\": 4294967295",
+            Format::Bitwarden,
+        ),
+        (&pbkdf2, "600000", "2000001", Format::Bitwarden),
+        (
+            &ente,
+            "\"memLimit\": 67108864",
+            "\"memLimit\": 1099511627776",
+            Format::Ente,
+        ),
+        (&ente, "\"opsLimit\": 2", "\"opsLimit\": 4294967295", Format::Ente),
+        (
+            &own,
+            "\"memory_kib\": 65536",
+            "\"memory_kib\": 4294967295",
+            Format::Countersign,
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert_eq!(
+            refusal(text.replace(from, to)),
+            ImportError::TooCostly(format),
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn fifty_megabytes_are_not_looked_at() {
+    assert_eq!(refusal(vec![b'['; 50 * 1024 * 1024]), ImportError::TooLarge);
+    assert_eq!(refusal(vec![b' '; MAX_INPUT + 1]), ImportError::TooLarge);
+    assert_eq!(refusal(vec![b' '; MAX_INPUT]), ImportError::Empty);
+}
+
+#[test]
+fn nesting_and_floods_end_in_an_error() {
+    let half = MAX_INPUT / 2;
+    for text in [
+        "[".repeat(MAX_INPUT),
+        "[]".repeat(half),
+        format!("[{}{{}}]", "{},".repeat(MAX_INPUT / 3 - 2)),
+        format!("[{}0]", "0,".repeat(half - 2)),
+        r#"{"a":"#.repeat(MAX_INPUT / 5),
+        "\"".repeat(half),
+        format!("{{\"{}\":1", "a".repeat(half)),
+    ] {
+        let error = refusal(&text);
+        assert!(
+            matches!(error, ImportError::Json | ImportError::Unknown),
+            "{error:?}"
+        );
+    }
+    assert_eq!(
+        refusal("otpauth://totp/a?secret=MZXW6YTB\n".repeat(MAX_ENTRIES + 1)),
+        ImportError::TooMany
+    );
+}
+
+#[test]
+fn one_huge_field_spoils_one_entry() {
+    let huge = "A".repeat(4 * 1024 * 1024);
+    let text = format!(
+        r#"[{{"type":"TOTP","secret":"{huge}","issuer":"a","label":"b"}},
+            {{"type":"TOTP","secret":"MZXW6YTB","issuer":"{huge}","label":"b"}},
+            {{"type":"{huge}","secret":"MZXW6YTB","issuer":"c"}},
+            {{"type":"TOTP","secret":"MZXW6YTB","issuer":"d"}}]"#
+    );
+    let Import::Found(found) = Import::read(text.as_bytes()).unwrap() else {
+        panic!("it has no password");
+    };
+    let (valid, invalid) = sorted(found);
+    assert_eq!(valid.len(), 1);
+    assert_eq!(
+        invalid,
+        [
+            ("a".to_owned(), Invalid::Secret(SecretError::TooLong)),
+            (
+                "A".repeat(64),
+                Invalid::TooLong {
+                    field: "the issuer",
+                    limit: 256
+                }
+            ),
+            ("c".to_owned(), kind(&"A".repeat(16))),
+        ]
+    );
+}
+
+#[test]
+fn wrong_types_spoil_one_entry_each() {
+    let text = r#"[{"type":"TOTP","secret":1},{"type":{},"secret":"MZXW6YTB"},{"type":"TOTP","secret":"MZXW6YTB","digits":"six"},
+        {"type":"TOTP","secret":"MZXW6YTB","period":-30},{"type":"TOTP","secret":"MZXW6YTB","issuer":[]},
+        {"type":"HOTP","secret":"MZXW6YTB","counter":1.5},{"type":"TOTP","secret":""},{"type":"TOTP"},null,7,
+        {"type":"TOTP","secret":"MZXW6YTB","tags":7,"thumbnail":{"a":[1]}}]"#;
+    let Import::Found(found) = Import::read(text.as_bytes()).unwrap() else {
+        panic!("it has no password");
+    };
+    let (valid, invalid) = sorted(found);
+    assert_eq!(valid.len(), 1);
+    let reasons: Vec<Invalid> = invalid.into_iter().map(|(_, reason)| reason).collect();
+    let wrong = Invalid::WrongType;
+    assert_eq!(
+        reasons,
+        [
+            wrong("secret"),
+            wrong("type"),
+            wrong("digits"),
+            wrong("period"),
+            wrong("issuer"),
+            wrong("counter"),
+            Invalid::NoSecret,
+            Invalid::NoSecret,
+            Invalid::NoSecret,
+            Invalid::NoSecret,
+        ]
+    );
+}
+
+/// Every member of every sample, once missing, once null and once of another type: no panic, and no success with less
+/// than was there.
+#[test]
+fn damaged_members_never_panic() {
+    let samples = [
+        "aegis.json",
+        "aegis-encrypted.json",
+        "2fas.2fas",
+        "2fas-encrypted.2fas",
+        "ente-encrypted-small.txt",
+        "bitwarden.json",
+        "bitwarden-pbkdf2.json",
+        "bitwarden-argon2.json",
+        "proton.json",
+        "proton-encrypted.json",
+        "andotp.json",
+        "freeotp-plus.json",
+        "raivo-otp-export.json",
+        "countersign.json",
+    ];
+    let mut outcomes = HashSet::new();
+    for name in samples {
+        let whole: serde_json::Value = serde_json::from_slice(&testing::sample(name)).unwrap();
+        let mut paths = Vec::new();
+        pointers(&whole, "", &mut paths);
+        for path in paths {
+            for other in [
+                "null", "-1", "1e300", "\"\"", "\"ä\"", "[]", "{}", "true", "[[[1]]]",
+            ] {
+                let mut damaged = whole.clone();
+                *damaged.pointer_mut(&path).unwrap() = serde_json::from_str(other).unwrap();
+                match Import::read(damaged.to_string().as_bytes()) {
+                    Ok(Import::Found(found)) => assert!(!found.items.is_empty()),
+                    Ok(Import::Locked(locked)) => assert_eq!(locked.format(), locked_sample(name).format()),
+                    Err(error) => {
+                        outcomes.insert(std::mem::discriminant(&error));
+                    }
+                }
+            }
+        }
+    }
+    assert!(outcomes.len() >= 5, "many kinds of damage are told apart");
+}
+
+fn pointers(value: &serde_json::Value, at: &str, paths: &mut Vec<String>) {
+    if !at.is_empty() {
+        paths.push(at.to_owned());
+    }
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                pointers(value, &format!("{at}/{name}"), paths);
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                pointers(value, &format!("{at}/{index}"), paths);
+            }
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+#[test]
+fn cut_off_files_never_open() {
+    for (name, format) in ENCRYPTED {
+        let whole = testing::sample(name);
+        let mut last = None;
+        for length in (0..whole.len()).step_by(whole.len() / 40) {
+            if let Ok(Import::Locked(locked)) = Import::read(&whole[..length]) {
+                last = Some(locked);
+            }
+        }
+        // Only andOTP's has no end by which to see that it is missing.
+        assert_eq!(last.is_some(), format == Format::AndOtp, "{name}");
+        if let Some(locked) = last {
+            assert_eq!(
+                locked.unlock(PASSWORD).unwrap_err(),
+                ImportError::WrongPassword(format)
+            );
+        }
+    }
+}
+
+#[test]
+fn no_error_repeats_a_secret() {
+    let text = "otpauth://totp/a?secret=CANARYCANARY&digits=99\notpauth://totp/b?secret=CANARYCANARY1\notpauth://hotp/c?secret=CANARYCANARY&secret=CANARYCANARY";
+    let Import::Found(found) = Import::read(text.as_bytes()).unwrap() else {
+        panic!("links have no password");
+    };
+    for item in &found.items {
+        let Item::Invalid { name, reason } = item else {
+            panic!("all are invalid");
+        };
+        assert!(!format!("{name} {reason} {reason:?}").contains("CANARY"));
+    }
+    let locked = locked_sample("aegis-encrypted.json");
+    assert_eq!(format!("{locked:?}"), "Locked { format: Aegis, .. }");
+    assert!(!format!("{:?}", opened("links.txt")).contains("GEZDGNBV"));
+}

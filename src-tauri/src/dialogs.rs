@@ -1,0 +1,157 @@
+//! The desktop's own file dialogs, over the window that asks.
+//!
+//! Invariant: a file is read or written only where the person pointed in such a dialog.
+
+use std::path::PathBuf;
+
+use countersign_agent_api::{ApiError, ErrorCode};
+use gtk::{FileChooserAction, FileChooserNative, FileFilter, ResponseType, glib, prelude::*};
+use tauri::{AppHandle, WebviewWindow};
+use tokio::sync::oneshot;
+
+/// The window went away while its dialog was open.
+#[derive(Debug, thiserror::Error)]
+#[error("the window is closing")]
+pub(crate) struct Closing;
+
+/// What a dialog asks for.
+struct Question {
+    title: &'static str,
+    action: FileChooserAction,
+    /// On the button that goes on; none: the desktop's own word.
+    accept: Option<&'static str>,
+    /// The name that a new file would get.
+    name: Option<String>,
+    filter: Option<Filter>,
+    many: bool,
+}
+
+/// Which files can be chosen.
+struct Filter {
+    name: &'static str,
+    mime: &'static [&'static str],
+    patterns: &'static [&'static str],
+}
+
+/// A picture to read, or none.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn open_picture(
+    app: &AppHandle,
+    window: &WebviewWindow,
+) -> Result<Option<PathBuf>, Closing> {
+    let question = Question {
+        title: "Choose a picture of the code",
+        action: FileChooserAction::Open,
+        accept: None,
+        name: None,
+        filter: Some(Filter {
+            name: "PNG and JPEG",
+            mime: &["image/png", "image/jpeg"],
+            patterns: &[],
+        }),
+        many: false,
+    };
+    Ok(ask(app, window, question)
+        .await?
+        .and_then(|paths| paths.into_iter().next()))
+}
+
+/// Certificate files, or none.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn open_certificates(
+    app: &AppHandle,
+    window: &WebviewWindow,
+) -> Result<Option<Vec<PathBuf>>, Closing> {
+    let question = Question {
+        title: "Choose certificates to trust",
+        action: FileChooserAction::Open,
+        accept: None,
+        name: None,
+        filter: Some(Filter {
+            name: "PEM",
+            mime: &[],
+            patterns: &["*.pem", "*.crt", "*.cer"],
+        }),
+        many: true,
+    };
+    ask(app, window, question).await
+}
+
+/// Where to write a new file, or nowhere. The dialog asks before it gives one that exists.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn save(
+    app: &AppHandle,
+    window: &WebviewWindow,
+    name: String,
+) -> Result<Option<PathBuf>, Closing> {
+    let question = Question {
+        title: "Export",
+        action: FileChooserAction::Save,
+        accept: None,
+        name: Some(name),
+        filter: None,
+        many: false,
+    };
+    Ok(ask(app, window, question)
+        .await?
+        .and_then(|paths| paths.into_iter().next()))
+}
+
+async fn ask(
+    app: &AppHandle,
+    window: &WebviewWindow,
+    question: Question,
+) -> Result<Option<Vec<PathBuf>>, Closing> {
+    let (sender, receiver) = oneshot::channel();
+    let window = window.clone();
+    app.run_on_main_thread(move || {
+        glib::MainContext::default().spawn_local(async move {
+            let parent = window.gtk_window().ok();
+            let dialog = dialog(parent.as_ref(), &question);
+            let response = dialog.run_future().await;
+            let chosen = (response == ResponseType::Accept).then(|| dialog.filenames());
+            dialog.destroy();
+            // Nobody waits when the window was closed.
+            let _ = sender.send(chosen);
+        });
+    })
+    .map_err(|_| Closing)?;
+    receiver.await.map_err(|_| Closing)
+}
+
+fn dialog(parent: Option<&gtk::ApplicationWindow>, question: &Question) -> FileChooserNative {
+    let dialog = FileChooserNative::new(
+        Some(question.title),
+        parent,
+        question.action,
+        question.accept,
+        None,
+    );
+    dialog.set_modal(true);
+    dialog.set_local_only(true);
+    dialog.set_select_multiple(question.many);
+    dialog.set_do_overwrite_confirmation(true);
+    if let Some(name) = &question.name {
+        dialog.set_current_name(name);
+    }
+    if let Some(Filter { name, mime, patterns }) = &question.filter {
+        let filter = FileFilter::new();
+        filter.set_name(Some(name));
+        mime.iter().for_each(|mime| filter.add_mime_type(mime));
+        patterns.iter().for_each(|pattern| filter.add_pattern(pattern));
+        dialog.add_filter(filter);
+    }
+    dialog
+}
+
+impl From<Closing> for ApiError {
+    fn from(_: Closing) -> Self {
+        Self::new(ErrorCode::Unavailable, "Countersign is closing. Open it again.")
+    }
+}

@@ -1,0 +1,93 @@
+//! The three places a picture comes from.
+
+use std::{fs::File, io::Read, path::Path};
+
+use gtk::{gdk, prelude::*};
+use tauri::{AppHandle, WebviewWindow};
+use tokio::sync::oneshot;
+
+use super::{Picture, QrError, blocking, portal};
+use crate::dialogs;
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 10 * 1024 * 1024;
+
+/// A file that the person chooses, or none.
+pub(super) async fn file(app: &AppHandle, window: &WebviewWindow) -> Result<Option<Picture>, QrError> {
+    let chosen = dialogs::open_picture(app, window)
+        .await
+        .map_err(|_| QrError::Closing)?;
+    match chosen {
+        Some(path) => blocking(move || load(&path)).await?.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads a picture file.
+pub(super) fn load(path: &Path) -> Result<Picture, QrError> {
+    let file = File::open(path).map_err(QrError::Unreadable)?;
+    if !file.metadata().map_err(QrError::Unreadable)?.is_file() {
+        return Err(QrError::NotAPicture(None));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(QrError::Unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(QrError::TooLarge);
+    }
+    Picture::decode(&bytes)
+}
+
+/// The picture on the clipboard.
+pub(super) async fn clipboard(app: &AppHandle) -> Result<Picture, QrError> {
+    let (sender, receiver) = oneshot::channel();
+    app.run_on_main_thread(move || {
+        gtk::Clipboard::get(&gdk::SELECTION_CLIPBOARD).request_image(move |_, image| {
+            let picture = image
+                .ok_or(QrError::EmptyClipboard)
+                .and_then(Picture::from_pixbuf);
+            // Nobody waits when the window was closed.
+            let _ = sender.send(picture);
+        });
+    })
+    .map_err(|_| QrError::Closing)?;
+    receiver.await.map_err(|_| QrError::Closing)?
+}
+
+/// Everything on the screen: the root window on X11, the screenshot portal elsewhere.
+pub(super) async fn screen(app: &AppHandle) -> Result<Picture, QrError> {
+    let (sender, receiver) = oneshot::channel();
+    app.run_on_main_thread(move || {
+        let _ = sender.send(root_window());
+    })
+    .map_err(|_| QrError::Closing)?;
+    match receiver.await.map_err(|_| QrError::Closing)? {
+        Some(picture) => picture,
+        None => {
+            let path = portal::screenshot().await?;
+            blocking(move || {
+                let picture = load(&path);
+                // It was made for us, and shows whatever was on the screen.
+                let _ = std::fs::remove_file(&path);
+                picture
+            })
+            .await?
+        }
+    }
+}
+
+/// The root window's content; none where there is no such thing.
+fn root_window() -> Option<Result<Picture, QrError>> {
+    let display = gdk::Display::default()?;
+    if !display.type_().name().starts_with("GdkX11") {
+        return None;
+    }
+    let root = gdk::Window::default_root_window();
+    let pixbuf = root.pixbuf(0, 0, root.width(), root.height());
+    Some(
+        pixbuf
+            .ok_or(QrError::NoScreen(None))
+            .and_then(|pixbuf| Picture::from_pixbuf(&pixbuf)),
+    )
+}

@@ -1,0 +1,101 @@
+//! The prompt as a screen reader has it.
+
+use anyhow::{Context, Result, ensure};
+use countersign_agent_api::Outcome;
+
+use super::Stage;
+use crate::{
+    front::{Node, Prompt, SOON, ScreenReader, poll},
+    harness::WebDriver,
+};
+
+/// Names and roles are what a person who cannot see the window goes by.
+pub(super) async fn prompt_in_a_screen_reader(stage: &mut Stage) -> Result<()> {
+    let reader = ScreenReader::start(&stage.session).await?;
+    let driver = WebDriver::with(&stage.session, &stage.agent, &[("NO_AT_BRIDGE", "0")]).await?;
+    let (asked, _) = stage.payment().await?;
+    let launch = stage.agent.app.next().await?;
+    let app = driver.open(launch).await?;
+    let prompt = Prompt::painted(app.page.clone()).await?;
+    let sentence = prompt.sentence().await?;
+    let mut outline = String::new();
+    let tree = poll::until("the prompt in the accessibility tree", SOON, async || {
+        let tree = reader.tree().await?;
+        outline = tree.outline();
+        Ok(tree.find("push button", "Approve").is_some().then_some(tree))
+    })
+    .await
+    .with_context(|| format!("the tree is\n{outline}"))?;
+    let find = |role: &str, name: &str| {
+        tree.find(role, name)
+            .with_context(|| format!("no {role} “{name}” in\n{outline}"))
+    };
+
+    let window = find("landmark", &sentence)?;
+    find("heading", &sentence)?;
+    let approve = find("push button", "Approve")?;
+    ensure!(
+        approve.description.contains("Type the six digits first"),
+        "Approve is off without a reason: {approve:?}"
+    );
+    find("push button", "Deny")?;
+    find("push button", "This wasn’t me")?;
+    let code = find("entry", "Type the code shown where you started this")?;
+    ensure!(
+        code.description.contains(&sentence),
+        "the field's description is {:?}",
+        code.description
+    );
+    let seal = window
+        .all()
+        .into_iter()
+        .any(|node| node.role == "image" && node.name.starts_with("Verified"));
+    ensure!(seal, "no seal in\n{outline}");
+    let timer = window.all().into_iter().find(|node| node.role == "timer");
+    ensure!(
+        timer.is_some_and(|timer| timer.name.starts_with("Expires in") || text(timer).contains("Expires in")),
+        "no timer in\n{outline}"
+    );
+    find("landmark", "Where it comes from").or_else(|_| find("region", "Where it comes from"))?;
+    for (label, value) in prompt.lines().await? {
+        let said = |node: &&Node| node.name.contains(&value) || text(node).contains(&value);
+        ensure!(
+            window.all().iter().any(said),
+            "{label}: {value} is not in\n{outline}"
+        );
+    }
+    // In the order in which it is to be read and reached: what is asked, then the code, then no, then yes.
+    let all = window.all();
+    let at = |name: &str| all.iter().position(|node| node.name == name);
+    let order = [
+        sentence.as_str(),
+        "Type the code shown where you started this",
+        "Deny",
+        "Approve",
+    ]
+    .map(at);
+    ensure!(
+        order.is_sorted() && order[0].is_some(),
+        "the order is {order:?} in\n{outline}"
+    );
+
+    prompt.type_code(asked.code()?).await?;
+    prompt.approve().await?;
+    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    poll::until("the outcome to be said", SOON, async || {
+        let tree = reader.tree().await?;
+        let said = |node: &&Node| node.role == "status bar" && text(node).contains("Approved");
+        Ok(tree.all().iter().any(said).then_some(()))
+    })
+    .await?;
+    app.close().await
+}
+
+/// The names in a node, one after another.
+fn text(node: &Node) -> String {
+    node.all()
+        .iter()
+        .map(|node| node.name.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
