@@ -279,4 +279,16 @@ mod tests {
         let document = format!(r#"{{"entries":[{entry},{entry}]}}"#);
         assert_eq!(decode(document.as_bytes()).unwrap_err(), ContentError::Entries);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_entries_are_kept(all in proptest::collection::vec(testing::any_details(), 0..8)) {
+            let mut codes = Codes::default();
+            for details in all {
+                codes.add(details, 1, &testing::rng()).unwrap();
+            }
+            let read = decode(&encode(&codes).unwrap()).unwrap();
+            proptest::prop_assert_eq!(read.entries(), codes.entries());
+        }
+    }
 }

@@ -128,8 +128,8 @@ fn oathtool_makes_the_same_codes_from_our_links() {
             let start = line.find(&format!("{name}=")).unwrap() + name.len() + 1;
             line[start..].split('&').next().unwrap().to_owned()
         };
-        let (mode, ours) = match entry.details.display(1_800_000_000_000) {
-            crate::Display::Timed(timed) if entry.details.kind != Kind::Steam => (
+        let (mode, ours) = match entry.details.shown_at(1_800_000_000_000) {
+            crate::Shown::Timed(timed) if entry.details.kind != Kind::Steam => (
                 vec![
                     format!("--totp={}", parameter("algorithm").to_lowercase()),
                     format!("--time-step-size={}s", parameter("period")),
@@ -138,7 +138,7 @@ fn oathtool_makes_the_same_codes_from_our_links() {
                 timed.code,
             ),
             // oathtool has neither Steam nor HOTP with SHA-256.
-            crate::Display::Timed(_) | crate::Display::OnRequest { .. } => continue,
+            crate::Shown::Timed(_) | crate::Shown::OnRequest { .. } => continue,
         };
         let theirs = std::process::Command::new("oathtool")
             .args(mode)
