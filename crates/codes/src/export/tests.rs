@@ -53,6 +53,22 @@ fn an_aegis_export_restores_everything() {
 }
 
 #[test]
+fn another_program_opens_the_aegis_export() {
+    let file = aegis(&testing::codes(), "pässword", &testing::rng()).unwrap();
+    let file = String::from_utf8(file).unwrap();
+    let read = testing::output("node", "read-aegis.mjs", &["pässword"], &file);
+    assert_eq!(
+        read.lines().collect::<Vec<_>>(),
+        [
+            "totp|Beispiel-Bank Köln|ada@example.com|SHA1|6|30|GEZDGNBVGY3TQOJQ|Arbeit+Geld|true",
+            "totp|Cloud|ada:admin|SHA512|8|60|MZXW6YTBOJRGC6RAMFXGI43FMNZGK5DT||false",
+            "hotp|Door||SHA256|6|41|JBSWY3DPEHPK3PXP||false",
+            "steam|Steam|ada|SHA1|5|30|ABCDEFGHIJKLMNOPQRSTUVWXYZ234567||false",
+        ]
+    );
+}
+
+#[test]
 fn links_restore_what_links_can_say() {
     let codes = testing::codes();
     let Import::Found(found) = Import::read(links(&codes).as_bytes()).unwrap() else {
