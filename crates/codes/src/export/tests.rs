@@ -46,6 +46,22 @@ fn an_encrypted_export_restores_everything() {
 }
 
 #[test]
+fn the_largest_export_can_be_imported() {
+    let mut codes = testing::many(10_000);
+    let ids: Vec<crate::EntryId> = codes.entries().iter().take(230).map(|entry| entry.id).collect();
+    for id in ids {
+        let note = crate::Note::new(&"🏦".repeat(crate::Note::MAX)).unwrap();
+        codes.edit(id, |details| details.note = note).unwrap();
+    }
+    for file in [
+        encrypted(&codes, "x", &testing::rng()).unwrap(),
+        aegis(&codes, "x", &testing::rng()).unwrap(),
+    ] {
+        assert_eq!(valid(unlocked(&file, "x")), details(codes.entries()));
+    }
+}
+
+#[test]
 fn an_aegis_export_restores_everything() {
     let codes = testing::codes();
     let file = aegis(&codes, "pässword", &testing::rng()).unwrap();
