@@ -2,7 +2,7 @@
 //! `countersign/managed.toml` of `$XDG_CONFIG_DIRS`. All of both is optional.
 //!
 //! Invariants: unknown keys are refused, since a mistyped setting must not silently mean its default; one function checks values,
-//! whether they are read ([`files`]) or changed ([`edit`]). `docs/agent.md` describes every key; the files in
+//! whether they are read or changed. `docs/agent.md` describes every key; the files in
 //! `docs/examples` are parsed by a test here.
 
 mod edit;

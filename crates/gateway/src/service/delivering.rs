@@ -23,7 +23,7 @@ const POLLED: &str = "p";
 /// Up to where a device knows what happened. For devices it is opaque.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cursor {
-    /// From a stream: up to [`OVERLAP`] before it something may be missing.
+    /// From a stream: shortly before it something may be missing.
     Streamed(u64),
     /// From the answer to a poll: nothing before it is missing.
     Polled(u64),
