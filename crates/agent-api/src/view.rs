@@ -494,7 +494,7 @@ data! {
         /// When it ended.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub at: i64,
-        /// Which account it was for. It may have been removed since.
+        /// The account it was for.
         pub account: AccountId,
         /// The account's issuer name.
         pub issuer_name: String,

@@ -170,7 +170,7 @@ impl Engine {
             }
             // Not being able to keep it is no reason to withhold an answer that the person gave.
             Then::Deliver(id) => self.deliver(&id, fx),
-            Then::Enrol(enrolment, key) => self.offer_key(enrolment, key, result, fx),
+            Then::CreateKey(purpose, key) => self.create_key(purpose, key, result, fx),
             Then::AddAccount(call, account) => self.account_added(call, &account, result, now, fx),
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),

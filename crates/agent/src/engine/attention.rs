@@ -50,6 +50,8 @@ struct Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     OnScreen,
+    /// On screen, in words that are not right any more.
+    Outdated,
     /// Closed by the person, or could not be shown.
     Gone,
 }
@@ -142,9 +144,19 @@ impl Attention {
         effects.push(Effect::Notify(notification));
     }
 
-    /// Texts say more or less than before: those on screen are made anew.
+    /// Texts are worded otherwise than before: those on screen are made anew.
     pub(super) fn reword(&mut self) {
-        self.standing.retain(|_, kept| kept.state == Shown::Gone);
+        for kept in self.standing.values_mut() {
+            kept.state = match kept.state {
+                Shown::OnScreen | Shown::Outdated => Shown::Outdated,
+                Shown::Gone => Shown::Gone,
+            };
+        }
+    }
+
+    /// A notification that stays as it was worded first.
+    fn worded(&self, id: &NotificationId) -> Option<&Kept> {
+        self.standing.get(id).filter(|kept| kept.state != Shown::Outdated)
     }
 
     fn settle(&mut self, wanted: Vec<(Notification, Subject)>, effects: &mut Vec<Effect>) {
@@ -153,7 +165,7 @@ impl Attention {
             let still = wanted.iter().any(|(notification, _)| notification.id == id);
             if !still
                 && let Some(old) = self.standing.remove(&id)
-                && old.state == Shown::OnScreen
+                && old.state != Shown::Gone
                 && !self.passing.contains_key(&id)
             {
                 effects.push(Effect::CloseNotification(id));
@@ -162,7 +174,9 @@ impl Attention {
         for (notification, subject) in wanted {
             let id = notification.id.clone();
             match self.standing.get_mut(&id) {
-                Some(shown) if shown.notification == notification => shown.subject = subject,
+                Some(shown) if shown.notification == notification && shown.state != Shown::Outdated => {
+                    shown.subject = subject;
+                }
                 Some(_) | None => {
                     self.passing.remove(&id);
                     effects.push(Effect::Notify(notification.clone()));
@@ -348,7 +362,7 @@ impl Engine {
             let account = self.account(&r.account)?;
             let id = format!("unsent:{}", r.id);
             // Counted when it is first shown: a notification that ticks would never be left alone.
-            let left = match self.attention.standing.get(&NotificationId(id.clone())) {
+            let left = match self.attention.worded(&NotificationId(id.clone())) {
                 Some(shown) => return Some((shown.notification.clone(), shown.subject.clone())),
                 None => r.claims().exp - account.binding.offset - now,
             };
@@ -382,7 +396,7 @@ impl Engine {
             .filter(|(_, since)| now - since >= OUTAGE)
             .peekable();
         let (account, since) = away.next()?;
-        if let Some(shown) = self.attention.standing.get(&NotificationId(OFFLINE.to_owned())) {
+        if let Some(shown) = self.attention.worded(&NotificationId(OFFLINE.to_owned())) {
             return Some((shown.notification.clone(), Subject::Outage));
         }
         let only = away

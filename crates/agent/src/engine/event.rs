@@ -75,8 +75,10 @@ pub enum Event {
     Launched(Window, Option<Call>, Result<Launched, LaunchError>),
     /// [`Effect::Preview`] has an answer.
     Previewed(Call, Box<Result<Offer, EnrolmentError>>),
+    /// [`Effect::ReserveKey`] was carried out.
+    KeyReserved(KeyPurpose, Result<KeyRef, KeyStoreError>),
     /// [`Effect::CreateKey`] was carried out.
-    KeyCreated(KeyPurpose, Result<DeviceKey, KeyStoreError>),
+    KeyCreated(KeyPurpose, KeyRef, Result<DeviceKey, KeyStoreError>),
     /// [`Effect::Enrol`] has an answer.
     Enrolled(Box<Enrolment>, DeviceKey, Box<Result<Enrolled, EnrolmentError>>),
     /// [`Effect::Rotate`] has an answer.
@@ -147,6 +149,16 @@ pub enum KeyPurpose {
     Rotation(Rotation),
 }
 
+impl KeyPurpose {
+    /// Who waits for it.
+    pub(super) fn call(&self) -> Call {
+        match self {
+            Self::Enrolment(enrolment) => enrolment.call,
+            Self::Rotation(rotation) => rotation.call,
+        }
+    }
+}
+
 /// What comes after a document is saved (or could not be).
 #[derive(Debug)]
 pub enum Then {
@@ -156,8 +168,8 @@ pub enum Then {
     Sign(RequestId, Option<Call>),
     /// The signed decision is on disk: send.
     Deliver(RequestId),
-    /// The new key is remembered as spare: offer it to the issuer.
-    Enrol(Box<Enrolment>, DeviceKey),
+    /// The reference is on disk as that of a spare key: make the key.
+    CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.
     AddAccount(Call, AccountId),
     /// The new key is remembered with the account: have the issuer replace the old one.
@@ -248,8 +260,10 @@ pub enum Effect {
     Retry(AccountId),
     /// Ask an issuer what a link offers, then [`Event::Previewed`].
     Preview(Call, Zeroizing<String>),
-    /// Make a key, then [`Event::KeyCreated`].
-    CreateKey(KeyPurpose),
+    /// Draw a reference for a key, then [`Event::KeyReserved`].
+    ReserveKey(KeyPurpose),
+    /// Make a key under this reference, then [`Event::KeyCreated`].
+    CreateKey(KeyPurpose, KeyRef),
     /// Bind a key, then [`Event::Enrolled`].
     Enrol(Box<Enrolment>, DeviceKey),
     /// Have the issuer replace a key, then [`Event::Rotated`].

@@ -1,8 +1,8 @@
 //! Accounts come, go and change their key. Killed at any point, nothing is left half done:
 //!
-//! - *Enrol*: preview → the person agrees → key made → key on disk as spare → issuer binds it → account on disk, key no longer spare. Until
+//! - *Enrol*: preview → the person agrees → reference on disk as spare → key made → issuer binds it → account on disk, key no longer spare. Until
 //!   that last write there is no account; a spare key is deleted at the next start.
-//! - *Rotate*: key made → on disk as the account's other key → issuer replaces → the two change places on disk → the issuer's
+//! - *Rotate*: reference on disk as spare → key made → on disk as the account's other key → issuer replaces → the two change places on disk → the issuer's
 //!   next acceptance of a connection decides: the key it accepted stays, the other becomes spare.
 //! - *Remove*: account off the disk, its keys spare → keys deleted.
 
@@ -141,7 +141,7 @@ impl Engine {
         let (_, offer) = self.offers.waiting.remove(position);
         self.check_new(&offer)?;
         self.offers.begin()?;
-        fx.push(Effect::CreateKey(KeyPurpose::Enrolment(Box::new(Enrolment {
+        fx.push(Effect::ReserveKey(KeyPurpose::Enrolment(Box::new(Enrolment {
             call,
             offer,
             device_name,
@@ -149,51 +149,64 @@ impl Engine {
         Ok(())
     }
 
-    /// A key was made, for whichever purpose.
-    pub(super) fn key_created(
+    /// There is a reference for the new key: on disk before the key is in the store, so that none is ever left there unnoticed.
+    pub(super) fn key_reserved(
         &mut self,
         purpose: KeyPurpose,
-        result: Result<DeviceKey, KeyStoreError>,
-        _now: i64,
+        result: Result<KeyRef, KeyStoreError>,
         fx: &mut Vec<Effect>,
     ) {
-        let call = match &purpose {
-            KeyPurpose::Enrolment(enrolment) => enrolment.call,
-            KeyPurpose::Rotation(rotation) => rotation.call,
-        };
-        let key = match result {
-            Ok(key) => key,
-            Err(error) => return self.give_up(call, key_error(&error), fx),
-        };
-        match purpose {
-            KeyPurpose::Enrolment(enrolment) => {
-                self.accounts.spare_keys.push(key.reference.clone());
-                fx.push(self.save_accounts(Then::Enrol(enrolment, key)));
+        match result {
+            Ok(reference) => {
+                self.accounts.spare_keys.push(reference.clone());
+                fx.push(self.save_accounts(Then::CreateKey(purpose, reference)));
             }
-            KeyPurpose::Rotation(rotation) => {
-                let Some(account) = self.account_mut(&rotation.account) else {
-                    self.discard(&key.reference, fx);
-                    return self.give_up(call, no_account(), fx);
-                };
-                account.other_key = Some(key.clone());
-                fx.push(self.save_accounts(Then::Rotate(rotation, key)));
-            }
+            Err(error) => self.give_up(purpose.call(), key_error(&error), fx),
         }
     }
 
-    /// The key is on disk as spare: the issuer may have it.
-    pub(super) fn offer_key(
+    pub(super) fn create_key(
         &mut self,
-        enrolment: Box<Enrolment>,
-        key: DeviceKey,
+        purpose: KeyPurpose,
+        reference: KeyRef,
         saved: Result<(), StateError>,
         fx: &mut Vec<Effect>,
     ) {
         match saved {
-            Ok(()) => fx.push(Effect::Enrol(enrolment, key)),
+            Ok(()) => fx.push(Effect::CreateKey(purpose, reference)),
             Err(error) => {
-                self.delete_spare(key.reference, fx);
-                self.give_up(enrolment.call, storage_error(&error), fx);
+                self.accounts.spare_keys.retain(|spare| *spare != reference);
+                self.give_up(purpose.call(), storage_error(&error), fx);
+            }
+        }
+    }
+
+    /// A key was made, for whichever purpose, or could not be.
+    pub(super) fn key_created(
+        &mut self,
+        purpose: KeyPurpose,
+        reference: KeyRef,
+        result: Result<DeviceKey, KeyStoreError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        let key = match result {
+            Ok(key) => key,
+            Err(error) => {
+                self.delete_spare(reference, fx);
+                return self.give_up(purpose.call(), key_error(&error), fx);
+            }
+        };
+        match purpose {
+            // It stays a spare one until it is an account's: the issuer may have it.
+            KeyPurpose::Enrolment(enrolment) => fx.push(Effect::Enrol(enrolment, key)),
+            KeyPurpose::Rotation(rotation) => {
+                let Some(account) = self.account_mut(&rotation.account) else {
+                    self.delete_spare(reference, fx);
+                    return self.give_up(rotation.call, no_account(), fx);
+                };
+                account.other_key = Some(key.clone());
+                self.accounts.spare_keys.retain(|spare| *spare != reference);
+                fx.push(self.save_accounts(Then::Rotate(rotation, key)));
             }
         }
     }
@@ -303,7 +316,7 @@ impl Engine {
             call,
             account: account.clone(),
         };
-        fx.push(Effect::CreateKey(KeyPurpose::Rotation(rotation)));
+        fx.push(Effect::ReserveKey(KeyPurpose::Rotation(rotation)));
         Ok(())
     }
 

@@ -21,8 +21,8 @@ fn verifies(key: &DeviceKey, message: &[u8], signature: &[u8]) -> bool {
 
 fn a_store_keeps_the_contract(store: &dyn KeyStore) {
     store.probe(SILENT).unwrap();
-    let key = store.create(SILENT).unwrap();
-    let other = store.create(SILENT).unwrap();
+    let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
+    let other = store.create(&KeyRef::drawn(), SILENT).unwrap();
     assert_ne!(key.reference, other.reference);
     assert_ne!(key.public, other.public);
     assert_eq!(store.public_key(&key.reference, SILENT).unwrap(), key.public);
@@ -64,7 +64,10 @@ fn a_locked_store_says_so(store: &dyn KeyStore, key: &DeviceKey) {
             store.sign(key, b"message", interaction),
             Err(KeyStoreError::Locked)
         ));
-        assert!(matches!(store.create(interaction), Err(KeyStoreError::Locked)));
+        assert!(matches!(
+            store.create(&KeyRef::drawn(), interaction),
+            Err(KeyStoreError::Locked)
+        ));
         assert!(matches!(
             store.delete(&key.reference, interaction),
             Err(KeyStoreError::Locked)
@@ -79,7 +82,10 @@ fn a_store_without_a_keyring_says_so(store: &dyn KeyStore, key: &DeviceKey) {
         store.sign(key, b"message", SILENT),
         Err(KeyStoreError::NoEntry)
     ));
-    assert!(matches!(store.create(SILENT), Err(KeyStoreError::NoCollection)));
+    assert!(matches!(
+        store.create(&KeyRef::drawn(), SILENT),
+        Err(KeyStoreError::NoCollection)
+    ));
 }
 
 /// With nobody to talk to.
@@ -94,14 +100,14 @@ fn a_store_without_a_service_says_so(store: &dyn KeyStore, key: &DeviceKey) {
             Err(KeyStoreError::NoService(_))
         ));
         assert!(matches!(
-            store.create(interaction),
+            store.create(&KeyRef::drawn(), interaction),
             Err(KeyStoreError::NoService(_))
         ));
     }
 }
 
 fn some_key() -> DeviceKey {
-    MemoryKeyStore::new().create(SILENT).unwrap()
+    MemoryKeyStore::new().create(&KeyRef::drawn(), SILENT).unwrap()
 }
 
 #[test]
@@ -109,7 +115,7 @@ fn the_store_in_memory_keeps_the_contract() {
     let store = MemoryKeyStore::new();
     a_store_keeps_the_contract(&store);
     assert_eq!(store.count(), 0);
-    let key = store.create(SILENT).unwrap();
+    let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
     store.set_state(MemoryState::Locked);
     a_locked_store_says_so(&store, &key);
     store.set_state(MemoryState::NoCollection);
@@ -228,7 +234,7 @@ mod gnome_keyring {
     fn inside_locked() {
         assert_inside();
         let (store, latecomer) = (store(), store());
-        let key = store.create(SILENT).unwrap();
+        let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
         lock();
         a_locked_store_says_so(&store, &key);
         a_locked_store_says_so(&latecomer, &key);
@@ -295,7 +301,7 @@ mod gnome_keyring {
     fn inside_restart() {
         assert_inside();
         let store = store();
-        let key = store.create(SILENT).unwrap();
+        let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
         let pid = process_of("org.freedesktop.secrets");
         shell(&format!(
             "pid={pid}; kill $pid; while kill -0 $pid 2>/dev/null; do :; done"
@@ -318,7 +324,7 @@ mod gnome_keyring {
     #[ignore = "started by labels_and_attributes_name_nobody"]
     fn inside_labels() {
         assert_inside();
-        let key = store().create(SILENT).unwrap();
+        let key = store().create(&KeyRef::drawn(), SILENT).unwrap();
         let bus = Connection::session().unwrap();
         let get = |path: &OwnedObjectPath, property: &str| {
             bus.call_method(

@@ -67,14 +67,23 @@ impl Keys {
     ///
     /// # Errors
     /// As there, and [`KeyStoreError::TimedOut`].
-    pub async fn create(&self, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
+    pub async fn create(
+        &self,
+        reference: &KeyRef,
+        interaction: Interaction,
+    ) -> Result<DeviceKey, KeyStoreError> {
+        let reference = reference.clone();
         let undo = |store: &dyn KeyStore, late: DeviceKey| {
             if let Err(error) = store.delete(&late.reference, Interaction::Forbidden) {
                 tracing::warn!(%error, "a key that was made too late could not be deleted");
             }
         };
-        self.run(interaction, move |store| store.create(interaction), undo)
-            .await
+        self.run(
+            interaction,
+            move |store| store.create(&reference, interaction),
+            undo,
+        )
+        .await
     }
 
     /// Signs a protocol message.
@@ -232,7 +241,10 @@ mod tests {
     #[tokio::test]
     async fn a_hanging_store_times_out_and_recovers() {
         let (store, keys) = keys();
-        let key = keys.create(Interaction::Forbidden).await.unwrap();
+        let key = keys
+            .create(&KeyRef::drawn(), Interaction::Forbidden)
+            .await
+            .unwrap();
         store.set_state(MemoryState::Hanging);
         for _ in 0..MAX_THREADS + 2 {
             let hung = keys.public_key(&key.reference, Interaction::Forbidden).await;
@@ -251,7 +263,7 @@ mod tests {
         let (store, keys) = keys();
         store.set_state(MemoryState::Hanging);
         assert!(matches!(
-            keys.create(Interaction::Forbidden).await,
+            keys.create(&KeyRef::drawn(), Interaction::Forbidden).await,
             Err(KeyStoreError::TimedOut)
         ));
         store.set_state(MemoryState::Ready);
@@ -264,7 +276,10 @@ mod tests {
     #[tokio::test]
     async fn the_stores_own_error_survives_signing() {
         let (store, keys) = keys();
-        let key = keys.create(Interaction::Forbidden).await.unwrap();
+        let key = keys
+            .create(&KeyRef::drawn(), Interaction::Forbidden)
+            .await
+            .unwrap();
         store.set_state(MemoryState::Locked);
         let proof = crate::channel::native::proof_for_tests();
         let signed = keys.sign_jws(&key, proof, Interaction::Forbidden).await;

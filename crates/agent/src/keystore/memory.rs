@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, Signer};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::{DeviceKey, Interaction, KeyRef, KeyStore, KeyStoreError};
@@ -127,11 +127,9 @@ impl MemoryKeyStore {
 }
 
 impl KeyStore for MemoryKeyStore {
-    fn create(&self, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
+    fn create(&self, reference: &KeyRef, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
         let mut inner = self.ready(interaction)?;
-        let mut bits = [0; 16];
-        self.rng.fill(&mut bits).unwrap();
-        let reference = KeyRef::from_random(bits);
+        let reference = reference.clone();
         let bytes = Es256Key::generate_pkcs8(&self.rng).unwrap();
         let public = Es256Key::from_pkcs8(&bytes, &self.rng)
             .unwrap()

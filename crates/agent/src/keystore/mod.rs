@@ -38,6 +38,15 @@ impl KeyRef {
         Self(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bits))
     }
 
+    /// One that was not there before.
+    #[cfg(test)]
+    pub(crate) fn drawn() -> Self {
+        use ring::rand::SecureRandom as _;
+        let mut bits = [0; 16];
+        crate::edge::random().fill(&mut bits).unwrap();
+        Self::from_random(bits)
+    }
+
     /// The 22 characters.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -83,11 +92,11 @@ pub enum Interaction {
 
 /// Where device keys are kept. Every method may block; see [`Keys`] for the asynchronous way.
 pub trait KeyStore: std::fmt::Debug + Send + Sync {
-    /// Makes an ES256 key and keeps it under a new reference.
+    /// Makes an ES256 key and keeps it under this reference, which is new.
     ///
     /// # Errors
     /// All but [`KeyStoreError::NoEntry`]. After an error nothing is kept.
-    fn create(&self, interaction: Interaction) -> Result<DeviceKey, KeyStoreError>;
+    fn create(&self, reference: &KeyRef, interaction: Interaction) -> Result<DeviceKey, KeyStoreError>;
 
     /// Signs `message` with `key`; the result is the raw 64 byte signature (RFC 7515, appendix A.3).
     ///

@@ -15,9 +15,9 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, SignError, Signer};
+use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, Signer};
 use keyring_core::{Entry, Error, api::CredentialStoreApi as _};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SystemRandom;
 use zbus::{
     blocking::{Connection, fdo::DBusProxy},
     names::BusName,
@@ -131,23 +131,21 @@ impl SecretServiceKeyStore {
 }
 
 impl KeyStore for SecretServiceKeyStore {
-    fn create(&self, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
-        let mut bits = [0; 16];
-        self.rng
-            .fill(&mut bits)
-            .map_err(|_| KeyStoreError::Message(SignError::Unavailable))?;
-        let reference = KeyRef::from_random(bits);
+    fn create(&self, reference: &KeyRef, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
         let bytes = Es256Key::generate_pkcs8(&self.rng).map_err(KeyStoreError::Message)?;
         let text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
-        self.with(|session| session.write(&reference, &text, interaction))?;
+        self.with(|session| session.write(reference, &text, interaction))?;
         // Read back: a key that cannot be read again must not be enrolled.
         let public = self
-            .load(&reference, interaction)
+            .load(reference, interaction)
             .map(|key| key.public_key().clone());
         match public {
-            Ok(public) => Ok(DeviceKey { reference, public }),
+            Ok(public) => Ok(DeviceKey {
+                reference: reference.clone(),
+                public,
+            }),
             Err(error) => {
-                if let Err(leftover) = self.delete(&reference, Interaction::Forbidden) {
+                if let Err(leftover) = self.delete(reference, Interaction::Forbidden) {
                     tracing::warn!(error = %leftover, "a key that cannot be read back could not be deleted either");
                 }
                 Err(error)

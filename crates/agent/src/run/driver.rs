@@ -24,7 +24,7 @@ use crate::{
     engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
     history::{self, History, Record},
     ipc::{ConnectionId, Inbound},
-    keystore::{Interaction, KeyStoreError, Keys},
+    keystore::{Interaction, KeyRef, KeyStoreError, Keys},
     launch::{AppCommand, AppLauncher},
     net::Net,
     notify::{Notification, NotificationEvent, NotificationId, Notifier},
@@ -304,11 +304,19 @@ impl Driver {
                     event(Event::Previewed(call, Box::new(result)))
                 });
             }
-            Effect::CreateKey(purpose) => {
+            Effect::ReserveKey(purpose) => {
+                let mut bits = [0; 16];
+                let drawn = self.parts.rng.fill(&mut bits);
+                let reserved = drawn
+                    .map(|()| KeyRef::from_random(bits))
+                    .map_err(|_| no_random_numbers());
+                self.job(async move { event(Event::KeyReserved(purpose, reserved)) });
+            }
+            Effect::CreateKey(purpose, reference) => {
                 let keys = self.parts.keys.clone();
                 self.job(async move {
-                    let result = keys.create(Interaction::Allowed).await;
-                    event(Event::KeyCreated(purpose, result))
+                    let result = keys.create(&reference, Interaction::Allowed).await;
+                    event(Event::KeyCreated(purpose, reference, result))
                 });
             }
             Effect::Enrol(enrolment, key) => {
@@ -407,7 +415,7 @@ impl Driver {
             let exp = claims.exp;
             let result = match drawn {
                 Ok(()) => keys.sign_jws(&key, claims, Interaction::Allowed).await,
-                Err(_) => Err(KeyStoreError::Failed("the system has no random numbers".into())),
+                Err(_) => Err(no_random_numbers()),
             };
             event(Event::Signed(request, result.map(|jws| Signed { jws, exp })))
         });
@@ -494,6 +502,10 @@ impl Driver {
             self.outboxes.remove(&connection);
         }
     }
+}
+
+fn no_random_numbers() -> KeyStoreError {
+    KeyStoreError::Failed("the system has no random numbers".into())
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

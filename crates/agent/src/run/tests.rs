@@ -22,7 +22,7 @@ use crate::{
     },
     edge::Clock,
     history::Record,
-    keystore::{DeviceKey, Interaction, KeyStore as _, MemoryKeyStore},
+    keystore::{DeviceKey, Interaction, KeyRef, KeyStore as _, MemoryKeyStore},
     launch::{AppLauncher, LaunchError, Launched},
     notify::{Action, MemoryNotifier},
 };
@@ -109,7 +109,7 @@ impl World {
         let rng = edge::random();
         let issuer_key = Es256Key::from_pkcs8(&Es256Key::generate_pkcs8(&rng).unwrap(), &rng).unwrap();
         let store = Arc::new(MemoryKeyStore::new());
-        let device_key = store.create(Interaction::Forbidden).unwrap();
+        let device_key = store.create(&KeyRef::drawn(), Interaction::Forbidden).unwrap();
         let keys = Keys::new(store, Limits::default());
         let accounts = Accounts {
             accounts: vec![account(&issuer_key, &device_key)],

@@ -298,7 +298,7 @@ fn an_unusable_key_leaves_the_request_pending_and_names_the_state() {
             !bench
                 .effects
                 .iter()
-                .any(|e| matches!(e, Effect::CreateKey(_) | Effect::DeleteKey(..)))
+                .any(|e| matches!(e, Effect::ReserveKey(_) | Effect::DeleteKey(..)))
         );
     }
 }

@@ -34,17 +34,33 @@ impl Bench {
             device_name: "desk".into(),
         };
         assert!(self.call_from(TERMINAL, request).is_none());
-        self.key_wanted()
+        self.key_wanted(KeyRef::from_random([2; 16]))
     }
 
-    fn key_wanted(&mut self) -> KeyPurpose {
+    /// The reference is drawn and on disk; what the key is for.
+    fn key_wanted(&mut self, drawn: KeyRef) -> KeyPurpose {
+        self.reserve(drawn.clone());
+        assert!(self.disk.accounts.spare_keys.contains(&drawn), "not on disk yet");
         let position = self
             .effects
             .iter()
-            .position(|e| matches!(e, Effect::CreateKey(_)))
-            .expect("no key wanted");
-        match self.effects.remove(position) {
-            Effect::CreateKey(purpose) => purpose,
+            .position(|e| matches!(e, Effect::CreateKey(..)));
+        match self.effects.remove(position.expect("no key wanted")) {
+            Effect::CreateKey(purpose, reference) => {
+                assert_eq!(reference, drawn);
+                purpose
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn reserve(&mut self, drawn: KeyRef) {
+        let position = self
+            .effects
+            .iter()
+            .position(|e| matches!(e, Effect::ReserveKey(_)));
+        match self.effects.remove(position.expect("no key wanted")) {
+            Effect::ReserveKey(purpose) => self.event(Event::KeyReserved(purpose, Ok(drawn))),
             other => panic!("{other:?}"),
         }
     }
@@ -92,8 +108,8 @@ impl Bench {
             )
             .is_none()
         );
-        let purpose = self.key_wanted();
-        self.event(Event::KeyCreated(purpose, Ok(new.clone())));
+        let purpose = self.key_wanted(new.reference.clone());
+        self.event(Event::KeyCreated(purpose, new.reference.clone(), Ok(new.clone())));
         let position = self
             .effects
             .iter()
@@ -124,7 +140,12 @@ fn unanswered() -> EnrolmentError {
 fn nothing_is_made_before_the_person_agrees() {
     let mut bench = Bench::new();
     let offer = bench.preview("second@alder.example").unwrap();
-    assert!(!bench.effects.iter().any(|e| matches!(e, Effect::CreateKey(_))));
+    assert!(
+        !bench
+            .effects
+            .iter()
+            .any(|e| matches!(e, Effect::CreateKey(..) | Effect::ReserveKey(_)))
+    );
     bench
         .call(Request::CancelEnrolment { offer: offer.clone() })
         .unwrap();
@@ -141,7 +162,7 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
     let offer = bench.preview("second@alder.example").unwrap();
     let purpose = bench.accept(&offer);
     let key = device_key(&software_key(), 2);
-    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
     assert_eq!(
         bench.disk.accounts.spare_keys,
         std::slice::from_ref(&key.reference)
@@ -214,27 +235,41 @@ fn a_keyring_that_makes_no_key_ends_the_enrolment_before_anything_is_sent() {
         let offer = bench.preview("second@alder.example").unwrap();
         let purpose = bench.accept(&offer);
         let call = bench.last_call();
-        bench.event(Event::KeyCreated(purpose, Err(error)));
+        let reference = KeyRef::from_random([2; 16]);
+        bench.event(Event::KeyCreated(purpose, reference.clone(), Err(error)));
         assert_eq!(bench.reply_to(call).unwrap().unwrap_err().code, code);
+        assert_eq!(bench.deleted(), [reference]);
         assert!(!bench.effects.iter().any(|e| matches!(e, Effect::Enrol(..))));
     }
 }
 
 #[test]
-fn a_full_disk_ends_the_enrolment_before_anything_is_sent() {
+fn a_full_disk_ends_the_enrolment_before_a_key_is_made() {
     let mut bench = Bench::new();
     let offer = bench.preview("second@alder.example").unwrap();
-    let purpose = bench.accept(&offer);
+    let request = Request::AcceptEnrolment {
+        offer,
+        device_name: "desk".into(),
+    };
+    assert!(bench.call_from(TERMINAL, request).is_none());
     let call = bench.last_call();
     bench.disk.full = true;
-    let key = device_key(&software_key(), 2);
-    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    bench.reserve(KeyRef::from_random([2; 16]));
     assert_eq!(
         bench.reply_to(call).unwrap().unwrap_err().code,
         ErrorCode::Storage
     );
-    assert!(!bench.effects.iter().any(|e| matches!(e, Effect::Enrol(..))));
-    assert_eq!(bench.deleted(), [key.reference]);
+    assert!(!bench.effects.iter().any(|e| matches!(e, Effect::CreateKey(..))));
+    assert_eq!(bench.engine.accounts.spare_keys, []);
+}
+
+#[test]
+fn killed_while_a_key_is_made_it_is_deleted_at_the_next_start() {
+    let mut bench = Bench::new();
+    let offer = bench.preview("second@alder.example").unwrap();
+    bench.accept(&offer);
+    bench.restart();
+    assert_eq!(bench.deleted(), [KeyRef::from_random([2; 16])]);
 }
 
 #[test]
@@ -244,7 +279,7 @@ fn a_refused_enrolment_leaves_no_key_and_no_account() {
         let offer = bench.preview("second@alder.example").unwrap();
         let purpose = bench.accept(&offer);
         let key = device_key(&software_key(), 2);
-        bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+        bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
         let enrolment = bench.enrolment_sent();
         let call = enrolment.call;
         bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Err(error))));
@@ -263,7 +298,7 @@ fn killed_while_enrolling_the_key_is_deleted_at_the_next_start() {
     let offer = bench.preview("second@alder.example").unwrap();
     let purpose = bench.accept(&offer);
     let key = device_key(&software_key(), 2);
-    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
     bench.restart();
     assert_eq!(bench.engine.account_views().len(), 1);
     assert_eq!(bench.deleted(), std::slice::from_ref(&key.reference));
@@ -286,7 +321,7 @@ fn an_account_that_cannot_be_kept_is_not_there() {
     let offer = bench.preview("second@alder.example").unwrap();
     let purpose = bench.accept(&offer);
     let key = device_key(&software_key(), 2);
-    bench.event(Event::KeyCreated(purpose, Ok(key.clone())));
+    bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
     let enrolment = bench.enrolment_sent();
     let call = enrolment.call;
     let enrolled = bench.enrolled(key.clone());

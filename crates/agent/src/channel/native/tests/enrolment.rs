@@ -15,7 +15,7 @@ use super::{
     ACCOUNT, Agent, FakeIssuer, NOW, device,
     issuer::new_key,
 };
-use crate::keystore::Interaction;
+use crate::keystore::{Interaction, KeyRef};
 
 const CODE: &str = "abcdefghijklmnopqrstuv";
 
@@ -232,7 +232,11 @@ async fn a_rotation_is_proven_by_both_keys() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
     let binding = agent.binding(&issuer);
-    let new = agent.keys.create(Interaction::Forbidden).await.unwrap();
+    let new = agent
+        .keys
+        .create(&KeyRef::drawn(), Interaction::Forbidden)
+        .await
+        .unwrap();
     for right in [true, false] {
         let serve = async {
             let call = issuer.call("/rotation").await;

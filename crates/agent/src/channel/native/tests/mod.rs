@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     edge::Clock,
-    keystore::{DeviceKey, Interaction, Keys, Limits, MemoryKeyStore},
+    keystore::{DeviceKey, Interaction, KeyRef, Keys, Limits, MemoryKeyStore},
     net::{Net, ProxyChoice, Routes, client_config},
 };
 pub(crate) use enrolment::configuration;
@@ -67,7 +67,10 @@ impl Agent {
     pub(crate) async fn new(ca_files: &[std::path::PathBuf], proxy: ProxyChoice, now: i64) -> Self {
         let store = Arc::new(MemoryKeyStore::new());
         let keys = Keys::new(Arc::clone(&store) as _, Limits::default());
-        let key = keys.create(Interaction::Forbidden).await.unwrap();
+        let key = keys
+            .create(&KeyRef::drawn(), Interaction::Forbidden)
+            .await
+            .unwrap();
         let net = Net::new(
             client_config(ca_files).unwrap(),
             Routes::new(proxy, |_| None).unwrap(),
