@@ -11,7 +11,7 @@ fuzz_target!(|payload: &[u8]| {
     if let Ok(Import::Found(found)) = Import::read(link.as_bytes()) {
         for item in found.items {
             if let Item::Valid(details) = item {
-                let _ = details.display(1_800_000_000_000);
+                let _ = details.shown_at(1_800_000_000_000);
                 let _ = QrModules::of(&details);
                 let _ = export::link(&details);
             }

@@ -3,15 +3,30 @@
 //! Invariant: a shipped app cannot be driven from outside. The web engine reads `TAURI_WEBVIEW_AUTOMATION` from the
 //! environment, so without the `automation` feature the app starts itself again without that variable.
 
-use std::{io, os::unix::process::CommandExt, process::Command};
+use std::{ffi::OsString, io, os::unix::process::CommandExt, process::Command};
 
 use countersign_agent_api::socket::SOCKET_ENV;
 
 use crate::agent::AgentProgram;
 
 const AUTOMATION_ENV: &str = "TAURI_WEBVIEW_AUTOMATION";
-/// Name on the session bus under which a second start finds the first.
+/// The app's id: of its desktop entry, and on the session bus, where a second start finds the first.
 const INSTANCE: &str = "io.countersign.app";
+
+/// Whether the windows may be driven from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Automation {
+    /// A build for tests.
+    Allowed,
+    /// A shipped build.
+    Refused,
+}
+
+const AUTOMATION: Automation = if cfg!(feature = "automation") {
+    Automation::Allowed
+} else {
+    Automation::Refused
+};
 
 /// The app cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +47,8 @@ pub(crate) enum StartError {
 /// [`StartError`]; nothing is on screen then.
 pub(crate) fn prepare() -> Result<AgentProgram, StartError> {
     refuse_automation()?;
+    // The desktop finds name and icon of a window by it: it is the desktop entry's.
+    gtk::glib::set_prgname(Some(INSTANCE));
     gtk::init().map_err(|_| StartError::NoDisplay)?;
     AgentProgram::beside_this_one().map_err(StartError::Program)
 }
@@ -53,13 +70,49 @@ pub(crate) fn instance_id() -> String {
 }
 
 fn refuse_automation() -> Result<(), StartError> {
-    if cfg!(feature = "automation") || std::env::var_os(AUTOMATION_ENV).is_none() {
-        return Ok(());
+    match start_again(AUTOMATION, std::env::var_os(AUTOMATION_ENV)) {
+        None => Ok(()),
+        Some(variable) => {
+            let program = std::env::current_exe().map_err(StartError::Program)?;
+            let error = Command::new(program)
+                .args(std::env::args_os().skip(1))
+                .env_remove(variable)
+                .exec();
+            Err(StartError::Again(error))
+        }
     }
-    let program = std::env::current_exe().map_err(StartError::Program)?;
-    let error = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .env_remove(AUTOMATION_ENV)
-        .exec();
-    Err(StartError::Again(error))
+}
+
+/// The variable without which the program has to start again, if it is there and this build does not honour it.
+fn start_again(automation: Automation, asked: Option<OsString>) -> Option<&'static str> {
+    match (automation, asked) {
+        (Automation::Refused, Some(_)) => Some(AUTOMATION_ENV),
+        (Automation::Refused, None) | (Automation::Allowed, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shipped_app_starts_again_without_the_request_for_automation() {
+        for asked in ["true", "", "0"] {
+            let variable = start_again(Automation::Refused, Some(asked.into()));
+            assert_eq!(variable, Some("TAURI_WEBVIEW_AUTOMATION"), "{asked:?}");
+        }
+        assert_eq!(start_again(Automation::Refused, None), None);
+        assert_eq!(start_again(Automation::Allowed, Some("true".into())), None);
+    }
+
+    #[test]
+    fn only_the_feature_for_tests_allows_automation() {
+        let allowed = AUTOMATION == Automation::Allowed;
+        assert_eq!(allowed, cfg!(feature = "automation"));
+        let manifest = include_str!("../Cargo.toml");
+        assert!(
+            manifest.contains("\ndefault = [\"custom-protocol\"]\n"),
+            "it would be on by default"
+        );
+    }
 }

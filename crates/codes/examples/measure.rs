@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     report("all codes, with the next ones", || {
         for entry in codes.entries() {
-            black_box(entry.details.display(1_800_000_000_000));
+            black_box(entry.details.shown_at(1_800_000_000_000));
         }
     });
     report("seal the vault", || {

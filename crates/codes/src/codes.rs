@@ -11,7 +11,7 @@ use ring::rand::SecureRandom;
 use crate::{
     RandomError,
     entry::{Details, Entry, EntryId, Kind},
-    generate::{self, Code},
+    generate::Code,
 };
 
 /// The most entries there may be.
@@ -181,17 +181,14 @@ impl Codes {
     pub fn advance(&mut self, id: EntryId) -> Result<PendingCode, ChangeError> {
         let place = self.place(id)?;
         let details = &mut self.entries[place].details;
-        let Kind::Hotp {
-            algorithm,
-            digits,
-            counter,
-        } = &mut details.kind
-        else {
+        let Kind::Hotp { counter, .. } = details.kind else {
             return Err(ChangeError::NoCounter);
         };
         let next = counter.checked_add(1).ok_or(ChangeError::CounterUsedUp)?;
-        let code = generate::hotp(&details.secret, *algorithm, *digits, *counter);
-        *counter = next;
+        let code = details.code(counter);
+        if let Kind::Hotp { counter, .. } = &mut details.kind {
+            *counter = next;
+        }
         self.revision += 1;
         Ok(PendingCode {
             code,

@@ -36,7 +36,7 @@ pub struct TimedCode {
 
 /// What an entry shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Display {
+pub enum Shown {
     /// A code by time.
     Timed(TimedCode),
     /// Codes by counter: none before one is asked for with [`crate::Codes::advance`].
@@ -61,27 +61,33 @@ impl fmt::Debug for Code {
 
 impl Details {
     /// What the entry shows at `now_ms`, milliseconds since 1970.
-    pub fn display(&self, now_ms: u64) -> Display {
-        let (period, code): (_, Box<dyn Fn(u64) -> Code>) = match self.kind {
-            Kind::Hotp { counter, .. } => return Display::OnRequest { counter },
-            Kind::Totp {
-                algorithm,
-                digits,
-                period,
-            } => (
-                period,
-                Box::new(move |step| hotp(&self.secret, algorithm, digits, step)),
-            ),
-            Kind::Steam => (Period::THIRTY, Box::new(|step| steam(&self.secret, step))),
+    pub fn shown_at(&self, now_ms: u64) -> Shown {
+        let period = match self.kind {
+            Kind::Totp { period, .. } => period,
+            Kind::Steam => Period::THIRTY,
+            Kind::Hotp { counter, .. } => return Shown::OnRequest { counter },
         };
         let period_ms = period.seconds() * 1000;
         let step = now_ms / period_ms;
-        Display::Timed(TimedCode {
-            code: code(step),
-            next: code(step + 1),
+        Shown::Timed(TimedCode {
+            code: self.code(step),
+            next: self.code(step + 1),
             remaining_ms: period_ms - now_ms % period_ms,
             period_ms,
         })
+    }
+
+    /// The code of one step or counter value.
+    pub(crate) fn code(&self, step: u64) -> Code {
+        match self.kind {
+            Kind::Totp {
+                algorithm, digits, ..
+            }
+            | Kind::Hotp {
+                algorithm, digits, ..
+            } => hotp(&self.secret, algorithm, digits, step),
+            Kind::Steam => steam(&self.secret, step),
+        }
     }
 }
 

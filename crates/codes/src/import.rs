@@ -7,7 +7,7 @@
 //! and a password is stretched only with parameters within [`kdf`]'s limits: time and memory are bounded. One bad
 //! entry never hides the others: it is listed with its reason. Nothing of a file is repeated in an error but cleaned names.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use zeroize::Zeroizing;
 
@@ -383,6 +383,23 @@ fn found(format: Format, items: Vec<Item>) -> Result<Found, ImportError> {
         }),
         _ => Err(ImportError::TooMany),
     }
+}
+
+/// An item for each element, unless there are too many.
+fn each(list: &[Json], read: impl FnMut(&Json) -> Item) -> Result<Vec<Item>, ImportError> {
+    if list.len() > MAX_ENTRIES {
+        return Err(ImportError::TooMany);
+    }
+    Ok(list.iter().map(read).collect())
+}
+
+/// Names by identifier, for groups and folders. A map, because a hostile file has as many groups as entries.
+fn names_by_id(list: Option<&Json>, id: &str) -> HashMap<String, String> {
+    let list = list.and_then(Json::as_array).unwrap_or(&[]);
+    let text = |group: &Json, name| group.get(name).and_then(Json::as_str).map(str::to_owned);
+    list.iter()
+        .filter_map(|group| Some((text(group, id)?, text(group, "name")?)))
+        .collect()
 }
 
 /// An entry or its reason, under a name that is known in either case.

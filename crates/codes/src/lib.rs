@@ -4,7 +4,7 @@
 //! | to | use |
 //! |---|---|
 //! | keep entries | [`Codes`]: add, edit, move, remove and put back; [`vault`] for the encrypted file |
-//! | show codes | [`Details::display`] with the time in milliseconds, clock offset added by the caller |
+//! | show codes | [`Details::shown_at`] with the time in milliseconds, clock offset added by the caller |
 //! | advance a counter | [`Codes::advance`], then [`vault::write`], then [`PendingCode::reveal`] |
 //! | bring entries in | [`Import::read`], perhaps [`Locked::unlock`], [`Found::preview`], [`Found::apply`] |
 //! | take entries out | [`export::encrypted`], [`export::aegis`], [`export::links`], [`QrModules`] |
@@ -12,7 +12,7 @@
 //! | search | [`search::Index`] |
 //!
 //! ```
-//! use countersign_codes::{Codes, Display, Import, vault};
+//! use countersign_codes::{Codes, Import, Shown, vault};
 //! # #[allow(clippy::disallowed_methods)]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let rng = ring::rand::SystemRandom::new();
@@ -27,7 +27,7 @@
 //! found.apply(&mut codes, 1_800_000_000, &rng)?;
 //! vault::write(&path, &codes, &key, &rng)?;
 //!
-//! let Display::Timed(timed) = codes.entries()[0].details.display(59_000) else { panic!("it follows the clock") };
+//! let Shown::Timed(timed) = codes.entries()[0].details.shown_at(59_000) else { panic!("it follows the clock") };
 //! assert_eq!((timed.code.as_str(), timed.remaining_ms), ("287082", 1000));
 //! # Ok(())
 //! # }
@@ -60,7 +60,7 @@ pub mod vault;
 pub use codes::{ChangeError, Codes, MAX_ENTRIES, NotWritten, PendingCode, Removed, Written};
 pub use content::{ContentError, TooLarge};
 pub use entry::{Algorithm, Details, Digits, Entry, EntryId, Kind, MAX_TAGS, Period, TooManyTags};
-pub use generate::{Code, Display, TimedCode, hotp, steam};
+pub use generate::{Code, Shown, TimedCode, hotp, steam};
 pub use import::{Found, Import, Locked};
 pub use qr::{QUIET_ZONE, QrModules, TooLongForQr};
 pub use random::RandomError;

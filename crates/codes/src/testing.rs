@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use proptest::prelude::*;
 use ring::rand::SystemRandom;
 
 use crate::{
@@ -84,6 +85,54 @@ pub(crate) fn many(count: u32) -> Codes {
             .unwrap();
     }
     codes
+}
+
+/// Any label.
+pub(crate) fn any_label() -> impl Strategy<Value = Label> {
+    "\\PC{0,40}".prop_filter_map("a label", |text| Label::new(&text).ok())
+}
+
+/// Any way to make codes.
+pub(crate) fn any_kind() -> impl Strategy<Value = Kind> {
+    let algorithm = prop_oneof![
+        Just(Algorithm::Sha1),
+        Just(Algorithm::Sha256),
+        Just(Algorithm::Sha512)
+    ];
+    (algorithm, 6_u64..=10, 1_u64..=86_400, any::<u64>(), 0..3).prop_map(
+        |(algorithm, digits, period, counter, which)| {
+            let digits = Digits::new(digits).unwrap();
+            match which {
+                0 => Kind::Hotp {
+                    algorithm,
+                    digits,
+                    counter,
+                },
+                1 => Kind::Steam,
+                _ => Kind::Totp {
+                    algorithm,
+                    digits,
+                    period: Period::new(period).unwrap(),
+                },
+            }
+        },
+    )
+}
+
+/// Any entry.
+pub(crate) fn any_details() -> impl Strategy<Value = Details> {
+    let secret = prop::collection::vec(any::<u8>(), 1..200);
+    let tags = prop::collection::vec(any_label(), 0..5);
+    let texts = (any_label(), any_label(), "(\\PC|\n){0,60}", tags);
+    (texts, any_kind(), secret, any::<bool>()).prop_map(
+        |((issuer, account, note, tags), kind, secret, pinned)| {
+            let mut details = Details::new(issuer, account, kind, Secret::from_bytes(secret).unwrap());
+            details.set_tags(tags).unwrap();
+            details.pinned = pinned;
+            details.note = Note::new(&note).unwrap();
+            details
+        },
+    )
 }
 
 /// What a file in `samples/` holds.

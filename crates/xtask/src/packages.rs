@@ -73,6 +73,7 @@ pub(crate) const PACKAGES: &[Package] = &[
         sign: Sign::Nothing,
     },
     // Cross-checks by other implementations.
+    program("oathtool", "oathtool"),
     Package {
         name: "python3-venv",
         sign: Sign::Nothing,

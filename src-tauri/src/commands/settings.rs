@@ -57,7 +57,7 @@ pub(crate) async fn read_qr(
     app: AppHandle,
     window: WebviewWindow,
     source: QrSource,
-) -> Result<Vec<String>, ApiError> {
+) -> Result<Option<Vec<String>>, ApiError> {
     Ok(qr::read(&app, &window, source).await?)
 }
 

@@ -59,7 +59,7 @@ impl From<QrError> for ApiError {
     }
 }
 
-/// The texts of the codes found, each once. None when the person chose no file, or there is no code.
+/// The texts of the codes found, each once. `None` when the person chose no file.
 ///
 /// # Errors
 /// [`QrError`]: there is no picture.
@@ -67,16 +67,16 @@ pub(crate) async fn read(
     app: &AppHandle,
     window: &WebviewWindow,
     source: QrSource,
-) -> Result<Vec<String>, QrError> {
+) -> Result<Option<Vec<String>>, QrError> {
     let picture = match source {
         QrSource::File => match sources::file(app, window).await? {
             Some(picture) => picture,
-            None => return Ok(Vec::new()),
+            None => return Ok(None),
         },
         QrSource::Clipboard => sources::clipboard(app).await?,
         QrSource::Screen => sources::screen(app).await?,
     };
-    blocking(move || texts(&picture)).await
+    blocking(move || texts(&picture)).await.map(Some)
 }
 
 /// Runs something long where it holds nobody up.

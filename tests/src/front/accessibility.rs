@@ -28,11 +28,13 @@ pub struct ScreenReader {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Its role: `push button`, `entry` …
-    pub role: String,
+    pub role: &'static str,
     /// Its name.
     pub name: String,
     /// Its description.
     pub description: String,
+    /// The text in it.
+    pub text: String,
     /// What is in it.
     pub children: Vec<Node>,
 }
@@ -81,23 +83,67 @@ impl ScreenReader {
 
     /// What was just taken away is not an error.
     async fn node(&self, (owner, path): Reference, depth: usize) -> Result<Option<Node>> {
-        let proxy = Proxy::new(&self.bus, owner, path, "org.a11y.atspi.Accessible").await?;
-        let Ok(role) = proxy.call::<_, _, String>("GetRoleName", &()).await else {
+        let accessible = |interface| Proxy::new(&self.bus, owner.clone(), path.clone(), interface);
+        let proxy = accessible("org.a11y.atspi.Accessible").await?;
+        let Ok(role) = proxy.call::<_, _, u32>("GetRole", &()).await else {
             return Ok(None);
         };
-        let children: Vec<Reference> = proxy.call("GetChildren", &()).await.unwrap_or_default();
+        let text = accessible("org.a11y.atspi.Text").await?;
         let mut node = Node {
-            role,
+            role: role_name(role),
             name: proxy.get_property("Name").await.unwrap_or_default(),
             description: proxy.get_property("Description").await.unwrap_or_default(),
+            text: text.call("GetText", &(0, -1)).await.unwrap_or_default(),
             children: Vec::new(),
         };
         if depth < DEPTH {
-            for child in children {
+            for child in children(&proxy).await {
                 node.children.extend(Box::pin(self.node(child, depth + 1)).await?);
             }
         }
         Ok(Some(node))
+    }
+}
+
+async fn children(of: &Proxy<'_>) -> Vec<Reference> {
+    let mut children: Vec<Reference> = of.call("GetChildren", &()).await.unwrap_or_default();
+    if children.is_empty() && of.get_property("ChildCount").await.unwrap_or(0) == 1 {
+        // A web view's content belongs to another process: only asked for by its place does GTK name it.
+        children.extend(of.call::<_, _, Reference>("GetChildAtIndex", &(0)).await);
+    }
+    children
+}
+
+/// The names of the roles that our windows have (`AtspiRole` in at-spi2-core); web content has only the numbers.
+fn role_name(role: u32) -> &'static str {
+    match role {
+        14 => "desktop frame",
+        20 => "filler",
+        23 => "frame",
+        27 => "image",
+        29 => "label",
+        31 => "list",
+        32 => "list item",
+        39 => "panel",
+        43 => "push button",
+        44 => "radio button",
+        54 => "status bar",
+        62 => "toggle button",
+        72 => "footer",
+        73 => "paragraph",
+        75 => "application",
+        79 => "entry",
+        83 => "heading",
+        85 => "section",
+        95 => "document web",
+        99 => "grouping",
+        110 => "landmark",
+        115 => "timer",
+        116 => "static",
+        121 => "description list",
+        122 => "description term",
+        123 => "description value",
+        _ => "other",
     }
 }
 
@@ -131,10 +177,11 @@ impl Node {
         } else {
             format!(" ({})", self.description)
         };
+        let own = self.text.replace(['\n', '\u{fffc}'], "·");
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{:indent$}{} “{}”{described}",
+            "{:indent$}{} “{}”{described} {own:?}",
             "",
             self.role,
             self.name,

@@ -155,6 +155,24 @@ impl Desktop {
         Ok((value("X")?, value("Y")?, value("WIDTH")?, value("HEIGHT")?))
     }
 
+    /// Moves a window, and gives it this size, as its person does.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn place(&self, window: &WindowId, corner: (i32, i32), size: (i32, i32)) -> Result<()> {
+        let text = |number: i32| number.to_string();
+        self.xdotool(&["windowsize", "--sync", &window.0, &text(size.0), &text(size.1)])
+            .await?;
+        self.xdotool(&[
+            "windowmove",
+            "--sync",
+            &window.0,
+            &text(corner.0),
+            &text(corner.1),
+        ])
+        .await
+    }
+
     /// Which of these windows is above the others.
     ///
     /// # Errors

@@ -5,13 +5,14 @@ use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, RequestState};
 use fantoccini::{Client, Locator};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 use super::{
     Stage, connected,
     notifications::{button, emptied, ring},
 };
 use crate::{
-    front::{SOON, found, poll},
+    front::{Desktop, SOON, found, poll},
     harness::{App, Launch, Process, Program, family},
 };
 
@@ -185,6 +186,69 @@ pub(super) async fn deep_link_opens_form(stage: &mut Stage) -> Result<()> {
         "arguments that make no sense were taken"
     );
     app.close().await
+}
+
+/// The main window opens where it was, with the page that was shown; a damaged memory is left as it is.
+pub(super) async fn main_window_remembered(stage: &mut Stage) -> Result<()> {
+    let desktop = stage.desktop()?;
+    let app = main_window(stage, &[]).await?;
+    let window = desktop.window(WINDOW).await?;
+    desktop.place(&window, (120, 90), (720, 520)).await?;
+    let placed = desktop.geometry(&window).await?;
+    invoke(&app.page, "remember_page", json!({ "page": "activity" })).await?;
+    close(app, &desktop).await?;
+    let memory = stage.agent.dir().join("state/countersign/windows.json");
+    poll::until("the window's place on disk", SOON, async || {
+        let kept: Option<Value> = std::fs::read(&memory)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok());
+        Ok(kept
+            .is_some_and(|kept| kept["main"]["width"] == 720 && kept["page"] == "activity")
+            .then_some(()))
+    })
+    .await?;
+
+    let app = main_window(stage, &[]).await?;
+    let window = desktop.window(WINDOW).await?;
+    poll::until("the window where it was", SOON, async || {
+        let (x, y, width, height) = desktop.geometry(&window).await?;
+        let near = |a: i32, b: i32| (a - b).abs() <= 2;
+        let same = near(x, placed.0) && near(y, placed.1) && (width, height) == (placed.2, placed.3);
+        Ok(same.then_some(()))
+    })
+    .await?;
+    let view = invoke(&app.page, "main_view", json!({})).await?;
+    ensure!(view["page"] == "activity", "the page was forgotten: {view}");
+    close(app, &desktop).await?;
+
+    std::fs::write(&memory, "{ damaged")?;
+    let app = main_window(stage, &[]).await?;
+    invoke(&app.page, "remember_page", json!({ "page": "settings" })).await?;
+    close(app, &desktop).await?;
+    ensure!(
+        std::fs::read_to_string(&memory)? == "{ damaged",
+        "a damaged file was overwritten"
+    );
+    Ok(())
+}
+
+/// Has the window close itself, and waits until it is gone.
+async fn close(app: App, desktop: &Desktop) -> Result<()> {
+    // With the window goes its session: neither this call nor the end of the session is answered then.
+    let script = "window.__TAURI_INTERNALS__.invoke('close_window')";
+    let _ = app.page.execute(script, vec![]).await;
+    desktop.gone(WINDOW).await?;
+    let _ = app.close().await;
+    Ok(())
+}
+
+/// Calls a command of the app, as its page does.
+async fn invoke(page: &Client, command: &str, arguments: Value) -> Result<Value> {
+    let script = "const [command, args, done] = arguments;
+        window.__TAURI_INTERNALS__.invoke(command, args).then(done, e => done({ error: e.message ?? e }))";
+    Ok(page
+        .execute_async(script, vec![command.into(), arguments])
+        .await?)
 }
 
 /// The main window, opened by the person.

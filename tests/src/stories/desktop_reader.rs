@@ -17,7 +17,7 @@ pub(super) async fn prompt_in_a_screen_reader(stage: &mut Stage) -> Result<()> {
     let launch = stage.agent.app.next().await?;
     let app = driver.open(launch).await?;
     let prompt = Prompt::painted(app.page.clone()).await?;
-    let sentence = prompt.sentence().await?;
+    let sentence = prompt.sentence().await?.replace('\n', " ");
     let mut outline = String::new();
     let tree = poll::until("the prompt in the accessibility tree", SOON, async || {
         let tree = reader.tree().await?;
@@ -53,12 +53,14 @@ pub(super) async fn prompt_in_a_screen_reader(stage: &mut Stage) -> Result<()> {
     ensure!(seal, "no seal in\n{outline}");
     let timer = window.all().into_iter().find(|node| node.role == "timer");
     ensure!(
-        timer.is_some_and(|timer| timer.name.starts_with("Expires in") || text(timer).contains("Expires in")),
+        timer.is_some_and(|timer| timer.name.starts_with("Expires in")),
         "no timer in\n{outline}"
     );
-    find("landmark", "Where it comes from").or_else(|_| find("region", "Where it comes from"))?;
+    find("landmark", "Where it comes from")?;
+    find("panel", "Things to check")?;
     for (label, value) in prompt.lines().await? {
-        let said = |node: &&Node| node.name.contains(&value) || text(node).contains(&value);
+        let value = value.replace('\n', " ");
+        let said = |node: &&Node| node.role == "description value" && words(node).contains(&value);
         ensure!(
             window.all().iter().any(said),
             "{label}: {value} is not in\n{outline}"
@@ -84,18 +86,16 @@ pub(super) async fn prompt_in_a_screen_reader(stage: &mut Stage) -> Result<()> {
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
     poll::until("the outcome to be said", SOON, async || {
         let tree = reader.tree().await?;
-        let said = |node: &&Node| node.role == "status bar" && text(node).contains("Approved");
+        let said = |node: &&Node| node.role == "status bar" && words(node).contains("Approved");
         Ok(tree.all().iter().any(said).then_some(()))
     })
     .await?;
     app.close().await
 }
 
-/// The names in a node, one after another.
-fn text(node: &Node) -> String {
-    node.all()
-        .iter()
-        .map(|node| node.name.as_str())
-        .collect::<Vec<_>>()
-        .join(" ")
+/// The words in a node, one after another.
+fn words(node: &Node) -> String {
+    let all = node.all().into_iter();
+    let words: Vec<&str> = all.flat_map(|node| node.text.split_whitespace()).collect();
+    words.join(" ")
 }

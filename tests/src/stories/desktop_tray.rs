@@ -98,9 +98,8 @@ async fn labels(menu: &Proxy<'_>) -> Result<Vec<(i32, String)>> {
     let arguments = (Vec::<i32>::new(), Vec::<String>::new());
     let entries: Vec<(i32, HashMap<String, OwnedValue>)> =
         menu.call("GetGroupProperties", &arguments).await?;
-    let label = |properties: HashMap<String, OwnedValue>| {
-        Some(properties.get("label")?.downcast_ref::<String>().ok()?)
-    };
+    let label =
+        |properties: HashMap<String, OwnedValue>| properties.get("label")?.downcast_ref::<String>().ok();
     Ok(entries
         .into_iter()
         .filter_map(|(id, properties)| Some((id, label(properties)?)))

@@ -77,6 +77,7 @@ stories! {
     desktop::web_process_killed, notifications::with_own_app();
     desktop::agent_restarted_under_window;
     desktop::deep_link_opens_form;
+    desktop::main_window_remembered;
     desktop_tray::tray_shows_and_opens, notifications::on_review();
     desktop_qr::qr_from_file, enrolment::not_enrolled();
     desktop_qr::qr_from_clipboard, enrolment::not_enrolled();

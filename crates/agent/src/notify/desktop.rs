@@ -163,7 +163,7 @@ impl Shared {
             &(
                 "Countersign",
                 replaced,
-                "countersign",
+                "io.countersign.app",
                 notification.title.as_str(),
                 body,
                 actions,

@@ -46,10 +46,42 @@ fn an_encrypted_export_restores_everything() {
 }
 
 #[test]
+fn the_largest_export_can_be_imported() {
+    let mut codes = testing::many(10_000);
+    let ids: Vec<crate::EntryId> = codes.entries().iter().take(230).map(|entry| entry.id).collect();
+    for id in ids {
+        let note = crate::Note::new(&"🏦".repeat(crate::Note::MAX)).unwrap();
+        codes.edit(id, |details| details.note = note).unwrap();
+    }
+    for file in [
+        encrypted(&codes, "x", &testing::rng()).unwrap(),
+        aegis(&codes, "x", &testing::rng()).unwrap(),
+    ] {
+        assert_eq!(valid(unlocked(&file, "x")), details(codes.entries()));
+    }
+}
+
+#[test]
 fn an_aegis_export_restores_everything() {
     let codes = testing::codes();
     let file = aegis(&codes, "pässword", &testing::rng()).unwrap();
     assert_eq!(valid(unlocked(&file, "pässword")), details(codes.entries()));
+}
+
+#[test]
+fn another_program_opens_the_aegis_export() {
+    let file = aegis(&testing::codes(), "pässword", &testing::rng()).unwrap();
+    let file = String::from_utf8(file).unwrap();
+    let read = testing::output("node", "read-aegis.mjs", &["pässword"], &file);
+    assert_eq!(
+        read.lines().collect::<Vec<_>>(),
+        [
+            "totp|Beispiel-Bank Köln|ada@example.com|SHA1|6|30|GEZDGNBVGY3TQOJQ|Arbeit+Geld|true",
+            "totp|Cloud|ada:admin|SHA512|8|60|MZXW6YTBOJRGC6RAMFXGI43FMNZGK5DT||false",
+            "hotp|Door||SHA256|6|41|JBSWY3DPEHPK3PXP||false",
+            "steam|Steam|ada|SHA1|5|30|ABCDEFGHIJKLMNOPQRSTUVWXYZ234567||false",
+        ]
+    );
 }
 
 #[test]
@@ -128,8 +160,8 @@ fn oathtool_makes_the_same_codes_from_our_links() {
             let start = line.find(&format!("{name}=")).unwrap() + name.len() + 1;
             line[start..].split('&').next().unwrap().to_owned()
         };
-        let (mode, ours) = match entry.details.display(1_800_000_000_000) {
-            crate::Display::Timed(timed) if entry.details.kind != Kind::Steam => (
+        let (mode, ours) = match entry.details.shown_at(1_800_000_000_000) {
+            crate::Shown::Timed(timed) if entry.details.kind != Kind::Steam => (
                 vec![
                     format!("--totp={}", parameter("algorithm").to_lowercase()),
                     format!("--time-step-size={}s", parameter("period")),
@@ -138,7 +170,7 @@ fn oathtool_makes_the_same_codes_from_our_links() {
                 timed.code,
             ),
             // oathtool has neither Steam nor HOTP with SHA-256.
-            crate::Display::Timed(_) | crate::Display::OnRequest { .. } => continue,
+            crate::Shown::Timed(_) | crate::Shown::OnRequest { .. } => continue,
         };
         let theirs = std::process::Command::new("oathtool")
             .args(mode)

@@ -19,9 +19,9 @@ fn details(kind: Kind) -> Details {
 }
 
 fn timed(details: &Details, now_ms: u64) -> TimedCode {
-    match details.display(now_ms) {
-        Display::Timed(timed) => timed,
-        Display::OnRequest { .. } => panic!("codes by time were expected"),
+    match details.shown_at(now_ms) {
+        Shown::Timed(timed) => timed,
+        Shown::OnRequest { .. } => panic!("codes by time were expected"),
     }
 }
 
@@ -112,7 +112,7 @@ fn a_counter_shows_no_code_by_itself() {
         digits: Digits::SIX,
         counter: 7,
     };
-    assert_eq!(details(kind).display(0), Display::OnRequest { counter: 7 });
+    assert_eq!(details(kind).shown_at(0), Shown::OnRequest { counter: 7 });
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_steam_code_has_its_own_alphabet() {
 
 #[test]
 fn debug_shows_no_code() {
-    assert!(!format!("{:?}", details(Kind::TOTP).display(59_000)).contains("287082"));
+    assert!(!format!("{:?}", details(Kind::TOTP).shown_at(59_000)).contains("287082"));
 }
 
 /// The same random numbers each time (SplitMix64).

@@ -1,6 +1,11 @@
 //! Aegis: `docs/vault.md` in its repository describes the file, plain and encrypted.
 
-use super::{Format, ImportError, Invalid, Item, Sealed, base64, decrypted, item, json::Json, kdf, raw};
+use std::collections::HashMap;
+
+use super::{
+    Format, ImportError, Invalid, Item, Sealed, base64, decrypted, each, item, json::Json, kdf, names_by_id,
+    raw,
+};
 use crate::{aead, entry::Details, hex};
 
 /// More passwords than anybody sets: each costs a stretch.
@@ -65,21 +70,21 @@ pub(super) fn items(db: &Json) -> Result<Vec<Item>, ImportError> {
         .get("entries")
         .and_then(Json::as_array)
         .ok_or(damaged("entries"))?;
-    let groups = db.get("groups").and_then(Json::as_array).unwrap_or(&[]);
-    Ok(entries
-        .iter()
-        .map(|entry| item(entry.name(&["issuer", "name"]), details(entry, groups)))
-        .collect())
+    let groups = names_by_id(db.get("groups"), "uuid");
+    each(entries, |entry| {
+        item(entry.name(&["issuer", "name"]), details(entry, &groups))
+    })
 }
 
-fn details(entry: &Json, groups: &[Json]) -> Result<Details, Invalid> {
+fn details(entry: &Json, groups: &HashMap<String, String>) -> Result<Details, Invalid> {
     let info = entry.get("info").ok_or(Invalid::WrongType("info"))?;
     // Version 2 names one group; version 3 has a list of their identifiers.
     let mut tags = vec![entry.text("group")?];
-    for id in entry.get("groups").and_then(Json::as_array).unwrap_or(&[]) {
-        let group = groups.iter().find(|group| group.text("uuid").ok() == id.as_str());
-        tags.extend(group.map(|group| group.text("name")).transpose()?);
-    }
+    let ids = entry.get("groups").and_then(Json::as_array).unwrap_or(&[]);
+    tags.extend(
+        ids.iter()
+            .filter_map(|id| Some(groups.get(id.as_str()?)?.as_str())),
+    );
     raw::Raw {
         issuer: entry.text("issuer")?,
         account: entry.text("name")?,

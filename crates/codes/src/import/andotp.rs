@@ -1,6 +1,6 @@
 //! andOTP backups, plain and encrypted with a password (since 0.6.3).
 
-use super::{Format, ImportError, Invalid, Item, Sealed, decrypted, item, json::Json, kdf::Kdf, raw};
+use super::{Format, ImportError, Invalid, Item, Sealed, decrypted, each, item, json::Json, kdf::Kdf, raw};
 use crate::{aead, entry::Details};
 
 /// andOTP takes 140,000 to 160,000. The limits also tell its files from others: they have no mark of their own.
@@ -30,10 +30,9 @@ pub(super) fn sealed(input: &[u8]) -> Option<Backup> {
 
 /// The entries of a file that is not encrypted.
 pub(super) fn items(list: &[Json]) -> Result<Vec<Item>, ImportError> {
-    Ok(list
-        .iter()
-        .map(|entry| item(entry.name(&["issuer", "label"]), details(entry)))
-        .collect())
+    each(list, |entry| {
+        item(entry.name(&["issuer", "label"]), details(entry))
+    })
 }
 
 fn details(entry: &Json) -> Result<Details, Invalid> {

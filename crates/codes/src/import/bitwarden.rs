@@ -2,6 +2,8 @@
 //!
 //! Only logins with a one-time code are looked at. Passwords, notes and custom fields stay where they are.
 
+use std::collections::HashMap;
+
 use ring::{digest, hkdf};
 use zeroize::Zeroizing;
 
@@ -11,7 +13,7 @@ use super::{
     decrypted, item,
     json::Json,
     kdf::{Kdf, Key, Unacceptable},
-    otpauth, raw,
+    names_by_id, otpauth, raw,
 };
 use crate::{entry::Details, text::Label};
 
@@ -65,33 +67,31 @@ pub(super) fn items(json: &Json) -> Result<Vec<Item>, ImportError> {
         .get("items")
         .and_then(Json::as_array)
         .ok_or(damaged("items"))?;
-    let folders = json.get("folders").and_then(Json::as_array).unwrap_or(&[]);
+    let folders = names_by_id(json.get("folders"), "id");
     Ok(list
         .iter()
         .filter_map(|entry| {
             let login = entry.get("login")?;
             let totp = login.get("totp")?;
             (totp.as_str() != Some(""))
-                .then(|| item(entry.name(&["name"]), details(entry, login, totp, folders)))
+                .then(|| item(entry.name(&["name"]), details(entry, login, totp, &folders)))
         })
         .collect())
 }
 
-fn details(entry: &Json, login: &Json, totp: &Json, folders: &[Json]) -> Result<Details, Invalid> {
+fn details(
+    entry: &Json,
+    login: &Json,
+    totp: &Json,
+    folders: &HashMap<String, String>,
+) -> Result<Details, Invalid> {
     let totp = totp.as_str().ok_or(Invalid::WrongType("totp"))?.trim();
-    let folder = entry.text("folderId")?;
-    let folder = folders
-        .iter()
-        .find(|f| !folder.is_empty() && f.text("id") == Ok(folder));
+    let folder = folders.get(entry.text("folderId")?);
     let raw = raw::Raw {
         issuer: entry.text("name")?,
         account: login.text("username")?,
         kind: "totp",
-        tags: folder
-            .map(|folder| folder.text("name"))
-            .transpose()?
-            .into_iter()
-            .collect(),
+        tags: folder.map(String::as_str).into_iter().collect(),
         pinned: entry.flag("favorite"),
         ..raw::Raw::default()
     };

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Format, ImportError, Invalid, Item, item, json::Json, raw};
+use super::{Format, ImportError, Invalid, Item, each, item, json::Json, raw};
 use crate::{
     entry::Details,
     secret::{MAX_SECRET, Secret, SecretError},
@@ -16,10 +16,9 @@ pub(super) fn items(json: &Json) -> Result<Vec<Item>, ImportError> {
             format: Format::FreeOtpPlus,
             what: "tokens",
         })?;
-    Ok(tokens
-        .iter()
-        .map(|token| item(token.name(&["issuerExt", "issuerInt", "label"]), details(token)))
-        .collect())
+    each(tokens, |token| {
+        item(token.name(&["issuerExt", "issuerInt", "label"]), details(token))
+    })
 }
 
 fn details(token: &Json) -> Result<Details, Invalid> {

@@ -36,7 +36,7 @@ pub(super) fn read(text: &str) -> Result<Links, ImportError> {
         } else {
             let details = otpauth::parse(line);
             any_link |= details != Err(Invalid::NotALink);
-            items.push(item(otpauth::name(line), details));
+            items.push(item(&otpauth::name(line), details));
         }
     }
     // Some text or other is not a list of links with mistakes.

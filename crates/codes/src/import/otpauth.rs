@@ -60,13 +60,13 @@ pub fn parse(link: &str) -> Result<Details, Invalid> {
     raw.check_base32(&query.secret)
 }
 
-/// The label of a link, undecoded, to name it in messages. Never the secret: nothing after `?`.
-pub(super) fn name(link: &str) -> &str {
+/// The label of a link, to name it in messages. Never the secret: nothing after `?`.
+pub(super) fn name(link: &str) -> Zeroizing<String> {
     let path = link.split('?').next().unwrap_or("");
-    match strip_scheme(path, "otpauth://") {
-        Some(path) => path.split_once('/').map_or("", |(_, label)| label),
-        None => "",
-    }
+    let label = strip_scheme(path, "otpauth://").and_then(|path| path.split_once('/'));
+    label
+        .and_then(|(_, label)| decoded(label, Plus::Kept).ok())
+        .unwrap_or_default()
 }
 
 /// What follows a scheme, in whatever case it is written.

@@ -1,7 +1,7 @@
 //! Proton Authenticator's export, version 1, plain and with password.
 
 use super::{
-    Format, ImportError, Invalid, Item, Sealed, base64, decrypted, item,
+    Format, ImportError, Invalid, Item, Sealed, base64, decrypted, each, item,
     json::Json,
     kdf::{Kdf, Unacceptable},
     otpauth,
@@ -44,13 +44,10 @@ pub(super) fn items(json: &Json) -> Result<Vec<Item>, ImportError> {
         .get("entries")
         .and_then(Json::as_array)
         .ok_or(damaged("entries"))?;
-    Ok(entries
-        .iter()
-        .map(|entry| {
-            let content = entry.get("content").unwrap_or(&Json::Null);
-            item(content.name(&["name"]), details(entry, content))
-        })
-        .collect())
+    each(entries, |entry| {
+        let content = entry.get("content").unwrap_or(&Json::Null);
+        item(content.name(&["name"]), details(entry, content))
+    })
 }
 
 fn details(entry: &Json, content: &Json) -> Result<Details, Invalid> {

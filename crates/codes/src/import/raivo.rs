@@ -1,13 +1,12 @@
 //! Raivo's JSON export (the file inside its archive). Numbers and flags are texts there.
 
-use super::{ImportError, Invalid, Item, item, json::Json, raw};
+use super::{ImportError, Invalid, Item, each, item, json::Json, raw};
 use crate::entry::Details;
 
 pub(super) fn items(list: &[Json]) -> Result<Vec<Item>, ImportError> {
-    Ok(list
-        .iter()
-        .map(|entry| item(entry.name(&["issuer", "account"]), details(entry)))
-        .collect())
+    each(list, |entry| {
+        item(entry.name(&["issuer", "account"]), details(entry))
+    })
 }
 
 fn details(entry: &Json) -> Result<Details, Invalid> {

@@ -450,6 +450,31 @@ fn nesting_and_floods_end_in_an_error() {
 }
 
 #[test]
+fn ten_thousand_entries_in_as_many_groups_are_read_and_one_more_is_refused() {
+    let file = |count: usize| {
+        let list = |item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(",");
+        let entries = list(&|i| {
+            format!(
+                r#"{{"type":"steam","groups":["{i}"],"info":{{"secret":"{}"}}}}"#,
+                "A".repeat(2 + 8 * (i % 50))
+            )
+        });
+        let groups = list(&|i| format!(r#"{{"uuid":"{i}","name":"group {i}"}}"#));
+        format!(
+            r#"{{"version":1,"header":{{}},"db":{{"version":3,"entries":[{entries}],"groups":[{groups}]}}}}"#
+        )
+    };
+    let Import::Found(found) = Import::read(file(MAX_ENTRIES).as_bytes()).unwrap() else {
+        panic!("it has no password");
+    };
+    let preview = found.preview(&Codes::default());
+    assert_eq!((preview.new, preview.duplicate), (50, MAX_ENTRIES - 50));
+    let (valid, _) = sorted(found);
+    assert_eq!(valid[9_999].tags(), [testing::label("group 9999")]);
+    assert_eq!(refusal(file(MAX_ENTRIES + 1)), ImportError::TooMany);
+}
+
+#[test]
 fn one_huge_field_spoils_one_entry() {
     let huge = "A".repeat(4 * 1024 * 1024);
     let text = format!(

@@ -1,10 +1,12 @@
 //! 2FAS backups (`.2fas`), schema versions 1 to 4, plain and encrypted.
 
+use std::collections::HashMap;
+
 use super::{
-    Format, ImportError, Invalid, Item, Sealed, base64, decrypted, item,
+    Format, ImportError, Invalid, Item, Sealed, base64, decrypted, each, item,
     json::Json,
     kdf::{self, Kdf},
-    raw,
+    names_by_id, raw,
 };
 use crate::{aead, entry::Details};
 
@@ -16,12 +18,7 @@ pub(super) struct Services {
     nonce: [u8; aead::NONCE],
     content: Vec<u8>,
     /// Identifier and name; these are not encrypted.
-    groups: Vec<Group>,
-}
-
-struct Group {
-    id: String,
-    name: String,
+    groups: HashMap<String, String>,
 }
 
 pub(super) fn sealed(json: &Json) -> Result<Services, ImportError> {
@@ -42,32 +39,34 @@ pub(super) fn sealed(json: &Json) -> Result<Services, ImportError> {
         kdf: Kdf::pbkdf2_sha256(ROUNDS, &salt).map_err(|kdf::Unacceptable| damaged("salt"))?,
         nonce: nonce.as_slice().try_into().map_err(|_| damaged("nonce"))?,
         content,
-        groups: groups(json),
+        groups: names_by_id(json.get("groups"), "id"),
     })
 }
 
 /// The entries of a file that is not encrypted.
 pub(super) fn items(json: &Json, services: Option<&Json>) -> Result<Vec<Item>, ImportError> {
     check_version(json)?;
-    list(services.unwrap_or(&Json::Null), &groups(json))
+    list(
+        services.unwrap_or(&Json::Null),
+        &names_by_id(json.get("groups"), "id"),
+    )
 }
 
-fn list(services: &Json, groups: &[Group]) -> Result<Vec<Item>, ImportError> {
+fn list(services: &Json, groups: &HashMap<String, String>) -> Result<Vec<Item>, ImportError> {
     let services = services.as_array().ok_or(damaged("services"))?;
-    Ok(services
-        .iter()
-        .map(|service| item(service.name(&["name"]), details(service, groups)))
-        .collect())
+    each(services, |service| {
+        item(service.name(&["name"]), details(service, groups))
+    })
 }
 
-fn details(service: &Json, groups: &[Group]) -> Result<Details, Invalid> {
+fn details(service: &Json, groups: &HashMap<String, String>) -> Result<Details, Invalid> {
     let otp = service.get("otp").unwrap_or(&Json::Null);
     let name = service.text("name")?;
     let account = match otp.text("account")? {
         "" => otp.text("label")?,
         account => account,
     };
-    let group = service.text("groupId")?;
+    let group = groups.get(service.text("groupId")?);
     raw::Raw {
         issuer: if name.trim().is_empty() {
             otp.text("issuer")?
@@ -83,28 +82,10 @@ fn details(service: &Json, groups: &[Group]) -> Result<Details, Invalid> {
         digits: otp.number("digits")?,
         period: otp.number("period")?,
         counter: otp.number("counter")?,
-        tags: groups
-            .iter()
-            .filter(|g| g.id == group)
-            .map(|g| g.name.as_str())
-            .collect(),
+        tags: group.map(String::as_str).into_iter().collect(),
         ..raw::Raw::default()
     }
     .check_base32(service.text("secret")?)
-}
-
-fn groups(json: &Json) -> Vec<Group> {
-    let groups = json.get("groups").and_then(Json::as_array).unwrap_or(&[]);
-    let text = |group: &Json, name| group.get(name).and_then(Json::as_str).map(str::to_owned);
-    groups
-        .iter()
-        .filter_map(|group| {
-            Some(Group {
-                id: text(group, "id")?,
-                name: text(group, "name")?,
-            })
-        })
-        .collect()
 }
 
 fn check_version(json: &Json) -> Result<(), ImportError> {

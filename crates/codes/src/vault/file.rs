@@ -47,7 +47,10 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let temporary = PathBuf::from(name);
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let written = (|| {
         let mut file = create(&temporary)?;
         file.write_all(bytes)?;
