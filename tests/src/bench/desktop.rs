@@ -32,10 +32,6 @@ pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
         ..GatewayOptions::default()
     };
     let gateway = Gateway::with(session, options).await?;
-    let secret = gateway
-        .add_application(session, "treasury", "Treasury Portal")
-        .await?;
-    let relying = RelyingSide::new(http_client(session.ca.pem())?, &gateway.url, &secret);
     let options = AgentOptions {
         starts_app_itself: true,
         environment: vec![("COUNTERSIGN_AGENT_LOG", "debug".into())],
@@ -45,7 +41,7 @@ pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
     agent.enrol(&gateway.enrolment_link(session, USER).await?).await?;
 
     let mut figures = vec![starts(session, &mut agent).await?];
-    figures.extend(paints(session, &relying, &mut agent).await?);
+    figures.extend(paints(session, &gateway, &mut agent).await?);
     figures.extend(idles(session, &agent).await?);
     Ok(figures)
 }
@@ -87,12 +83,17 @@ async fn starts(session: &Session, agent: &mut Agent) -> Result<Figure> {
 }
 
 /// Request → prompt painted with no app running, and window closed → app and web engine gone.
-async fn paints(session: &Session, relying: &RelyingSide, agent: &mut Agent) -> Result<[Figure; 2]> {
+async fn paints(session: &Session, gateway: &Gateway, agent: &mut Agent) -> Result<[Figure; 2]> {
     let floor = compile(session).await?;
     let desktop = Desktop::new(session.display()?);
     let (mut painted, mut floor_painted) = (Vec::new(), Vec::new());
     let (mut gone, mut floor_gone) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
+        // Each round another application asks: the agent holds back one that asks this often.
+        let secret = gateway
+            .add_application(session, &format!("portal-{round}"), "Treasury Portal")
+            .await?;
+        let relying = RelyingSide::new(http_client(session.ca.pem())?, &gateway.url, &secret);
         let printed = agent.process()?.printed();
         let start = Instant::now();
         let asked = relying.ask(&RelyingSide::payment(USER)).await?;
@@ -157,7 +158,10 @@ async fn idles(session: &Session, agent: &Agent) -> Result<Vec<Figure>> {
     drop::<Watch>(watch);
     let mut peer = Process::start("otpclient", session.command("otpclient"), session.logs().dir());
     if let Ok(process) = &mut peer {
-        Desktop::new(session.display()?).window("OTP").await?;
+        // It begins by asking where its database is to be.
+        Desktop::new(session.display()?)
+            .window("Database location")
+            .await?;
         if !process.runs()? {
             peer = Err(anyhow::anyhow!("otpclient ended"));
         }
