@@ -22,7 +22,7 @@ txn: string,
  */
 at: number, 
 /**
- * Which account it was for. It may have been removed since.
+ * The account it was for.
  */
 account: AccountId, 
 /**
