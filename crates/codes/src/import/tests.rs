@@ -77,6 +77,15 @@ fn opened(name: &str) -> Found {
     }
 }
 
+/// Why the only entry of a text cannot be kept.
+fn opened_invalid(text: &str) -> Invalid {
+    let Import::Found(found) = Import::read(text.as_bytes()).unwrap() else {
+        panic!("it has no password");
+    };
+    let (_, invalid) = sorted(found);
+    invalid.into_iter().next().unwrap().1
+}
+
 fn locked_sample(name: &str) -> Locked {
     match Import::read(&testing::sample(name)).unwrap() {
         Import::Locked(locked) => locked,
@@ -229,6 +238,20 @@ fn freeotp_plus_is_read() {
         &all,
         Some(("Old", algorithm("SHA224"))),
     );
+}
+
+#[test]
+fn a_counter_that_freeotp_plus_never_used_begins_at_zero() {
+    let token =
+        |counter: &str| format!(r#"{{"tokens":[{{"type":"HOTP","secret":[1,-1],"counter":{counter}}}]}}"#);
+    for (counter, next) in [("-1", 0), ("0", 1), ("41", 42)] {
+        let Import::Found(found) = Import::read(token(counter).as_bytes()).unwrap() else {
+            panic!("it has no password");
+        };
+        let (valid, _) = sorted(found);
+        assert_eq!(valid[0].shown_at(0), crate::Shown::OnRequest { counter: next });
+    }
+    assert_eq!(opened_invalid(&token("-2")), Invalid::WrongType("counter"));
 }
 
 #[test]
