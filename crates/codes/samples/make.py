@@ -287,7 +287,8 @@ write("andotp.json.aes", rounds.to_bytes(4, "big") + salt + nonce + AESGCM(key).
 def freeotp(entry):
     issuer, account, kind, algorithm, digits, number, secret = entry
     signed = [byte - 256 if byte > 127 else byte for byte in base64.b32decode(secret)]
-    return {"algo": algorithm, "counter": number if kind == "hotp" else 0, "digits": digits, "issuerExt": issuer,
+    # The counter is that of the last use.
+    return {"algo": algorithm, "counter": number - 1 if kind == "hotp" else 0, "digits": digits, "issuerExt": issuer,
             "issuerInt": issuer, "label": account, "period": 30 if kind == "hotp" else number, "secret": signed,
             "type": "HOTP" if kind == "hotp" else "TOTP"}
 

@@ -4,7 +4,7 @@
 //! [`Found::preview`] says what would happen → [`Found::apply`] does all of it or nothing.
 //!
 //! Invariants: a file is hostile until it is typed. At most [`MAX_INPUT`] bytes are looked at, JSON has a limited number of values,
-//! and a password is stretched only with parameters within [`kdf`]'s limits: time and memory are bounded. One bad
+//! and a password is stretched only with parameters within limits that apps keep: time and memory are bounded. One bad
 //! entry never hides the others: it is listed with its reason. Nothing of a file is repeated in an error but cleaned names.
 
 use std::{collections::HashMap, fmt};

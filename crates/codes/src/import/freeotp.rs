@@ -35,10 +35,18 @@ fn details(token: &Json) -> Result<Details, Invalid> {
         algorithm: token.text("algo")?,
         digits: token.number("digits")?,
         period: token.number("period")?,
-        counter: token.number("counter")?,
+        counter: next_counter(token)?,
         ..raw::Raw::default()
     }
     .check(secret(token)?)
+}
+
+/// FreeOTP+ keeps the counter that was used last: −1 before the first use.
+fn next_counter(token: &Json) -> Result<Option<u64>, Invalid> {
+    if matches!(token.get("counter"), Some(Json::Number(-1.0))) {
+        return Ok(Some(0));
+    }
+    Ok(token.number("counter")?.map(|last| last.saturating_add(1)))
 }
 
 fn secret(token: &Json) -> Result<Secret, Invalid> {

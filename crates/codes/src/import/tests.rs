@@ -77,6 +77,15 @@ fn opened(name: &str) -> Found {
     }
 }
 
+/// Why the only entry of a text cannot be kept.
+fn opened_invalid(text: &str) -> Invalid {
+    let Import::Found(found) = Import::read(text.as_bytes()).unwrap() else {
+        panic!("it has no password");
+    };
+    let (_, invalid) = sorted(found);
+    invalid.into_iter().next().unwrap().1
+}
+
 fn locked_sample(name: &str) -> Locked {
     match Import::read(&testing::sample(name)).unwrap() {
         Import::Locked(locked) => locked,
@@ -229,6 +238,20 @@ fn freeotp_plus_is_read() {
         &all,
         Some(("Old", algorithm("SHA224"))),
     );
+}
+
+#[test]
+fn a_counter_that_freeotp_plus_never_used_begins_at_zero() {
+    let token =
+        |counter: &str| format!(r#"{{"tokens":[{{"type":"HOTP","secret":[1,-1],"counter":{counter}}}]}}"#);
+    for (counter, next) in [("-1", 0), ("0", 1), ("41", 42)] {
+        let Import::Found(found) = Import::read(token(counter).as_bytes()).unwrap() else {
+            panic!("it has no password");
+        };
+        let (valid, _) = sorted(found);
+        assert_eq!(valid[0].shown_at(0), crate::Shown::OnRequest { counter: next });
+    }
+    assert_eq!(opened_invalid(&token("-2")), Invalid::WrongType("counter"));
 }
 
 #[test]
@@ -427,16 +450,18 @@ fn fifty_megabytes_are_not_looked_at() {
 
 #[test]
 fn nesting_and_floods_end_in_an_error() {
-    let half = MAX_INPUT / 2;
-    for text in [
-        "[".repeat(MAX_INPUT),
-        "[]".repeat(half),
-        format!("[{}{{}}]", "{},".repeat(MAX_INPUT / 3 - 2)),
-        format!("[{}0]", "0,".repeat(half - 2)),
-        r#"{"a":"#.repeat(MAX_INPUT / 5),
-        "\"".repeat(half),
-        format!("{{\"{}\":1", "a".repeat(half)),
-    ] {
+    let floods: [(&str, &str, &str); 8] = [
+        ("", "[", ""),
+        ("", "[]", ""),
+        ("[", "{},", "{}]"),
+        ("[", "0,", "0]"),
+        ("[", r#"{"a":0},"#, "0]"),
+        ("", r#"{"a":"#, ""),
+        ("", "\"", ""),
+        ("{\"", "a", "\":1"),
+    ];
+    for (start, flood, end) in floods {
+        let text = format!("{start}{}{end}", flood.repeat((MAX_INPUT - 8) / flood.len()));
         let error = refusal(&text);
         assert!(
             matches!(error, ImportError::Json | ImportError::Unknown),
@@ -447,6 +472,19 @@ fn nesting_and_floods_end_in_an_error() {
         refusal("otpauth://totp/a?secret=MZXW6YTB\n".repeat(MAX_ENTRIES + 1)),
         ImportError::TooMany
     );
+}
+
+/// Memory that cannot be had ends the process, so the limit is one for a process of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn floods_fit_into_384_mib() {
+    let status = std::process::Command::new("sh")
+        .args(["-c", r#"ulimit -v 393216 && exec "$0" "$@""#])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "import::tests::nesting_and_floods_end_in_an_error"])
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
 }
 
 #[test]
