@@ -6,7 +6,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tokio::{net::TcpStream, time::timeout};
@@ -95,6 +95,7 @@ impl Gallery {
         )
         .await
         .context("the browser has no window")??;
+        page.set_window_size(1000, 900).await?;
         Ok(Self {
             page,
             url,
@@ -145,24 +146,37 @@ impl Gallery {
             theme,
             language,
         } = picture;
-        self.resize(picture.size()).await?;
+        let (width, height) = picture.size();
+        let address = format!("{}?state={state}&theme={theme}&language={language}", self.url);
+        // In a frame of the window's size: a browser's own window is as wide as its buttons at least.
         self.page
-            .goto(&format!(
-                "{}?state={state}&theme={theme}&language={language}",
-                self.url
-            ))
+            .execute(
+                "const frame = document.createElement('iframe');
+                 const [src, width, height] = arguments;
+                 Object.assign(frame, { src, width, height });
+                 frame.style.border = '0';
+                 document.body.replaceChildren(frame);",
+                vec![json!(address), json!(width), json!(height)],
+            )
             .await?;
-        let shown = self
-            .page
+        let frame = self.page.find(Locator::Css("iframe")).await?;
+        self.page.enter_frame(0).await?;
+        poll::until(&format!("{state} to be shown"), SOON, async || {
+            let shown = self
+                .page
+                .execute("return document.documentElement.dataset.shown", Vec::new())
+                .await?;
+            Ok((shown == json!(state)).then_some(()))
+        })
+        .await?;
+        self.page
             .execute_async(
-                "const done = arguments[0];
-                 document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(
-                     () => done(document.querySelector('main') !== null))));",
+                "document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(arguments[0])));",
                 Vec::new(),
             )
             .await?;
-        ensure!(shown == json!(true), "{state} shows nothing");
-        let image = self.page.screenshot().await?;
+        self.page.enter_parent_frame().await?;
+        let image = frame.screenshot().await?;
         std::fs::write(dir.join(picture.name()), image)?;
         Ok(())
     }
@@ -173,29 +187,6 @@ impl Gallery {
     /// The driver's.
     pub async fn close(self) -> Result<()> {
         Ok(self.page.close().await?)
-    }
-
-    /// Gives the page this size: the browser's own bars come on top.
-    async fn resize(&self, (width, height): (u32, u32)) -> Result<()> {
-        let (mut outer_width, mut outer_height) = (width, height);
-        // The window manager may take one round to grant a size.
-        for _ in 0..10 {
-            self.page.set_window_size(outer_width, outer_height).await?;
-            let inner = self
-                .page
-                .execute("return [innerWidth, innerHeight]", Vec::new())
-                .await?;
-            let side = |at: usize| inner[at].as_u64().and_then(|side| u32::try_from(side).ok());
-            let (Some(w), Some(h)) = (side(0), side(1)) else {
-                continue;
-            };
-            if (w, h) == (width, height) {
-                return Ok(());
-            }
-            outer_width = (outer_width + width).saturating_sub(w);
-            outer_height = (outer_height + height).saturating_sub(h);
-        }
-        anyhow::bail!("the browser's window does not take the size {width}×{height}")
     }
 }
 
