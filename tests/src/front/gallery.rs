@@ -16,6 +16,8 @@ use crate::harness::{Process, Session, free_port};
 
 /// How long a server or a browser may take to come up.
 const SOON: Duration = Duration::from_secs(30);
+/// Wider than any window of the app.
+const WIDTH: u32 = 1000;
 /// The languages that every screen is pictured in, and those of the prompt beside them.
 const LANGUAGES: [&str; 1] = ["en"];
 const PROMPT_LANGUAGES: [&str; 3] = ["en", "de", "ar"];
@@ -95,7 +97,6 @@ impl Gallery {
         )
         .await
         .context("the browser has no window")??;
-        page.set_window_size(1000, 900).await?;
         Ok(Self {
             page,
             url,
@@ -148,6 +149,7 @@ impl Gallery {
         } = picture;
         let (width, height) = picture.size();
         let address = format!("{}?state={state}&theme={theme}&language={language}", self.url);
+        self.resize(height).await?;
         // In a frame of the window's size: a browser's own window is as wide as its buttons at least.
         self.page
             .execute(
@@ -179,6 +181,22 @@ impl Gallery {
         let image = frame.screenshot().await?;
         std::fs::write(dir.join(picture.name()), image)?;
         Ok(())
+    }
+
+    /// Makes the page as high as the frame: the engine misplaces the picture of an element in a higher one.
+    async fn resize(&self, height: u32) -> Result<()> {
+        poll::until("the browser's window to take its size", SOON, async || {
+            let inner = self.page.execute("return innerHeight", Vec::new()).await?;
+            let missing = i64::from(height) - inner.as_i64().context("the page has no height")?;
+            if missing == 0 {
+                return Ok(Some(()));
+            }
+            let (_, outer) = self.page.get_window_size().await?;
+            let outer = u32::try_from(outer.saturating_add_signed(missing))?;
+            self.page.set_window_size(WIDTH, outer).await?;
+            Ok(None)
+        })
+        .await
     }
 
     /// Ends the browser.
