@@ -93,7 +93,7 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
             only,
         } => {
             setup::sources(&workspace, steps)?;
-            setup::programs(&workspace, steps)?;
+            setup::programs_for_stories(&workspace, steps)?;
             workspace.play_stories(json, &only)
         }
         Command::Demo { headless: false, .. } => {
@@ -112,7 +112,7 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
         }
         Command::Screenshots => {
             setup::sources(&workspace, steps)?;
-            setup::programs(&workspace, steps)?;
+            setup::programs_for_stories(&workspace, steps)?;
             setup::gallery(&workspace, steps)?;
             let code = workspace.program("countersign-pictures", Profile::Dev, &[])?;
             if code != ExitCode::SUCCESS {

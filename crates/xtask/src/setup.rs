@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     packages,
     step::{Steps, command, output},
-    workspace::Workspace,
+    workspace::{Profile, Workspace},
 };
 
 /// The oldest Node.js that the parts run on.
@@ -41,6 +41,19 @@ pub(crate) fn sources(workspace: &Workspace, steps: &Steps) -> Result<()> {
 /// When they do not compile.
 pub(crate) fn programs(workspace: &Workspace, steps: &Steps) -> Result<()> {
     steps.run(&mut workspace.cargo("build", &["--bins"]))
+}
+
+/// The programs, and beside them the app as it is shipped: built without what lets tests drive it.
+///
+/// # Errors
+/// When they do not compile.
+pub(crate) fn programs_for_stories(workspace: &Workspace, steps: &Steps) -> Result<()> {
+    let mut shipped = workspace.plain_cargo("build");
+    steps.run(shipped.args(["--locked", "--workspace", "--bin", "countersign"]))?;
+    let app = workspace.program_path("countersign", Profile::Dev);
+    let kept = app.with_file_name("countersign-shipped");
+    fs::copy(&app, &kept).with_context(|| format!("cannot write {}", kept.display()))?;
+    programs(workspace, steps)
 }
 
 /// Every state of the interface from fixtures, for pictures.

@@ -118,7 +118,7 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
         ),
         Part::Policy => policy::check(workspace, steps),
         Part::Stories => {
-            setup::programs(workspace, steps)?;
+            setup::programs_for_stories(workspace, steps)?;
             let code = workspace.play_stories(false, &[])?;
             if code != ExitCode::SUCCESS {
                 bail!("a story does not hold; what is left of it is in target/stories");

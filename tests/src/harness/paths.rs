@@ -16,6 +16,8 @@ pub enum Program {
     Agent,
     /// The desktop app.
     App,
+    /// The desktop app as it is shipped: without what lets tests drive it.
+    ShippedApp,
     /// What the agent starts instead of the app, so that WebDriver can start it.
     AppShim,
 }
@@ -26,6 +28,7 @@ impl Program {
             Self::Gateway => "countersign-gateway",
             Self::Agent => "countersign-agent",
             Self::App => "countersign",
+            Self::ShippedApp => "countersign-shipped",
             Self::AppShim => "countersign-app-shim",
         }
     }

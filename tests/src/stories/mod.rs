@@ -15,6 +15,7 @@ mod network;
 mod notifications;
 mod oidc;
 mod runner;
+mod shipped;
 mod stage;
 mod upkeep;
 
@@ -78,6 +79,7 @@ stories! {
     desktop::agent_restarted_under_window;
     desktop::deep_link_opens_form;
     desktop::main_window_remembered;
+    shipped::automation_refused_when_shipped;
     desktop_tray::tray_shows_and_opens, notifications::on_review();
     desktop_qr::qr_from_file, enrolment::not_enrolled();
     desktop_qr::qr_from_clipboard, enrolment::not_enrolled();
