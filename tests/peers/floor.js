@@ -5,8 +5,8 @@ search.value = "";
 search.oninput = () => {
   for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(search.value);
 };
-search.focus();
 scrolled().then(async (frames) => {
+  search.focus();
   document.title = `scrolled ${JSON.stringify(frames)}`;
   for (;;) {
     document.title = `filtered ${JSON.stringify(await filtered(MATCHES))}`;
