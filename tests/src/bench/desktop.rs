@@ -1,14 +1,18 @@
 //! What agent and app cost a desktop: starting, painting, idling, going away.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{Connection, Role};
-use tokio::{process::Command, time::Instant};
+use tokio::time::Instant;
 
-use super::{Figure, cpu, figure::quantile};
+use super::{
+    Figure, Report, cpu,
+    figure::{milliseconds, quantile},
+    webview::{Webview, all_gone},
+};
 use crate::{
-    front::{Desktop, Watch, poll, runs},
+    front::{Desktop, Watch},
     harness::{Agent, AgentOptions, Gateway, GatewayOptions, Process, Session, USER, family, pss_kib},
     wire::{RelyingSide, http_client},
 };
@@ -26,7 +30,7 @@ const PROMPT: &str = "Countersign";
 ///
 /// # Errors
 /// When a part does not do what it should.
-pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
+pub async fn figures(session: &Session, report: &mut Report) -> Result<()> {
     let options = GatewayOptions {
         quiet: true,
         ..GatewayOptions::default()
@@ -40,14 +44,13 @@ pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
     let mut agent = Agent::with(session, "bench", options).await?;
     agent.enrol(&gateway.enrolment_link(session, USER).await?).await?;
 
-    let mut figures = vec![starts(session, &mut agent).await?];
-    figures.extend(paints(session, &gateway, &mut agent).await?);
-    figures.extend(idles(session, &agent).await?);
-    Ok(figures)
+    report.all("starting", starts(session, &mut agent).await)?;
+    report.all("painting", paints(session, &gateway, &mut agent).await)?;
+    report.all("idling", idles(session, &agent).await)
 }
 
 /// Agent start → subscribed, beside reading one secret from the same keyring.
-async fn starts(session: &Session, agent: &mut Agent) -> Result<Figure> {
+async fn starts(session: &Session, agent: &mut Agent) -> Result<[Figure; 1]> {
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         agent.stop().await?;
@@ -73,18 +76,18 @@ async fn starts(session: &Session, agent: &mut Agent) -> Result<Figure> {
         others.push(milliseconds(start.elapsed()));
     }
     let value = quantile(&ours, 0.5).context("no samples")?;
-    Ok(Figure::new(
+    Ok([Figure::new(
         "agent_start_to_subscribed",
         value,
         "ms",
         "secret-tool lookup in the same keyring",
         quantile(&others, 0.5),
-    ))
+    )])
 }
 
 /// Request → prompt painted with no app running, and window closed → app and web engine gone.
 async fn paints(session: &Session, gateway: &Gateway, agent: &mut Agent) -> Result<[Figure; 2]> {
-    let floor = compile(session).await?;
+    let floor = Webview::compile(session).await?;
     let desktop = Desktop::new(session.display()?);
     let (mut painted, mut floor_painted) = (Vec::new(), Vec::new());
     let (mut gone, mut floor_gone) = (Vec::new(), Vec::new());
@@ -114,23 +117,17 @@ async fn paints(session: &Session, gateway: &Gateway, agent: &mut Agent) -> Resu
         let to_gone = closing.elapsed();
         relying.cancel(&asked.txn).await?;
 
-        let start = Instant::now();
-        let mut process = Process::start("floor-window", session.command(&floor), session.logs().dir())?;
-        process
-            .line("it painted", |line| (line == "painted").then_some(()))
-            .await?;
-        let floor_to_paint = start.elapsed();
+        let (process, floor_to_paint) = floor.open(session, &[]).await?;
         let processes = family(process.pid())?;
-        let closing = Instant::now();
-        process.signal(rustix::process::Signal::TERM)?;
-        process.ended().await?;
+        let floor_closing = Instant::now();
+        process.stop().await?;
         all_gone(&processes).await?;
         // The first round fills the page cache.
         if round > 0 {
             painted.push(milliseconds(to_paint));
             gone.push(milliseconds(to_gone));
             floor_painted.push(milliseconds(floor_to_paint));
-            floor_gone.push(milliseconds(closing.elapsed()));
+            floor_gone.push(milliseconds(floor_closing.elapsed()));
         }
     }
     let median = |samples: &[f64]| quantile(samples, 0.5).context("no samples");
@@ -153,21 +150,16 @@ async fn paints(session: &Session, gateway: &Gateway, agent: &mut Agent) -> Resu
 }
 
 /// The agent with nothing to do, beside OTPClient with nothing to do.
-async fn idles(session: &Session, agent: &Agent) -> Result<Vec<Figure>> {
-    let watch = agent.watch(Role::Terminal).await?;
-    drop::<Watch>(watch);
-    let mut peer = Process::start("otpclient", session.command("otpclient"), session.logs().dir());
-    if let Ok(process) = &mut peer {
-        // It begins by asking where its database is to be.
-        Desktop::new(session.display()?)
-            .window("Database location")
-            .await?;
-        if !process.runs()? {
-            peer = Err(anyhow::anyhow!("otpclient ended"));
+async fn idles(session: &Session, agent: &Agent) -> Result<[Figure; 2]> {
+    let peer = match otpclient(session).await {
+        Ok(process) => Some(process),
+        Err(error) => {
+            eprintln!("  otpclient cannot be measured: {error:#}");
+            None
         }
-    }
+    };
     let pid = agent.process()?.pid();
-    let other = peer.as_ref().ok().map(Process::pid);
+    let other = peer.as_ref().map(Process::pid);
     let (ours, others) = (cpu::switches(pid)?, other.map(cpu::switches).transpose()?);
     tokio::time::sleep(IDLE).await;
     let per_second = |now: u64, before: u64| (now.saturating_sub(before)) as f64 / IDLE.as_secs_f64();
@@ -177,7 +169,7 @@ async fn idles(session: &Session, agent: &Agent) -> Result<Vec<Figure>> {
         (None, _) | (_, None) => None,
     };
     let mib = |pid| anyhow::Ok(pss_kib(pid)? as f64 / 1024.0);
-    Ok(vec![
+    Ok([
         Figure::new(
             "agent_idle_pss",
             mib(pid)?,
@@ -189,45 +181,23 @@ async fn idles(session: &Session, agent: &Agent) -> Result<Vec<Figure>> {
     ])
 }
 
+/// OTPClient, which begins by asking where its database is to be.
+async fn otpclient(session: &Session) -> Result<Process> {
+    let mut process = Process::start("otpclient", session.command("otpclient"), session.logs().dir())?;
+    Desktop::new(session.display()?)
+        .window("Database location")
+        .await?;
+    if process.runs()? {
+        Ok(process)
+    } else {
+        bail!("it ended:\n{}", process.tail())
+    }
+}
+
 fn app(agent: &Agent) -> Result<u32> {
     let agent = agent.process()?.pid();
     family(agent)?
         .get(1)
         .copied()
         .context("the agent has started no app")
-}
-
-async fn all_gone(processes: &[u32]) -> Result<()> {
-    poll::until("the app and its web engine to be gone", SOON, async || {
-        for &pid in processes {
-            if runs(pid)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(()))
-    })
-    .await
-}
-
-async fn compile(session: &Session) -> Result<PathBuf> {
-    let flags = Command::new("pkg-config")
-        .args(["--cflags", "--libs", "webkit2gtk-4.1"])
-        .output()
-        .await?;
-    ensure!(flags.status.success(), "pkg-config does not know webkit2gtk-4.1");
-    let program = session.dir().join("minimal-webview");
-    let status = Command::new("cc")
-        .arg("-O2")
-        .arg("-o")
-        .arg(&program)
-        .arg(session.paths.peers().join("minimal-webview.c"))
-        .args(String::from_utf8(flags.stdout)?.split_ascii_whitespace())
-        .status()
-        .await?;
-    ensure!(status.success(), "the minimal window could not be compiled");
-    Ok(program)
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

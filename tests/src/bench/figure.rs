@@ -1,5 +1,8 @@
 //! What a benchmark prints: a figure, beside a floor or a peer measured in the same run.
 
+use std::time::Duration;
+
+use anyhow::{Error, Result};
 use serde::Serialize;
 
 /// One measured figure.
@@ -40,6 +43,82 @@ impl Figure {
             ratio,
         }
     }
+}
+
+/// Prints figures as they come: one that cannot be had costs none of the others.
+#[derive(Debug)]
+pub struct Report {
+    format: Format,
+    failures: usize,
+}
+
+/// How figures are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Report {
+    /// Nothing printed yet.
+    pub fn new(format: Format) -> Self {
+        Self { format, failures: 0 }
+    }
+
+    /// Prints a figure to standard output.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn figure(&mut self, figure: &Figure) -> Result<()> {
+        match self.format {
+            Format::Json => println!("{}", serde_json::to_string(figure)?),
+            Format::Text => {
+                let or_none = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| v.to_string());
+                println!(
+                    "{:28} {:>10} {:18} {}: {}, ratio {}",
+                    figure.figure,
+                    figure.value,
+                    figure.unit,
+                    figure.beside,
+                    or_none(figure.beside_value),
+                    or_none(figure.ratio),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what was measured, or says why it could not be.
+    ///
+    /// # Errors
+    /// As [`Report::figure`].
+    pub fn all<const N: usize>(&mut self, what: &str, figures: Result<[Figure; N]>) -> Result<()> {
+        match figures {
+            Ok(figures) => figures.iter().try_for_each(|figure| self.figure(figure)),
+            Err(error) => {
+                self.failure(what, &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says on standard error what could not be measured, and why.
+    pub fn failure(&mut self, what: &str, error: &Error) {
+        eprintln!("{what} could not be measured: {error:#}");
+        self.failures += 1;
+    }
+
+    /// How much could not be measured.
+    pub fn failures(&self) -> usize {
+        self.failures
+    }
+}
+
+/// As the figures have it.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 /// To three decimals: more would pretend.

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest as _, http::HeaderValue},
 };
 
-use super::Figure;
+use super::{Figure, Report};
 use crate::{
     harness::{Gateway, GatewayOptions, Process, Session, pss_kib},
     wire::{Device, Frames, http_client},
@@ -28,11 +28,16 @@ const DESCRIPTORS: u64 = CONNECTIONS as u64 + 1000;
 ///
 /// # Errors
 /// When not all connections can be opened.
-pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
+pub async fn figures(session: &Session, report: &mut Report) -> Result<()> {
     raise_limit()?;
-    let mut figures = Vec::new();
     for (name, tls) in [("idle_connection_plain", false), ("idle_connection_tls", true)] {
-        let ours = gateway(session, tls).await?;
+        let ours = match gateway(session, tls).await {
+            Ok(kib) => kib,
+            Err(error) => {
+                report.failure(name, &error);
+                continue;
+            }
+        };
         let peer = match node(session, tls).await {
             Ok(kib) => Some(kib),
             Err(error) => {
@@ -40,9 +45,9 @@ pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
                 None
             }
         };
-        figures.push(Figure::new(name, ours, "KiB", "node ws", peer));
+        report.figure(&Figure::new(name, ours, "KiB", "node ws", peer))?;
     }
-    Ok(figures)
+    Ok(())
 }
 
 async fn gateway(session: &Session, tls: bool) -> Result<f64> {

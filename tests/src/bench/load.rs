@@ -8,7 +8,11 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Figure, cpu, figure::quantile, floor::FloorPair};
+use super::{
+    Figure, Report, cpu,
+    figure::{milliseconds, quantile},
+    floor::FloorPair,
+};
 use crate::{
     harness::{Gateway, GatewayOptions, Process, Session},
     wire::{Device, Frames, RelyingSide, http_client},
@@ -125,10 +129,8 @@ struct Samples {
 impl Samples {
     fn add(&mut self, legs: &[Legs], cpu: Duration, wall: Duration) {
         for legs in legs {
-            self.accept_to_frame
-                .push(legs.accept_to_frame.as_secs_f64() * 1000.0);
-            self.signed_to_visible
-                .push(legs.signed_to_visible.as_secs_f64() * 1000.0);
+            self.accept_to_frame.push(milliseconds(legs.accept_to_frame));
+            self.signed_to_visible.push(milliseconds(legs.signed_to_visible));
             self.approvals += 1.0;
         }
         self.cpu_seconds += cpu.as_secs_f64();
@@ -144,7 +146,7 @@ impl Samples {
 ///
 /// # Errors
 /// When gateway or floor do not do what they should.
-pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
+pub async fn figures(session: &Session, report: &mut Report) -> Result<()> {
     let limits = vec![("requests_per_minute", 600), ("pending_per_user", 50)];
     let gateway = Gateway::with(
         session,
@@ -157,26 +159,29 @@ pub async fn figures(session: &Session) -> Result<Vec<Figure>> {
     .await?;
     let secret = gateway.add_application(session, "bench", "Bench").await?;
     let (floor, port) = start_floor(session).await?;
-    let mut figures = Vec::new();
     for (pairs, name) in LEVELS {
-        let (ours, other) = level(session, &gateway, &secret, &floor, port, pairs).await?;
+        let (ours, other) = match level(session, &gateway, &secret, &floor, port, pairs).await {
+            Ok(samples) => samples,
+            Err(error) => {
+                report.failure(name, &error);
+                continue;
+            }
+        };
         eprintln!(
             "  {pairs} at once: gateway {:.0}/s, floor {:.0}/s by the clock, load generator included",
             ours.approvals / ours.wall_seconds,
             other.approvals / other.wall_seconds
         );
         if pairs == 1 {
-            figures.extend(latencies(&ours, &other)?);
+            for figure in latencies(&ours, &other)? {
+                report.figure(&figure)?;
+            }
         }
-        figures.push(Figure::new(
-            name,
-            ours.per_core(),
-            "approvals/s/core",
-            "floor",
-            Some(other.per_core()),
-        ));
+        let per_core = ours.per_core();
+        let beside = Some(other.per_core());
+        report.figure(&Figure::new(name, per_core, "approvals/s/core", "floor", beside))?;
     }
-    Ok(figures)
+    Ok(())
 }
 
 async fn level(

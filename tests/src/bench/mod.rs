@@ -8,5 +8,8 @@ mod figure;
 pub mod floor;
 pub mod idle;
 pub mod load;
+mod past;
+mod webview;
+pub mod window;
 
-pub use figure::Figure;
+pub use figure::{Figure, Format, Report};

@@ -1,15 +1,18 @@
-//! Measures: `countersign-bench [--json] [--only load|idle|desktop]`.
+//! Measures: `countersign-bench [--json] [--only load|idle|desktop|window]`.
 //!
 //! With `--json` one figure a line on standard output; progress goes to standard error. Meant to be run on release
 //! builds, by `cargo xtask bench`.
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use countersign_tests::{
-    bench::{Figure, desktop, floor, idle, load},
+    bench::{Format, Report, desktop, floor, idle, load, window},
     harness::{Session, SessionOptions},
 };
+
+/// What can be measured by itself.
+const PARTS: [&str; 4] = ["load", "idle", "desktop", "window"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -19,65 +22,46 @@ async fn main() -> Result<ExitCode> {
         floor::serve(Path::new(cert), Path::new(key), Path::new(database)).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (json, only) = match words[..] {
-        [] => (false, None),
-        ["--json"] => (true, None),
-        ["--only", part] => (false, Some(part)),
-        ["--json", "--only", part] | ["--only", part, "--json"] => (true, Some(part)),
-        _ => bail!("usage: countersign-bench [--json] [--only load|idle|desktop]"),
+    let (format, only) = match words[..] {
+        [] => (Format::Text, None),
+        ["--json"] => (Format::Json, None),
+        ["--only", part] => (Format::Text, Some(part)),
+        ["--json", "--only", part] | ["--only", part, "--json"] => (Format::Json, Some(part)),
+        _ => bail!("usage: countersign-bench [--json] [--only {}]", PARTS.join("|")),
     };
-    let mut failed = false;
-    for part in ["load", "idle", "desktop"] {
+    ensure!(
+        only.is_none_or(|only| PARTS.contains(&only)),
+        "there is no such part: choose one of {}",
+        PARTS.join(", ")
+    );
+    let mut report = Report::new(format);
+    for part in PARTS {
         if only.is_some_and(|only| only != part) {
             continue;
         }
         eprintln!("{part} …");
-        match measure(part).await {
-            Ok(figures) => figures.iter().try_for_each(|figure| print(figure, json))?,
-            Err(error) => {
-                eprintln!("{part} could not be measured: {error:#}");
-                failed = true;
-            }
+        if let Err(error) = measure(part, &mut report).await {
+            report.failure(part, &error);
         }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    Ok(match report.failures() {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     })
 }
 
-async fn measure(part: &str) -> Result<Vec<Figure>> {
-    if part == "desktop" {
-        return desktop::figures(&Session::start().await.context("no session")?).await;
-    }
+async fn measure(part: &str, report: &mut Report) -> Result<()> {
+    let on_screen = matches!(part, "desktop" | "window");
     let options = SessionOptions {
-        display: false,
-        notifications: false,
-        keyring: false,
+        display: on_screen,
+        notifications: on_screen,
+        keyring: on_screen,
     };
     let session = Session::with(options).await.context("no session")?;
-    if part == "load" {
-        load::figures(&session).await
-    } else {
-        idle::figures(&session).await
+    match part {
+        "load" => load::figures(&session, report).await,
+        "idle" => idle::figures(&session, report).await,
+        "desktop" => desktop::figures(&session, report).await,
+        _ => window::figures(&session, report).await,
     }
-}
-
-fn print(figure: &Figure, json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string(figure)?);
-    } else {
-        let beside = figure
-            .beside_value
-            .map_or_else(|| "–".to_owned(), |value| value.to_string());
-        let ratio = figure
-            .ratio
-            .map_or_else(|| "–".to_owned(), |ratio| ratio.to_string());
-        println!(
-            "{:28} {:>10} {:18} {}: {beside}, ratio {ratio}",
-            figure.figure, figure.value, figure.unit, figure.beside
-        );
-    }
-    Ok(())
 }

@@ -108,6 +108,20 @@ impl Desktop {
         self.xdotool(&["type", "--delay", "20", text]).await
     }
 
+    /// Turns the mouse wheel towards the person over the middle of a window, so many notches, at this distance in ms.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn wheel(&self, window: &WindowId, notches: u32, apart: u32) -> Result<()> {
+        let (_, _, width, height) = self.geometry(window).await?;
+        let (x, y) = ((width / 2).to_string(), (height / 2).to_string());
+        self.xdotool(&["mousemove", "--window", &window.0, &x, &y])
+            .await?;
+        let (notches, apart) = (notches.to_string(), apart.to_string());
+        self.xdotool(&["click", "--repeat", &notches, "--delay", &apart, "5"])
+            .await
+    }
+
     /// Moves the pointer into the corner of the screen, where no window is.
     ///
     /// # Errors
