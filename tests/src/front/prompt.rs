@@ -95,12 +95,15 @@ impl Prompt {
     /// Waits until a word appears anywhere in the prompt.
     ///
     /// # Errors
-    /// When it does not in time.
+    /// When it does not in time; what is shown instead is in the error.
     pub async fn says(&self, word: &str) -> Result<()> {
+        let mut text = String::new();
         poll::until(&format!("“{word}” in the prompt"), SOON, async || {
-            Ok(self.text().await?.contains(word).then_some(()))
+            text = self.text().await?;
+            Ok(text.contains(word).then_some(()))
         })
         .await
+        .with_context(|| format!("the prompt shows\n{text}"))
     }
 
     /// Types the match code, as a person does: into the field, digit by digit.

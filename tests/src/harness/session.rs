@@ -25,6 +25,8 @@ const SCREEN: &str = "1366x768x24";
 const SOON: Duration = Duration::from_secs(15);
 /// The environment variable that names a directory in which the logs of every session are kept.
 const KEEP_LOGS: &str = "COUNTERSIGN_KEEP_LOGS";
+/// Where an organisation's settings for a session are.
+const ORGANISATION: &str = "organisation";
 /// What of our own environment the session gets.
 const KEPT: [&str; 4] = ["PATH", "TMPDIR", "SSL_CERT_FILE", "RUST_LOG"];
 
@@ -192,6 +194,11 @@ impl Session {
         self.dir.path()
     }
 
+    /// Where an organisation's settings for this session are: one of its `XDG_CONFIG_DIRS`.
+    pub fn organisation(&self) -> PathBuf {
+        self.dir.path().join(ORGANISATION)
+    }
+
     /// What its processes printed.
     pub fn logs(&self) -> &Logs {
         &self.logs
@@ -314,6 +321,9 @@ fn environment(dir: &Path, bus_address: &str) -> BTreeMap<String, OsString> {
     ] {
         environment.insert(name.to_owned(), value.into());
     }
+    // An organisation may set something for this session, without touching the computer.
+    let configuration = format!("{}:/etc/xdg", dir.join(ORGANISATION).display());
+    environment.insert("XDG_CONFIG_DIRS".to_owned(), configuration.into());
     environment
 }
 

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{Agent, Process, Program, Session, family, free_port};
-use crate::front::poll;
+use crate::front::{poll, runs};
 
 /// How long the agent may take to want the app, and the app to have a window.
 const SOON: Duration = Duration::from_secs(20);
@@ -201,12 +201,16 @@ pub struct App {
 }
 
 impl App {
-    /// Closes the session, which ends the app.
+    /// Closes the session, which ends the app, and waits until it has ended: the next one would hand over to it.
     ///
     /// # Errors
-    /// When the driver is gone.
+    /// When the driver is gone, or the app stays.
     pub async fn close(self) -> Result<()> {
-        Ok(self.page.close().await?)
+        self.page.close().await?;
+        poll::until("the app to end", SOON, async || {
+            Ok((!runs(self.pid)?).then_some(()))
+        })
+        .await
     }
 
     /// Saves the window's content as `<name>.png` among the screenshots.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// An enrolment link and the picture that the administrator was given with it.
-async fn picture(stage: &Stage) -> Result<(String, PathBuf)> {
+pub(super) async fn picture(stage: &Stage) -> Result<(String, PathBuf)> {
     let file = stage.session.dir().join("code.png");
     let path = file.to_str().context("an odd directory")?;
     let create = [

@@ -134,7 +134,8 @@ pub(super) async fn long_poll_only(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-async fn not_connected(stage: &mut Stage) -> Result<()> {
+/// Waits until the connection is lost.
+pub(super) async fn not_connected(stage: &mut Stage) -> Result<()> {
     stage
         .watch
         .until("a lost connection", crate::front::SOON, |w| {

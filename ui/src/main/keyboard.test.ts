@@ -31,6 +31,17 @@ test("the page that is open is kept for the next time", async () => {
   expect(shell.of("remember_page")).toEqual([{ page: "settings" }]);
 });
 
+test("a page that was chosen before anything is known stays open", async () => {
+  const { view } = mains["accounts-list"];
+  let answer: (view: unknown) => void = () => undefined;
+  const later = new Promise((resolve) => (answer = resolve));
+  await openMain(mains["accounts-list"], { main_view: () => later });
+  await press("3");
+  answer({ ...view, page: "accounts" });
+  await settled();
+  expect(title()).toBe("Activity");
+});
+
 test("a page that is not there yet opens as requests", async () => {
   const { view } = mains["accounts-list"];
   await openMain({ ...mains["accounts-list"], answers: { main_view: () => ({ ...view, page: "codes" }) } });

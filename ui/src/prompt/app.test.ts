@@ -110,6 +110,19 @@ test("a request that arrives does not replace the one on screen, and arms anew",
   expect(shell.of("open_main")).toHaveLength(1);
 });
 
+test("a prompt that opens by itself for another request leaves the one that is being read", async () => {
+  const unasked = (opening: number): Partial<PromptView> => ({
+    target: { request: highRisk.id, activation: "unasked", opening },
+  });
+  await open(view([lowRisk, highRisk], unasked(1)));
+  expect(screen.getByText("Request 1 of 2, oldest first")).toBeTruthy();
+  expect(heading()).toBe("Sign in to Engineering Wiki");
+  await shell.send(view([lowRisk, highRisk], unasked(2)));
+  expect(heading()).toBe("Sign in to Engineering Wiki");
+  await shell.send(view([{ ...lowRisk, state: approved }, highRisk], unasked(3)));
+  await waitFor(() => expect(heading()).toBe("Send €4,250.00 to Meridian Supplies GmbH"));
+});
+
 test("the last approval closes the window after 4 s", async () => {
   await open(
     view([{ ...lowRisk, state: approved }], {

@@ -11,8 +11,8 @@ export interface Shown {
 export const isPending = (request: RequestView) => request.state.name === "pending";
 
 /**
- * The request to show: the one on screen for as long as it is there, also after it ended; otherwise the one that the prompt
- * was opened for; otherwise the oldest one that waits.
+ * The request to show: the one that the person opened; otherwise the one on screen for as long as it is there, also after it
+ * ended. A prompt that opens by itself never takes the place of a request that is being read: it shows the oldest one that waits.
  */
 export function choose(
   requests: RequestView[],
@@ -20,13 +20,13 @@ export function choose(
   current: Shown | null,
   opened: boolean,
 ): Shown | null {
+  const same = requests.find((request) => request.id === current?.request.id);
   const wanted = opened ? requests.find((request) => request.id === target.request) : undefined;
-  if (wanted) return { request: wanted, gone: false };
-  if (current) {
-    const same = requests.find((request) => request.id === current.request.id);
-    if (same) return { request: same, gone: false };
-    return { request: current.request, gone: current.request.state.name !== "ended" };
-  }
+  if (wanted && target.activation === "asked") return { request: wanted, gone: false };
+  if (same && (!opened || same.state.name !== "ended")) return { request: same, gone: false };
+  if (wanted) return next(requests, null) ?? { request: wanted, gone: false };
+  if (same) return { request: same, gone: false };
+  if (current) return { request: current.request, gone: current.request.state.name !== "ended" };
   return next(requests, null);
 }
 
