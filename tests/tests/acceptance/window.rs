@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use countersign_agent_api::{RequestState, RequestView};
 use countersign_tests::{
-    harness::USER,
+    harness::{Launch, USER},
     stories::{Setup, Stage},
     wire::RelyingSide,
 };
-use fantoccini::wd::TimeoutConfiguration;
-use serde_json::json;
+use fantoccini::{Client, wd::TimeoutConfiguration};
+use serde_json::{Value, json};
 
 const ENTER: char = '\u{e007}';
 const SPACE: char = ' ';
@@ -121,19 +121,58 @@ async fn hostile_text_is_only_text() -> Result<()> {
     stage.picture(&open.app, "prompt-hostile-text").await
 }
 
+/// A command, as a script in the page would call it: `{ "ok": … }` or `{ "error": … }`.
+async fn invoke(page: &Client, command: &str, args: Value) -> Result<Value> {
+    let script = "const [command, args, done] = arguments;
+                  window.__TAURI_INTERNALS__.invoke(command, args).then(r => done({ ok: r ?? null }), e => done({ error: String(e?.message ?? e) }))";
+    Ok(page.execute_async(script, vec![command.into(), args]).await?)
+}
+
+/// Row 25, the main window: it asks and refuses, and never says yes.
+#[tokio::test]
+async fn a_script_in_the_main_window_cannot_approve() -> Result<()> {
+    let mut stage = Stage::start(Setup::default()).await?;
+    let (asked, view) = stage.payment().await?;
+    let app = stage.driver().await?.open(Launch::by_hand(&[])).await?;
+    let yes = json!({
+        "id": view.id, "verdict": "approve", "matchCode": asked.code()?, "locale": "en",
+        "statementHash": view.statement_hash,
+    });
+    for (command, args) in [
+        ("decide", yes),
+        ("shown", json!({ "id": view.id })),
+        ("withdraw", json!({ "id": view.id })),
+        ("prompt_view", json!({})),
+        ("shutdown", json!({})),
+        ("plugin:fs|read_file", json!({ "path": "/etc/passwd" })),
+        ("plugin:window|close", json!({})),
+    ] {
+        let answer = invoke(&app.page, command, args).await?;
+        ensure!(
+            answer.get("error").is_some(),
+            "the main window may call {command}: {answer}"
+        );
+    }
+    // What it may call is there, so the refusals above are no accident.
+    let own = invoke(&app.page, "main_view", json!({})).await?;
+    ensure!(
+        own.get("ok").is_some_and(|view| view["accounts"].is_array()),
+        "the main window has no view: {own}"
+    );
+    ensure!(
+        stage.relying.state(&asked.txn).await? == "pending",
+        "a script decided"
+    );
+    app.close().await
+}
+
 /// Row 25: code that runs in the window all the same.
 #[tokio::test]
 async fn a_script_in_the_prompt_has_only_the_prompts_commands() -> Result<()> {
     let mut stage = Stage::start(Setup::default()).await?;
     let (asked, view) = stage.payment().await?;
     let open = stage.prompt().await?;
-    let script = "const [command, args, done] = arguments;
-                  window.__TAURI_INTERNALS__.invoke(command, args).then(r => done({ ok: r ?? null }), e => done({ error: String(e?.message ?? e) }))";
-    let invoke = async |command: &str, args: serde_json::Value| {
-        open.page()
-            .execute_async(script, vec![command.into(), args])
-            .await
-    };
+    let invoke = async |command: &str, args: Value| invoke(open.page(), command, args).await;
     let forbidden = [
         (
             "preview_enrolment",
