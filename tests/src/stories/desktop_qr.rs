@@ -42,7 +42,7 @@ pub(super) async fn qr_from_file(stage: &mut Stage) -> Result<()> {
         .focus(&desktop.window("Choose a picture of the code").await?)
         .await?;
     desktop.keys(&["Escape"]).await?;
-    ensure!(answer(&app.page).await? == json!({ "ok": [] }));
+    ensure!(answer(&app.page).await? == json!({ "ok": null }));
     begin(&app.page, "file").await?;
     desktop
         .focus(&desktop.window("Choose a picture of the code").await?)

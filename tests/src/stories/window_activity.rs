@@ -54,7 +54,9 @@ pub(super) async fn main_window_activity(stage: &mut Stage) -> Result<()> {
     // The older one of the two: what was approved in the prompt.
     window.reach("Send").await?;
     window.key(Key::Enter).await?;
-    window.seen("details.activity[open] dl").await?;
+    window
+        .says("Signed by Alder Group. It matches what was shown.")
+        .await?;
     let lines = window
         .page()
         .execute(
@@ -67,9 +69,6 @@ pub(super) async fn main_window_activity(stage: &mut Stage) -> Result<()> {
     for line in &shown {
         ensure!(lines.contains(line), "{line:?} was shown and is not in {lines:?}");
     }
-    window
-        .says("Signed by Alder Group. It matches what was shown.")
-        .await?;
     window
         .gives(
             "return document.querySelector('details.activity[open] .badge--success')?.innerText.trim()",
