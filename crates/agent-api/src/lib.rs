@@ -107,10 +107,12 @@ pub enum Request {
         /// Which request.
         id: RequestId,
     },
-    /// Shows an account's requests that were held back (burst or report) like any others. [`Reply::Requests`].
+    /// Shows the requests of one client that were held back (burst or report) like any others. [`Reply::Requests`].
     ReleaseHeldBack {
         /// Which account.
         account: AccountId,
+        /// From [`HeldBack::client_id`].
+        client_id: String,
     },
     /// [`Reply::History`], newest first.
     History {

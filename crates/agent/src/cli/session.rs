@@ -92,9 +92,10 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             };
             render::request(&request, output)
         }
-        AgentCommand::Release { account } => {
+        AgentCommand::Release { account, client } => {
             let release = Request::ReleaseHeldBack {
                 account: AccountId(account),
+                client_id: client,
             };
             let Reply::Requests(requests) = session.call(release).await? else {
                 return unexpected();

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use countersign_agent_api::{
-    API_VERSION, AgentInfo, Call, HeldBack, KeyringState, Message as Frame, Reply, StatusView, frame,
+    API_VERSION, AgentInfo, Call, HeldBack, HeldCause, KeyringState, Message as Frame, Reply, StatusView,
+    frame,
 };
 use tokio::net::{UnixListener, UnixStream};
 use zbus::{
@@ -117,7 +118,9 @@ fn the_icon_asks_for_attention_only_when_something_waits_and_nobody_muted_it() {
     assert_eq!(urgency(&locked), Urgency::Urgent);
     let burst = HeldBack {
         account: countersign_agent_api::AccountId("a".into()),
+        client_id: "backup".into(),
         client_name: "Backup Console".into(),
+        cause: HeldCause::Burst,
         count: 47,
         until: 0,
     };
