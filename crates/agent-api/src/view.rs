@@ -499,6 +499,14 @@ data! {
         pub account: Option<AccountId>,
     }
 
+    /// Some entries of the history, newest first.
+    pub struct HistoryPage {
+        /// At most as many as were asked for, and fewer if they are long: a page has its place in one frame.
+        pub entries: Vec<HistoryEntry>,
+        /// Whether older ones may follow.
+        pub more: bool,
+    }
+
     /// One ended request.
     pub struct HistoryEntry {
         /// Its id.
