@@ -6,6 +6,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The largest frame either side accepts, in bytes.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
+/// The most that lists in one frame take, in bytes: the rest is for what is around them.
+pub const MAX_LIST: usize = MAX_FRAME - 64 * 1024;
+
 /// A frame could not be read or written. The connection is of no further use.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -21,6 +24,27 @@ pub enum FrameError {
     /// The socket failed.
     #[error("the socket failed")]
     Io(#[from] std::io::Error),
+}
+
+/// How many bytes a value takes in a frame.
+///
+/// # Errors
+/// [`FrameError::Malformed`] for what is no JSON.
+pub fn size<T: Serialize>(value: &T) -> Result<usize, FrameError> {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).map_err(FrameError::Malformed)?;
+    Ok(count.0)
 }
 
 /// Reads one frame. Not cancellation-safe: keep one reader task per connection.

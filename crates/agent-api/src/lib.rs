@@ -73,7 +73,7 @@ pub enum Request {
     Status,
     /// [`Reply::Accounts`].
     Accounts,
-    /// [`Reply::Requests`]: pending and just-ended requests, oldest first.
+    /// [`Reply::Requests`]: pending and just-ended requests, oldest first, as many as a frame holds.
     Requests,
     /// [`Reply::Request`] or [`ErrorCode::NotFound`].
     ShowRequest {
@@ -107,14 +107,16 @@ pub enum Request {
         /// Which request.
         id: RequestId,
     },
-    /// Shows an account's requests that were held back (burst or report) like any others. [`Reply::Requests`].
+    /// Shows the requests of one client that were held back (burst or report) like any others. [`Reply::Requests`].
     ReleaseHeldBack {
         /// Which account.
         account: AccountId,
+        /// From [`HeldBack::client_id`].
+        client_id: String,
     },
     /// [`Reply::History`], newest first.
     History {
-        /// At most this many entries (the agent caps it at 500).
+        /// At most this many entries (the agent caps it at 500, and at what a frame holds: [`HistoryPage::more`]).
         limit: u32,
         /// Only entries older than this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,7 +248,7 @@ pub enum Reply {
     /// One request.
     Request(RequestView),
     /// To [`Request::History`].
-    History(Vec<HistoryEntry>),
+    History(HistoryPage),
     /// To [`Request::Evidence`]: the file's JSON text (docs/protocol.md, section 10).
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].
@@ -262,7 +264,8 @@ pub enum Reply {
 #[cfg_attr(feature = "bindings", derive(ts_rs::TS), ts(export))]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
 pub enum Event {
-    /// All requests that are pending or ended within the last minute, oldest first.
+    /// All requests that are pending or ended within the last minute, oldest first. What a frame does not hold is left out:
+    /// ended ones first, then the newest.
     Requests(Vec<RequestView>),
     /// All accounts.
     Accounts(Vec<AccountView>),

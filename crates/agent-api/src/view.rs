@@ -116,24 +116,38 @@ data! {
         pub accounts: u32,
         /// The keyring's state.
         pub keyring: KeyringState,
-        /// Requests that arrived in a burst and are not shown one by one.
+        /// Clients whose requests wait without being shown.
         pub held_back: Vec<HeldBack>,
         /// Until when nothing is notified, if the person wants it so.
         #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
         pub muted_until: Option<i64>,
     }
 
-    /// A burst that is held back.
+    /// A client whose requests are held back.
     pub struct HeldBack {
         /// For which account.
         pub account: AccountId,
+        /// Which of the issuer's clients, for programs: two may have one name.
+        pub client_id: String,
         /// Who asks.
         pub client_name: String,
+        /// Why.
+        pub cause: HeldCause,
         /// How many requests.
         pub count: u32,
         /// Until when further ones are held back.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub until: i64,
+    }
+
+    /// Why a client is held back.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum HeldCause {
+        /// It asked too often at once.
+        Burst,
+        /// The person reported it.
+        Report,
     }
 
     /// Whether keys can be used. Locked is not absent.
@@ -483,6 +497,14 @@ data! {
         pub outcome: Option<Outcome>,
         /// Of this account.
         pub account: Option<AccountId>,
+    }
+
+    /// Some entries of the history, newest first.
+    pub struct HistoryPage {
+        /// At most as many as were asked for, and fewer if they are long: a page has its place in one frame.
+        pub entries: Vec<HistoryEntry>,
+        /// Whether older ones may follow.
+        pub more: bool,
     }
 
     /// One ended request.

@@ -5,9 +5,12 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
+
+use crate::whole_file;
 
 /// The entry that packages install, and ours is made of.
 const ENTRY: &str = include_str!("../../../packaging/applications/io.countersign.app.desktop");
@@ -108,6 +111,9 @@ fn with_handler(list: &str, handler: Option<&str>) -> String {
     lines.into_iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// What Linux adds to the path of a running program whose file is gone.
+const GONE: &str = " (deleted)";
+
 /// A path as one argument of an `Exec` line (Desktop Entry Specification 1.5, "The Exec key").
 pub(crate) fn exec_argument(program: &Path) -> io::Result<String> {
     let unfit = || {
@@ -117,6 +123,12 @@ pub(crate) fn exec_argument(program: &Path) -> io::Result<String> {
         )
     };
     let path = program.to_str().ok_or_else(unfit)?;
+    if path.ends_with(GONE) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the program was replaced while it ran. Restart it first",
+        ));
+    }
     if !program.is_absolute() || path.chars().any(char::is_control) || path.contains('=') {
         return Err(unfit());
     }
@@ -137,19 +149,15 @@ pub(crate) fn exec_argument(program: &Path) -> io::Result<String> {
     Ok(quoted)
 }
 
-/// Replaces a file as a whole or not at all.
+/// Replaces a file that everybody may read, or what a link in its place leads to; its permissions stay.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // Through a link, as people who keep their settings elsewhere have it.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    let mut new = path.clone().into_os_string();
-    new.push(".countersign-new");
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    let mode = fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
+    whole_file::replace(path, text.as_bytes(), mode)
 }
 
 /// Removes a file, if there is one.

@@ -35,4 +35,5 @@ pub mod state_dir;
 pub mod statement_text;
 pub mod tray;
 pub mod verify;
+mod whole_file;
 pub mod wording;

@@ -6,13 +6,15 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::whole_file;
 
 /// The largest document that is read, in bytes.
 const MAX_DOCUMENT: u64 = 8 * 1024 * 1024;
@@ -169,7 +171,7 @@ impl StateDir {
             path: path.clone(),
             source,
         })?;
-        replace(&self.root, &path, &bytes)
+        replace(&path, &bytes)
     }
 }
 
@@ -235,31 +237,12 @@ pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Erro
     move |source| StateError::Io { doing, path, source }
 }
 
-/// Replaces a file in the directory `root` durably, or not at all.
+/// Replaces a file of one's own durably, or not at all.
 ///
 /// # Errors
 /// [`StateError::Io`]; the old content is then still there.
-pub(crate) fn replace(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let temporary = PathBuf::from(name);
-    let written = (|| {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        File::open(root)?.sync_all()
-    })();
-    written.map_err(|e| {
-        // What is left of a failed attempt would only take up space; the old document is untouched.
-        let _ = fs::remove_file(&temporary);
-        io_error("write", path)(e)
-    })
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    whole_file::replace(path, bytes, 0o600).map_err(io_error("write", path))
 }
 
 #[cfg(test)]

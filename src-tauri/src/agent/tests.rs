@@ -1,3 +1,5 @@
+//! Against an agent of the test's own on a real socket.
+
 use countersign_agent_api::{API_VERSION, AgentInfo, Call, Event, Message, frame};
 use tokio::net::{UnixListener, UnixStream};
 

@@ -69,13 +69,17 @@ pub(crate) async fn revoke_device(
     changed(agent.call(Request::RevokeDevice { account }).await?)
 }
 
-/// Shows an account's requests that were held back.
+/// Shows the requests of one client that were held back.
 #[tauri::command]
 pub(crate) async fn release_held_back(
     agent: State<'_, Agent>,
     account: AccountId,
+    client_id: String,
 ) -> Result<Vec<RequestView>, ApiError> {
-    let Reply::Requests(requests) = agent.call(Request::ReleaseHeldBack { account }).await? else {
+    let Reply::Requests(requests) = agent
+        .call(Request::ReleaseHeldBack { account, client_id })
+        .await?
+    else {
         return Err(unexpected());
     };
     Ok(requests)

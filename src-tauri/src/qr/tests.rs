@@ -1,3 +1,5 @@
+//! Pictures drawn here, read back.
+
 use std::io::Cursor;
 
 use gtk::gdk_pixbuf::{Colorspace, Pixbuf};

@@ -153,10 +153,10 @@ pub(super) async fn found_in_the_history(stage: &mut Stage) -> Result<()> {
             before: None,
             filter: filter.clone(),
         };
-        let Reply::History(entries) = stage.watch.call(request).await? else {
+        let Reply::History(page) = stage.watch.call(request).await? else {
             anyhow::bail!("no history")
         };
-        ensure!(entries.len() == count, "{filter:?} found {entries:?}");
+        ensure!(page.entries.len() == count, "{filter:?} found {page:?}");
     }
     let search = ["history", "--search", "treasury", "--outcome", "denied", "--json"];
     let found = stage.agent.terminal(&stage.session, &search).await?;

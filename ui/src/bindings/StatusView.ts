@@ -23,7 +23,7 @@ accounts: number,
  */
 keyring: KeyringState, 
 /**
- * Requests that arrived in a burst and are not shown one by one.
+ * Clients whose requests wait without being shown.
  */
 held_back: Array<HeldBack>, 
 /**

@@ -1,3 +1,5 @@
+//! Against entries and units in directories of their own.
+
 use std::os::unix::fs::symlink;
 
 use super::*;

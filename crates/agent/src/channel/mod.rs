@@ -56,11 +56,16 @@ pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<(), EnrolmentError>>;
 
     /// Has the issuer revoke the binding's device, at once and for good. Safe to repeat. Only called if
-    /// [`Capabilities::can_revoke`].
+    /// [`Capabilities::can_revoke`]. `other_key` is there after a rotation of which nobody knows how it ended: the issuer may
+    /// have taken it in place of the binding's.
     ///
     /// # Errors
     /// As for [`IssuerProtocol::enrol`].
-    fn revoke<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), EnrolmentError>>;
+    fn revoke<'a>(
+        &'a self,
+        binding: &'a Binding,
+        other_key: Option<&'a DeviceKey>,
+    ) -> BoxFuture<'a, Result<(), EnrolmentError>>;
 
     /// Starts a channel: a task that keeps a connection until the [`Subscription`] is dropped or the device is revoked.
     fn subscribe(&self, binding: Binding) -> Subscription;

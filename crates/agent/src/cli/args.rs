@@ -141,10 +141,12 @@ pub(super) enum AgentCommand {
         /// From `requests`.
         id: String,
     },
-    /// Show an account's requests that were held back.
+    /// Show the requests of one client that were held back.
     Release {
-        /// From `accounts`.
+        /// From `requests`.
         account: String,
+        /// From `requests`.
+        client: String,
     },
     /// List ended requests, newest first.
     History {

@@ -195,5 +195,5 @@ fn write(path: &Path, text: &str) -> Result<(), StateError> {
     if !dir.is_dir() {
         state_dir::create_private_dir(dir)?;
     }
-    state_dir::replace(dir, &target, text.as_bytes())
+    state_dir::replace(&target, text.as_bytes())
 }

@@ -200,20 +200,16 @@ fn text_of(path: &Path) -> Result<Option<String>, ConfigError> {
 }
 
 fn table(text: &str, path: &Path) -> Result<toml::Table, ConfigError> {
-    text.parse().map_err(|source| parse_error(source, path))
+    text.parse()
+        .map_err(|error| ConfigError::parse(&error, text, path))
 }
 
 fn read(table: toml::Table, path: &Path) -> Result<Config, ConfigError> {
-    let config: Config = table.try_into().map_err(|source| parse_error(source, path))?;
+    let config: Config = table
+        .try_into()
+        .map_err(|error| ConfigError::parse(&error, "", path))?;
     config.check()?;
     Ok(config)
-}
-
-fn parse_error(source: toml::de::Error, path: &Path) -> ConfigError {
-    ConfigError::Parse {
-        path: path.to_owned(),
-        source: Box::new(source),
-    }
 }
 
 fn organisation(value: Option<toml::Value>) -> Result<Option<String>, ConfigError> {

@@ -40,14 +40,15 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
-    /// The file is not valid.
-    #[error("{} is not valid: {source}", path.display())]
+    /// The file is not valid. What is in it is not said: a proxy's password may be.
+    #[error("{} is not valid{}: {problem}", path.display(), place.map(|at| at.to_string()).unwrap_or_default())]
     Parse {
         /// Which file.
         path: PathBuf,
-        /// Where and why.
-        #[source]
-        source: Box<toml::de::Error>,
+        /// Where, if that is known.
+        place: Option<Place>,
+        /// Why.
+        problem: String,
     },
     /// A value is out of its range.
     #[error("{key}: {problem}")]
@@ -57,6 +58,41 @@ pub enum ConfigError {
         /// What is wrong, and what is accepted.
         problem: String,
     },
+}
+
+/// A place in a file, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    line: usize,
+    /// In characters.
+    column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " at line {}, column {}", self.line, self.column)
+    }
+}
+
+impl ConfigError {
+    /// Without the source text, which the parser's own words show.
+    fn parse(error: &toml::de::Error, text: &str, path: &Path) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let place = before.map(|before| Place {
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+        });
+        // A value of the wrong kind is quoted.
+        let problem = match error.message() {
+            message if message.contains('@') => "a value is not of the kind that belongs there",
+            message => message,
+        };
+        Self::Parse {
+            path: path.to_owned(),
+            place,
+            problem: problem.to_owned(),
+        }
+    }
 }
 
 /// Everything that can be set.
@@ -162,10 +198,7 @@ impl Default for History {
 impl Config {
     /// Reads and checks the text of a configuration file; `path` is for what is said about it.
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|source| ConfigError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::parse(&error, text, path))?;
         config.check()?;
         Ok(config)
     }

@@ -1,3 +1,5 @@
+//! Both files: what is accepted, what is locked, and what a change leaves as it was.
+
 use std::fs;
 
 use countersign_agent_api::{ErrorCode, SettingChange, SettingKey};
@@ -105,6 +107,40 @@ fn unknown_keys_are_refused() {
         "organisation = \"Alder\"",
     ] {
         assert!(matches!(parse(text), Err(ConfigError::Parse { .. })), "{text}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_broken_file_names_the_place_and_shows_no_password() {
+    const CANARY: &str = "canary7";
+    let proxy = format!("http://mara:{CANARY}@proxy:3128");
+    for (text, place) in [
+        (format!("[network]\nproxy = {proxy}"), "line 2, column "),
+        (format!("[network]\nproxy = \"{proxy}"), "line 2, column "),
+        (
+            format!("[network]\nproxy = \"{proxy}\" # \u{1}"),
+            "line 2, column ",
+        ),
+        (format!("[network]\nproxi = \"{proxy}\""), "line 2, column 1"),
+        (format!("network = \"{proxy}\""), "line 1, column "),
+        (format!("\"{proxy}\" = 1"), "line 1, column 1"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        let managed = Files::new(Some(""), Some(&text)).files.load().unwrap_err();
+        assert!(error.to_string().contains(place), "{error}");
+        for said in [
+            format!("{error}"),
+            format!("{error:?}"),
+            format!("{managed}"),
+            format!("{managed:?}"),
+        ] {
+            assert!(said.contains("is not valid") || said.contains("Parse"), "{said}");
+            assert!(!said.contains(CANARY), "{said}");
+        }
+        let own = Files::new(Some(&text), None);
+        let change = SettingChange::Appearance(Appearance::Dark);
+        let answer = own.files.change(&change, |_| Ok(())).unwrap_err().answer();
+        assert!(!answer.message.contains(CANARY), "{answer}");
     }
 }
 

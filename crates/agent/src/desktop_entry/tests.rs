@@ -1,3 +1,5 @@
+//! Against directories of their own, checked with the desktop's own tools.
+
 use std::process::Command;
 
 use super::*;
@@ -114,4 +116,28 @@ fn odd_paths_are_quoted_and_impossible_ones_refused() {
     for bad in ["relative/path", "/a\nExec=evil", "/a=b"] {
         assert_eq!(quote(bad), None, "{bad:?}");
     }
+}
+
+#[test]
+fn the_list_keeps_its_permissions() {
+    let home = home();
+    fs::create_dir_all(home.list().parent().unwrap()).unwrap();
+    fs::write(home.list(), "").unwrap();
+    fs::set_permissions(home.list(), fs::Permissions::from_mode(0o600)).unwrap();
+    home.entry.install(Path::new(APP)).unwrap();
+    assert_eq!(
+        fs::metadata(home.list()).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn a_program_whose_file_was_replaced_is_not_entered() {
+    let home = home();
+    let refused = home
+        .entry
+        .install(Path::new("/opt/countersign (deleted)"))
+        .unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    assert_eq!(home.files(), 0);
 }

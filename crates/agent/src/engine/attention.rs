@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_agent_api::{
-    AccountId, Activation, KeyringState, NotificationPrivacy as Privacy, RequestId, Window,
+    AccountId, Activation, HeldCause, KeyringState, NotificationPrivacy as Privacy, RequestId, Window,
 };
 use countersign_protocol::Verdict;
 
@@ -16,7 +16,7 @@ use super::{
     decide::approvable_in_notification,
     event::Effect,
     hush::Hush,
-    inbox::{Asker, Cause},
+    inbox::Asker,
     request::{Stage, Tracked, Visibility},
     text::{Asked, Language, Text, Wording},
     views::host,
@@ -334,7 +334,7 @@ impl Engine {
         let wording = self.wording();
         self.inbox
             .held()
-            .filter(|(_, held)| held.cause == Cause::Burst)
+            .filter(|(_, held)| held.cause == HeldCause::Burst)
             .map(move |(asker, held)| {
                 let actions = vec![Action::Review, Action::DenyAll];
                 let id = format!("held:{}:{}", asker.0, asker.1);

@@ -113,8 +113,8 @@ impl Engine {
                 }
             }
             Request::Withdraw { id } => self.withdraw(&id, fx),
-            Request::ReleaseHeldBack { account } => {
-                self.inbox.release_account(&account);
+            Request::ReleaseHeldBack { account, client_id } => {
+                self.inbox.release(&(account, client_id));
                 Ok(Reply::Requests(self.request_views(now)))
             }
             Request::History {

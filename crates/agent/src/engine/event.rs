@@ -268,8 +268,8 @@ pub enum Effect {
     Enrol(Box<Enrolment>, DeviceKey),
     /// Have the issuer replace a key, then [`Event::Rotated`].
     Rotate(Rotation, Box<Binding>, DeviceKey),
-    /// Have the issuer revoke this device, then [`Event::DeviceRevoked`].
-    RevokeDevice(Call, AccountId, Box<Binding>),
+    /// Have the issuer revoke this device, by the key it accepts of these two, then [`Event::DeviceRevoked`].
+    RevokeDevice(Call, AccountId, Box<Binding>, Option<DeviceKey>),
     /// Change a setting on disk, then [`Event::SettingChanged`].
     ChangeSetting(Call, SettingChange),
     /// Delete a key that is certainly nobody's, then [`Event::KeyDeleted`].

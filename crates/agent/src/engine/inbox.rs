@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_agent_api::{AccountId, HeldBack, RequestId};
+use countersign_agent_api::{AccountId, HeldBack, HeldCause, RequestId};
 use countersign_protocol::Txn;
 use ring::digest;
 
@@ -47,15 +47,6 @@ pub(super) enum Admission {
     Dropped,
 }
 
-/// Why a client is held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Too many at once.
-    Burst,
-    /// The person reported it.
-    Report,
-}
-
 /// A client of an account.
 pub(super) type Asker = (AccountId, String);
 
@@ -71,7 +62,7 @@ struct Rate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) client_name: String,
-    pub(super) cause: Cause,
+    pub(super) cause: HeldCause,
     pub(super) count: u32,
     pub(super) until: i64,
 }
@@ -158,17 +149,6 @@ impl Inbox {
         }
     }
 
-    /// Shows what was held back of an account.
-    pub(super) fn release_account(&mut self, account: &AccountId) {
-        let askers = self
-            .held()
-            .map(|(asker, _)| asker)
-            .filter(|asker| asker.0 == *account);
-        for asker in askers.cloned().collect::<Vec<_>>() {
-            self.release(&asker);
-        }
-    }
-
     /// What of a client is held back and waits for an answer.
     pub(super) fn held_requests(&self, asker: &Asker) -> Vec<RequestId> {
         let held = self.requests.iter().filter(|r| {
@@ -191,7 +171,9 @@ impl Inbox {
         self.held()
             .map(|(asker, held)| HeldBack {
                 account: asker.0.clone(),
+                client_id: asker.1.clone(),
                 client_name: held.client_name.clone(),
+                cause: held.cause,
                 count: held.count,
                 until: held.until,
             })
@@ -289,9 +271,9 @@ impl Inbox {
 fn hold(rate: &mut Rate, client_name: &str, muted_until: Option<i64>, now: i64) -> bool {
     let expired = rate.held.as_ref().is_some_and(|held| held.until <= now);
     let cause = match (muted_until, &rate.held) {
-        (Some(_), _) => Cause::Report,
+        (Some(_), _) => HeldCause::Report,
         (None, Some(held)) if !expired => held.cause,
-        (None, _) if rate.arrivals.len() > BURST => Cause::Burst,
+        (None, _) if rate.arrivals.len() > BURST => HeldCause::Burst,
         (None, _) => return false,
     };
     let until = muted_until.unwrap_or(now + WINDOW);

@@ -1,6 +1,6 @@
 //! What comes from issuers: requests, ends, and the state of the way there.
 
-use countersign_agent_api::{AccountId, Connection, ErrorCode, KeyringState, OpenPrompt};
+use countersign_agent_api::{AccountId, ApiError, Connection, ErrorCode, KeyringState, OpenPrompt};
 
 use super::{Effect, Engine, Then, inbox::Admission};
 use crate::{
@@ -156,6 +156,17 @@ impl Engine {
                 Connection::Connected { .. } | Connection::NoKey | Connection::Revoked => None,
             };
             line.connection = connection;
+        }
+    }
+
+    /// Whether something else may be asked of the issuer: not while it is asked to revoke this device.
+    pub(super) fn check_revocation(&self, account: &AccountId) -> Result<(), ApiError> {
+        match self.lines.get(account).map(|line| line.revocation) {
+            Some(Revocation::Asked) => Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "The issuer is being asked to remove this computer. Try again in a moment.",
+            )),
+            Some(Revocation::NotAsked) | None => Ok(()),
         }
     }
 

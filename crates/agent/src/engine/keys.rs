@@ -34,6 +34,8 @@ pub(super) struct Offers {
     made: u64,
     /// Previews, enrolments and rotations that wait for an answer.
     underway: usize,
+    /// Accounts whose key is being changed, by the call that asked for it.
+    rotations: Vec<(Call, AccountId)>,
 }
 
 impl Offers {
@@ -62,6 +64,11 @@ impl Offers {
 
     fn done(&mut self) {
         self.underway = self.underway.saturating_sub(1);
+    }
+
+    /// The change of a key that this call asked for is over, one way or the other.
+    fn rotated(&mut self, call: Call) {
+        self.rotations.retain(|(of, _)| *of != call);
     }
 }
 
@@ -311,12 +318,24 @@ impl Engine {
             let text = "An earlier change of this key is not confirmed yet. It is, once there is a connection to the issuer.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }
+        self.check_rotation(account)?;
+        self.check_revocation(account)?;
         self.offers.begin()?;
+        self.offers.rotations.push((call, account.clone()));
         let rotation = Rotation {
             call,
             account: account.clone(),
         };
         fx.push(Effect::ReserveKey(KeyPurpose::Rotation(rotation)));
+        Ok(())
+    }
+
+    /// Whether the key may be used for something that a change of it would get in the way of.
+    pub(super) fn check_rotation(&self, account: &AccountId) -> Result<(), ApiError> {
+        if self.offers.rotations.iter().any(|(_, of)| of == account) {
+            let text = "This account's key is being changed. Try again in a moment.";
+            return Err(ApiError::new(ErrorCode::Unavailable, text));
+        }
         Ok(())
     }
 
@@ -380,11 +399,16 @@ impl Engine {
         fx: &mut Vec<Effect>,
     ) {
         self.offers.done();
+        self.offers.rotated(rotation.call);
         if let Some(account) = self.account(&rotation.account) {
-            fx.push(Effect::Subscribe(
-                rotation.account.clone(),
-                Box::new(account.binding.clone()),
-            ));
+            match account.standing {
+                Standing::Enrolled => fx.push(Effect::Subscribe(
+                    rotation.account.clone(),
+                    Box::new(account.binding.clone()),
+                )),
+                // Revoked meanwhile: there is nothing to connect to.
+                Standing::Revoked => {}
+            }
         }
         match saved {
             Ok(()) => self.reply_account(rotation.call, &rotation.account, fx),
@@ -485,6 +509,7 @@ impl Engine {
 
     pub(super) fn give_up(&mut self, call: Call, error: ApiError, fx: &mut Vec<Effect>) {
         self.offers.done();
+        self.offers.rotated(call);
         fx.push(Effect::Reply(call, Err(error)));
     }
 

@@ -70,6 +70,7 @@ impl Engine {
     ) -> Result<(), ApiError> {
         let account = self.account(id).ok_or_else(no_account)?;
         let binding = Box::new(account.binding.clone());
+        let other_key = account.other_key.clone();
         match account.standing {
             Standing::Enrolled => {}
             Standing::Revoked => {
@@ -81,9 +82,10 @@ impl Engine {
             let text = "This issuer cannot be told from here. Ask its administrator to remove this computer.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }
+        self.check_rotation(id)?;
         self.begin_underway()?;
         self.expect_revocation(id, Revocation::Asked);
-        fx.push(Effect::RevokeDevice(call, id.clone(), binding));
+        fx.push(Effect::RevokeDevice(call, id.clone(), binding, other_key));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use countersign_agent_api as api;
 use countersign_agent_api::{
-    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView,
+    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, frame,
 };
 use countersign_protocol::{self as protocol, Issuer, Statement, fingerprint};
 
@@ -33,9 +33,10 @@ impl Engine {
         }
     }
 
-    /// Pending and just-ended requests that are not held back, oldest first.
+    /// Pending and just-ended requests that are not held back, oldest first, as many as a frame holds.
     pub(super) fn request_views(&self, now: i64) -> Vec<RequestView> {
-        self.inbox
+        let views = self
+            .inbox
             .iter()
             .filter(|r| match (&r.stage, r.visibility) {
                 (Stage::Ended(end), Visibility::Shown) => now - end.seen_at < LINGER,
@@ -43,7 +44,8 @@ impl Engine {
                 (_, Visibility::HeldBack) => false,
             })
             .filter_map(|r| self.request_view(r))
-            .collect()
+            .collect();
+        fitting(views)
     }
 
     pub(super) fn view_of(&self, id: &RequestId) -> Option<RequestView> {
@@ -154,6 +156,31 @@ impl Engine {
             .max_by_key(severity)
             .unwrap_or(KeyringState::Unknown)
     }
+}
+
+/// What has room in one frame: what is over gives way first, then what came last. It waits, and has its turn when there is room.
+pub(super) fn fitting(mut views: Vec<RequestView>) -> Vec<RequestView> {
+    let is_over = |view: &RequestView| matches!(view.state, RequestState::Ended { .. });
+    let size = |view: &RequestView| frame::size(view).map_or(usize::MAX, |size| size.saturating_add(1));
+    let mut space = frame::MAX_LIST;
+    let mut take = |view: &RequestView| {
+        let left = space.checked_sub(size(view));
+        space = left.unwrap_or(0);
+        left.is_some()
+    };
+    let waiting: Vec<bool> = views.iter().map(|view| !is_over(view) && take(view)).collect();
+    let mut over: Vec<bool> = views
+        .iter()
+        .rev()
+        .map(|view| is_over(view) && take(view))
+        .collect();
+    over.reverse();
+    let mut kept = waiting
+        .into_iter()
+        .zip(over)
+        .map(|(waiting, over)| waiting || over);
+    views.retain(|_| kept.next().unwrap_or(false));
+    views
 }
 
 fn ended(end: &End, account: &Account, client: &str) -> RequestState {

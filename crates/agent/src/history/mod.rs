@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use countersign_agent_api::{AccountId, HistoryEntry, HistoryFilter, RequestId};
+use countersign_agent_api::{AccountId, HistoryEntry, HistoryFilter, HistoryPage, RequestId, frame};
 use countersign_protocol::Evidence;
 use serde::{Deserialize, Serialize};
 
@@ -165,7 +165,8 @@ impl History {
         Ok(())
     }
 
-    /// Up to `limit` records (at most [`MAX_PAGE`]) that pass the filter, newest first, older than `before`.
+    /// Up to `limit` entries (at most [`MAX_PAGE`], and at most what a frame holds, but one) that pass the filter, newest first,
+    /// older than `before`.
     ///
     /// # Errors
     /// [`HistoryError::Damaged`] at a line that cannot be read.
@@ -174,30 +175,34 @@ impl History {
         limit: usize,
         before: Option<&RequestId>,
         filter: &HistoryFilter,
-    ) -> Result<Vec<Record>, HistoryError> {
+    ) -> Result<HistoryPage, HistoryError> {
         let limit = limit.min(MAX_PAGE);
         let wanted = Wanted::new(filter);
-        let mut found = Vec::new();
+        let mut entries = Vec::new();
+        let mut space = frame::MAX_LIST;
         let mut seen = HashSet::new();
         let mut past = before.is_none();
         for name in self.segments()?.iter().rev() {
             for record in self.records(name)?.into_iter().rev() {
-                if found.len() == limit {
-                    return Ok(found);
-                }
                 if !seen.insert(record.entry.id.clone()) {
                     continue;
                 }
                 if past {
-                    if wanted.includes(&record.entry) {
-                        found.push(record);
+                    if !wanted.includes(&record.entry) {
+                        continue;
                     }
+                    let size = frame::size(&record.entry).unwrap_or(usize::MAX);
+                    if entries.len() == limit || (size > space && !entries.is_empty()) {
+                        return Ok(HistoryPage { entries, more: true });
+                    }
+                    space = space.saturating_sub(size + 1);
+                    entries.push(record.entry);
                 } else if Some(&record.entry.id) == before {
                     past = true;
                 }
             }
         }
-        Ok(found)
+        Ok(HistoryPage { entries, more: false })
     }
 
     /// The newest record with this id.

@@ -1,3 +1,5 @@
+//! Segments on disk: order, pages, filters, damage, age.
+
 use countersign_agent_api::{Line as Shown, LineValue, Outcome, ReceiptState};
 
 use super::*;
@@ -33,8 +35,8 @@ fn opened() -> (tempfile::TempDir, History) {
     (home, history)
 }
 
-fn ids(records: &[Record]) -> Vec<&str> {
-    records.iter().map(|record| record.entry.id.0.as_str()).collect()
+fn ids(page: &HistoryPage) -> Vec<&str> {
+    page.entries.iter().map(|entry| entry.id.0.as_str()).collect()
 }
 
 #[test]
@@ -198,8 +200,9 @@ fn a_page_holds_only_what_passes_the_filter() {
     }
     let found = |filter: HistoryFilter| {
         let page = history.page(10, None, &filter).unwrap();
-        page.into_iter()
-            .map(|record| record.entry.id.0)
+        page.entries
+            .into_iter()
+            .map(|entry| entry.id.0)
             .collect::<Vec<_>>()
             .join(" ")
     };
@@ -257,4 +260,34 @@ fn a_filtered_page_is_filled_from_older_months_and_goes_on_where_it_ended() {
     assert_eq!(ids(&history.page(2, None, &denied).unwrap()), ["4", "2"]);
     let before = RequestId("2".into());
     assert_eq!(ids(&history.page(2, Some(&before), &denied).unwrap()), ["0"]);
+}
+
+#[test]
+fn a_page_of_long_entries_fits_a_frame_and_the_rest_follows() {
+    let (_home, mut history) = opened();
+    for number in 0..30 {
+        let mut long = record(&number.to_string(), NOVEMBER + number);
+        long.entry.lines = vec![Shown {
+            key: "message".into(),
+            name: None,
+            value: LineValue::Text("\"".repeat(40_000)),
+        }];
+        history.append(&long).unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = history
+            .page(200, before.as_ref(), &HistoryFilter::default())
+            .unwrap();
+        assert!(frame::size(&page).unwrap() < frame::MAX_FRAME - 1024);
+        seen.extend(page.entries.iter().map(|entry| entry.id.0.clone()));
+        before = page.entries.last().map(|entry| entry.id.clone());
+        if !page.more {
+            break;
+        }
+        assert!(page.entries.len() < 20 && !page.entries.is_empty());
+    }
+    let all: Vec<_> = (0..30).rev().map(|number| number.to_string()).collect();
+    assert_eq!(seen, all);
 }

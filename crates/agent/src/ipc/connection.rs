@@ -130,7 +130,7 @@ async fn forward(mut read: OwnedReadHalf, connection: ConnectionId, inbound: &mp
 /// Writes messages until the engine lets go of the outbox or the front end stops reading.
 async fn deliver(mut write: OwnedWriteHalf, mut messages: mpsc::Receiver<Message>) {
     while let Some(message) = messages.recv().await {
-        match timeout(PATIENCE, frame::write(&mut write, &message)).await {
+        match timeout(PATIENCE, send(&mut write, message)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a front end is gone");
@@ -143,4 +143,21 @@ async fn deliver(mut write: OwnedWriteHalf, mut messages: mpsc::Receiver<Message
         }
     }
     let _ = write.shutdown().await;
+}
+
+/// Writes a message. One that no frame holds is an error of its call, not of the connection.
+async fn send(write: &mut OwnedWriteHalf, message: Message) -> Result<(), FrameError> {
+    let size = match frame::write(write, &message).await {
+        Err(FrameError::TooLarge(size)) => size,
+        written => return written,
+    };
+    tracing::warn!(size, "a message for a front end is too large and was left out");
+    let id = match message {
+        Message::Reply { id, .. } | Message::Failed { id, .. } => id,
+        // Each event is a whole snapshot: the next one says more.
+        Message::Event { .. } => return Ok(()),
+    };
+    let text = "The answer is too long to be shown. Ask for less at once.";
+    let error = ApiError::new(ErrorCode::Unavailable, text);
+    frame::write(write, &Message::Failed { id, error }).await
 }

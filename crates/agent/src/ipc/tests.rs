@@ -1,7 +1,9 @@
+//! Over a real socket, with the test in place of the engine.
+
 use std::os::unix::fs::MetadataExt;
 
 use countersign_agent_api::{
-    API_VERSION, Call, ErrorCode, Reply,
+    API_VERSION, Call, ErrorCode, Event, Reply,
     client::{Client, ClientError},
     frame,
 };
@@ -81,6 +83,40 @@ async fn a_call_reaches_the_engine_and_its_answer_comes_back() {
         bench.inbound.recv().await,
         Some(Inbound::Disconnected { .. })
     ));
+}
+
+#[tokio::test]
+async fn an_answer_that_no_frame_holds_fails_its_call_and_not_the_connection() {
+    let mut bench = bench().await;
+    let (client, mut events) = Client::connect(&bench.path, Role::App).await.unwrap();
+    let outbox = bench.greeted(Role::App).await;
+    let engine = async {
+        let long = "x".repeat(frame::MAX_FRAME);
+        for reply in [Reply::Evidence(long), Reply::Done] {
+            let Some(Inbound::Call { id, .. }) = bench.inbound.recv().await else {
+                panic!("no call")
+            };
+            let reply = Box::new(reply);
+            outbox.send(Message::Reply { id, reply }).await.unwrap();
+        }
+    };
+    let front_end = async {
+        let refused = client.call(Request::Status).await.unwrap_err();
+        assert_eq!(refused.into_api().code, ErrorCode::Unavailable);
+        assert_eq!(client.call(Request::Status).await.unwrap(), Reply::Done);
+    };
+    tokio::join!(engine, front_end);
+    let locked_by = Some("x".repeat(frame::MAX_FRAME));
+    let mut settings = crate::config::Effective::default().view(false);
+    let event = Box::new(Event::Settings(settings.clone()));
+    settings.locked_by = locked_by;
+    let long = Box::new(Event::Settings(settings));
+    outbox.send(Message::Event { event: long }).await.unwrap();
+    outbox
+        .send(Message::Event { event: event.clone() })
+        .await
+        .unwrap();
+    assert_eq!(events.recv().await, Some(*event));
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! The one TLS configuration of the agent.
 
 use std::{
-    io,
+    fs::OpenOptions,
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use rustix::fs::OFlags;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -67,10 +70,23 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsE
         path: path.to_owned(),
         source,
     };
-    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_CA_FILE {
+    // A pipe would keep who opens it waiting, and a device never ends.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(RootsError::Unusable(path.to_owned()));
+    }
+    let mut text = Vec::new();
+    file.take(MAX_CA_FILE + 1)
+        .read_to_end(&mut text)
+        .map_err(unreadable)?;
+    if text.len() as u64 > MAX_CA_FILE {
         return Err(RootsError::TooLarge(path.to_owned()));
     }
-    let text = std::fs::read(path).map_err(unreadable)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match certificates {
         Ok(list) if !list.is_empty() => Ok(list),
@@ -97,6 +113,32 @@ mod tests {
         ));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(matches!(with_file(broken), Err(RootsError::Unusable(_))));
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [pipe, link, dir.path().to_owned()] {
+            let refused = client_config(std::slice::from_ref(&path));
+            assert!(matches!(refused, Err(RootsError::Unusable(_))), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused() {
+        let large = "\n".repeat(usize::try_from(MAX_CA_FILE).unwrap() + 1);
+        assert!(matches!(with_file(&large), Err(RootsError::TooLarge(_))));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub enum Action {
     Approve,
     /// Deny everything that is held back.
     DenyAll,
-    /// Open the main window.
+    /// Open the window that the notification is about: the prompt for requests, otherwise the main window.
     Show,
     /// Try to unlock the keyring.
     Unlock,

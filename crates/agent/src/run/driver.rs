@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply};
+use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, SettingChange};
 use countersign_protocol::Jti;
 use ring::rand::SecureRandom;
 use tokio::{
@@ -87,6 +87,8 @@ pub struct Driver {
     results: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     notices: mpsc::Sender<Notice>,
+    /// One task works them off: they and their results keep their order.
+    changes: mpsc::Sender<(Call, SettingChange)>,
     course: Course,
     /// Ended requests that could not be kept yet.
     unrecorded: VecDeque<Record>,
@@ -129,6 +131,8 @@ impl Driver {
         let (notices, queue) = mpsc::channel(QUEUE);
         let mut jobs = JoinSet::new();
         jobs.spawn(notify(Arc::clone(&parts.notifier), queue, results.clone()));
+        let (changes, wanted) = mpsc::channel(QUEUE);
+        jobs.spawn(change(parts.preferences.clone(), wanted, results.clone()));
         Self {
             engine,
             state,
@@ -141,6 +145,7 @@ impl Driver {
             results,
             inputs,
             notices,
+            changes,
             course: Course::On,
             unrecorded: VecDeque::new(),
         }
@@ -346,18 +351,19 @@ impl Driver {
                 let keys = self.parts.keys.clone();
                 self.job(async move { event(Event::KeyringProbed(keys.probe(interaction).await)) });
             }
-            Effect::RevokeDevice(call, account, binding) => {
+            Effect::RevokeDevice(call, account, binding, other_key) => {
                 let issuers = Arc::clone(&self.parts.issuers);
                 self.job(async move {
-                    let result = issuers.revoke(&binding).await;
+                    let result = issuers.revoke(&binding, other_key.as_ref()).await;
                     event(Event::DeviceRevoked(call, account, result))
                 });
             }
             Effect::ChangeSetting(call, change) => {
-                // In order with others, and as quick as the documents that are saved here.
-                let changed = self.parts.preferences.change(&change);
-                let result = changed.map_err(|error| error.answer());
-                self.job(async move { event(Event::SettingChanged(call, Box::new(result))) });
+                if self.changes.try_send((call, change)).is_err() {
+                    let text = "Too many settings are being changed. Try again in a moment.";
+                    let busy = ApiError::new(ErrorCode::Unavailable, text);
+                    self.reply(call, Err(busy));
+                }
             }
             Effect::ReadHistory {
                 call,
@@ -369,10 +375,7 @@ impl Driver {
                 self.read(call, move |history| {
                     history::check(&filter)?;
                     let page = history.page(limit, before.as_ref(), &filter);
-                    let records = page.map_err(|e| storage(&e))?;
-                    Ok(Reply::History(
-                        records.into_iter().map(|record| record.entry).collect(),
-                    ))
+                    Ok(Reply::History(page.map_err(|e| storage(&e))?))
                 });
             }
             Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
@@ -532,6 +535,35 @@ async fn notify(
                 }
             }
             Notice::Close(id) => notifier.close(&id).await,
+        }
+    }
+}
+
+/// Files are read and written off the engine's thread: what a setting names may be slow, or on a network.
+async fn change(
+    mut preferences: Preferences,
+    mut wanted: mpsc::Receiver<(Call, SettingChange)>,
+    results: mpsc::Sender<Input>,
+) {
+    while let Some((call, change)) = wanted.recv().await {
+        let mut own = preferences.clone();
+        let work = move || {
+            let result = own.change(&change).map_err(|error| error.answer());
+            (own, result)
+        };
+        let result = match tokio::task::spawn_blocking(work).await {
+            Ok((own, result)) => {
+                preferences = own;
+                result
+            }
+            Err(_) => Err(ApiError::new(
+                ErrorCode::Storage,
+                "The setting could not be changed.",
+            )),
+        };
+        let changed = event(Event::SettingChanged(call, Box::new(result)));
+        if results.send(changed).await.is_err() {
+            return;
         }
     }
 }

@@ -122,7 +122,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
 
     let (calls, inbound) = mpsc::channel(CALLS);
     let server = tokio::spawn(server.serve(calls));
-    // Ends with its connection to this agent.
+    // Ends with this agent.
     tokio::spawn(tray);
     let end = termination()?;
     let driver = Driver::new(engine, state, history, parts);

@@ -4,8 +4,8 @@
 use std::{path::PathBuf, sync::Mutex};
 
 use countersign_agent_api::{
-    AccountId, Event as FrontEndEvent, Outcome, Request, RequestId, RequestState, RequestView, Role,
-    Transport, Verdict, Window, client::Client,
+    AccountId, Appearance, Event as FrontEndEvent, HistoryEntry, Outcome, Reply, Request, RequestId,
+    RequestState, RequestView, Role, SettingChange, Transport, Verdict, Window, client::Client,
 };
 use countersign_protocol::{
     ApprovalDecision, ApprovalReceipt, ApprovalRequest, Client as RelyingSide, DeviceId, Es256Key, Expect,
@@ -21,7 +21,6 @@ use crate::{
         Health, Offer, Subscription, VerifiedReceipt, VerifiedRequest, subscription,
     },
     edge::Clock,
-    history::Record,
     keystore::{DeviceKey, Interaction, KeyRef, KeyStore as _, MemoryKeyStore},
     launch::{AppLauncher, LaunchError, Launched},
     notify::{Action, MemoryNotifier},
@@ -72,7 +71,11 @@ impl IssuerProtocol for TestIssuers {
         future::ready(Err(EnrolmentError::Refused)).boxed()
     }
 
-    fn revoke<'a>(&'a self, _: &'a Binding) -> BoxFuture<'a, Result<(), EnrolmentError>> {
+    fn revoke<'a>(
+        &'a self,
+        _: &'a Binding,
+        _: Option<&'a DeviceKey>,
+    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
         future::ready(Ok(())).boxed()
     }
 
@@ -231,11 +234,12 @@ impl World {
         decision
     }
 
-    fn records(&self) -> Vec<Record> {
+    fn records(&self) -> Vec<HistoryEntry> {
         History::open(&self.home.path().join("data"), 24)
             .unwrap()
             .page(10, None, &countersign_agent_api::HistoryFilter::default())
             .unwrap()
+            .entries
     }
 }
 
@@ -346,7 +350,7 @@ async fn a_request_travels_to_the_front_end_and_its_answer_to_the_issuer() {
     })
     .await;
     let evidence = match client.call(Request::Evidence { id: view.id }).await.unwrap() {
-        countersign_agent_api::Reply::Evidence(text) => text,
+        Reply::Evidence(text) => text,
         other => panic!("{other:?}"),
     };
     countersign_protocol::Evidence::parse(evidence.as_bytes())
@@ -427,4 +431,30 @@ async fn a_front_end_that_does_not_read_is_dropped_and_others_go_on() {
     flood.await;
     let (client, _events) = Client::connect(&world.socket(), Role::Terminal).await.unwrap();
     client.call(Request::Status).await.unwrap();
+}
+
+#[tokio::test]
+async fn settings_are_changed_in_the_order_they_were_asked_for() {
+    let world = World::start().await;
+    let (client, _events) = Client::connect(&world.socket(), Role::App).await.unwrap();
+    let change = async |appearance| {
+        let change = SettingChange::Appearance(appearance);
+        match client.call(Request::ChangeSetting { change }).await.unwrap() {
+            Reply::Settings(settings) => settings.values.appearance,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (dark, light, last) = tokio::join!(
+        change(Appearance::Dark),
+        change(Appearance::Light),
+        change(Appearance::System)
+    );
+    assert_eq!(
+        (dark, light, last),
+        (Appearance::Dark, Appearance::Light, Appearance::System)
+    );
+    let Reply::Settings(settings) = client.call(Request::Settings).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(settings.values.appearance, Appearance::System);
 }

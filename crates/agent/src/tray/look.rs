@@ -44,6 +44,18 @@ pub(super) enum Entry {
 }
 
 impl Look {
+    /// Which way the menu is read, as hosts call it.
+    pub(super) fn text_direction(&self) -> &'static str {
+        match self.language {
+            Language::Arabic => "rtl",
+            Language::English
+            | Language::German
+            | Language::French
+            | Language::Spanish
+            | Language::Japanese => "ltr",
+        }
+    }
+
     pub(super) fn new(status: &StatusView, language: Language, zone: &TimeZone) -> Self {
         let words = Words::of(language);
         let muted = status.muted_until.map(|until| {

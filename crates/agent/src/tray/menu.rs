@@ -10,7 +10,10 @@ use zbus::{
     zvariant::{OwnedValue, StructureBuilder, Type, Value},
 };
 
-use super::{Board, Click, look::Entry};
+use super::{
+    Board, Click,
+    look::{Entry, Look},
+};
 
 /// Where the icon says that the menu is.
 pub(super) const PATH: &str = "/MenuBar";
@@ -71,9 +74,9 @@ impl Menu {
         3
     }
 
-    #[zbus(property(emits_changed_signal = "const"))]
+    #[zbus(property)]
     fn text_direction(&self) -> &'static str {
-        "ltr"
+        self.board.look().text_direction()
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
@@ -152,8 +155,15 @@ impl Menu {
     }
 }
 
-/// Tells hosts that there is another list.
-pub(super) async fn changed(bus: &Connection, revision: u32) -> zbus::Result<()> {
+/// Tells hosts that there is another list, and whether it is read the other way.
+pub(super) async fn changed(bus: &Connection, revision: u32, before: &Look, look: &Look) -> zbus::Result<()> {
+    if before.text_direction() != look.text_direction() {
+        let menu = bus.object_server().interface::<_, Menu>(PATH).await?;
+        menu.get()
+            .await
+            .text_direction_changed(menu.signal_emitter())
+            .await?;
+    }
     bus.emit_signal(None::<&str>, PATH, INTERFACE, "LayoutUpdated", &(revision, ROOT))
         .await
 }

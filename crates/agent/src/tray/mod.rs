@@ -4,7 +4,7 @@
 //! engine knows nothing of it.
 //!
 //! Invariants: nothing in the tray answers a request; without a bus, a watcher or a host the agent works all the same, and the
-//! icon is there as soon as they are; nothing is sent, and nobody woken, while nothing changes.
+//! icon is there soon after they are; nothing is sent, and nobody woken, while nothing changes.
 
 mod item;
 mod look;
@@ -13,7 +13,7 @@ mod watcher;
 mod words;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -34,6 +34,10 @@ use crate::{edge::Clock, engine::Language};
 const CLICKS: usize = 8;
 /// How long the bus may take for one thing.
 const BUS_LIMIT: Duration = Duration::from_secs(5);
+/// How long is waited after the first thing that goes wrong; then twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long is waited at most: where there never is a bus, next to nothing is done.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// How long *Mute* holds, in seconds.
 const MUTED_FOR: i64 = 60 * 60;
 
@@ -72,20 +76,34 @@ pub struct Session {
     pub zone: TimeZone,
 }
 
-/// Keeps the icon until the agent ends.
+/// Keeps the icon for as long as the agent runs. What goes wrong is tried again, less and less often; a connection that works
+/// is only listened to.
 pub async fn run(socket: PathBuf, clock: Arc<dyn Clock>, session: Session) {
-    if let Err(error) = keep(socket, clock, session).await {
-        tracing::debug!(error = %error, "no tray");
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match keep(&socket, &*clock, &session, &mut pause).await {
+            Ok(()) => tracing::debug!("the tray has lost its agent"),
+            Err(error) => tracing::debug!(%error, "no tray"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-async fn keep(socket: PathBuf, clock: Arc<dyn Clock>, session: Session) -> Result<(), TrayError> {
+/// Keeps the icon until something goes wrong or the connection to the agent ends. Once it shows something, the next pause is short
+/// again.
+async fn keep(
+    socket: &Path,
+    clock: &dyn Clock,
+    session: &Session,
+    pause: &mut Duration,
+) -> Result<(), TrayError> {
     let board = Board::default();
     let (clicks, mut clicked) = mpsc::channel(CLICKS);
     let bus = limited(connect(&board, &clicks)).await?;
     // Listens before it asks: a watcher that comes in between is not missed.
     let mut owners = limited(watcher::changes(&bus)).await?;
-    let (client, mut events) = Client::connect(&socket, Role::Terminal).await?;
+    let (client, mut events) = Client::connect(socket, Role::Terminal).await?;
     client.call(Request::Subscribe).await?;
     watcher::register(&bus).await;
 
@@ -122,6 +140,7 @@ async fn keep(socket: PathBuf, clock: Arc<dyn Clock>, session: Session) -> Resul
             }
             if let Some(status) = &status {
                 limited(show(&bus, &board, Look::new(status, language, &session.zone))).await?;
+                *pause = FIRST_PAUSE;
             }
         }
     };
@@ -146,7 +165,7 @@ async fn show(bus: &Connection, board: &Board, look: Look) -> zbus::Result<()> {
         return Ok(());
     }
     item::changed(bus, &before, &look).await?;
-    menu::changed(bus, board.revision()).await
+    menu::changed(bus, board.revision(), &before, &look).await
 }
 
 /// The call that a click stands for.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use countersign_agent_api::{
-    API_VERSION, AgentInfo, Call, HeldBack, KeyringState, Message as Frame, Reply, StatusView, frame,
+    API_VERSION, AgentInfo, Call, HeldBack, HeldCause, KeyringState, Message as Frame, Reply, StatusView,
+    frame,
 };
 use tokio::net::{UnixListener, UnixStream};
 use zbus::{
@@ -117,7 +118,9 @@ fn the_icon_asks_for_attention_only_when_something_waits_and_nobody_muted_it() {
     assert_eq!(urgency(&locked), Urgency::Urgent);
     let burst = HeldBack {
         account: countersign_agent_api::AccountId("a".into()),
+        client_id: "backup".into(),
         client_name: "Backup Console".into(),
+        cause: HeldCause::Burst,
         count: 47,
         until: 0,
     };
@@ -344,4 +347,36 @@ async fn inside_a_host_that_comes_late() {
     agent.reply(call.id, Reply::Done).await;
     click(&menu, "Quit").await;
     assert_eq!(agent.call().await.request, Request::Shutdown);
+}
+
+#[test]
+fn a_lost_connection_is_made_again() {
+    in_session("tray::tests::inside_a_lost_connection", "");
+}
+
+#[tokio::test]
+#[ignore = "started by a_lost_connection_is_made_again"]
+async fn inside_a_lost_connection() {
+    assert_inside();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("agent.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let session = Session {
+        language: Language::English,
+        zone: TimeZone::UTC,
+    };
+    let (_watcher, mut registered) = watcher().await;
+    tokio::spawn(run(socket, Arc::new(SystemClock), session));
+    for _ in 0..2 {
+        let agent = timeout(SOON, Agent::greet(&listener)).await.unwrap();
+        timeout(SOON, registered.recv()).await.unwrap().unwrap();
+        drop(agent);
+    }
+}
+
+#[test]
+fn the_menu_is_read_as_its_language_is() {
+    let direction = |language| Look::new(&status(0), language, &TimeZone::UTC).text_direction();
+    assert_eq!(direction(Language::Arabic), "rtl");
+    assert_eq!(direction(Language::German), "ltr");
 }

@@ -1,3 +1,5 @@
+//! Exports are read back by the import, and by another program's own code.
+
 use super::*;
 use crate::{
     entry::Entry,

@@ -1,3 +1,5 @@
+//! The values of RFC 4226 and RFC 6238, and the edges of time.
+
 use super::*;
 use crate::text::Label;
 

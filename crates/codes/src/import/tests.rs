@@ -1,3 +1,5 @@
+//! Samples of every format; what is wrong in one entry is said of that entry.
+
 use std::collections::HashSet;
 
 use super::*;

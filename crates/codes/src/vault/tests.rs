@@ -1,3 +1,5 @@
+//! What is sealed is opened; whatever else is told apart: damage, a wrong key, a newer release.
+
 use std::{
     fs,
     io::{BufRead, BufReader},

@@ -102,8 +102,12 @@ impl IssuerProtocol for Native {
         enrol::rotate(self, binding, new).boxed()
     }
 
-    fn revoke<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        revoke::revoke(self, binding).boxed()
+    fn revoke<'a>(
+        &'a self,
+        binding: &'a Binding,
+        other_key: Option<&'a DeviceKey>,
+    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
+        revoke::revoke(self, binding, other_key).boxed()
     }
 
     fn subscribe(&self, binding: Binding) -> Subscription {

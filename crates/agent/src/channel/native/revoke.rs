@@ -14,14 +14,49 @@ use super::{
 };
 use crate::{
     channel::{Binding, EnrolmentError},
-    keystore::Interaction,
+    keystore::{DeviceKey, Interaction},
     net::Connection,
 };
 
 /// The first call asks for a nonce, the second may find the clock wrong, the third counts.
 const CALLS: usize = 3;
 
-pub(super) async fn revoke(native: &Native, binding: &Binding) -> Result<(), EnrolmentError> {
+pub(super) async fn revoke(
+    native: &Native,
+    binding: &Binding,
+    other_key: Option<&DeviceKey>,
+) -> Result<(), EnrolmentError> {
+    let result = prove(native, binding).await;
+    let (Err(error), Some(other)) = (&result, other_key) else {
+        return result;
+    };
+    if !is_about_key(error) {
+        return result;
+    }
+    let other = Binding {
+        key: other.clone(),
+        ..binding.clone()
+    };
+    prove(native, &other).await
+}
+
+/// Whether another key may do better.
+fn is_about_key(error: &EnrolmentError) -> bool {
+    match error {
+        EnrolmentError::Issuer { error, .. } => {
+            matches!(error, ErrorCode::Unauthorized | ErrorCode::InvalidMessage)
+        }
+        EnrolmentError::Key(_) => true,
+        EnrolmentError::InvalidLink(_)
+        | EnrolmentError::Refused
+        | EnrolmentError::Net(_)
+        | EnrolmentError::Configuration(_)
+        | EnrolmentError::BadAnswer(_) => false,
+    }
+}
+
+/// Asks with the binding's key.
+async fn prove(native: &Native, binding: &Binding) -> Result<(), EnrolmentError> {
     let url = exchange::url(&format!("{}{DEVICE_PATH}", binding.issuer))?;
     let mut connection = Connection::open(&native.net, &url).await?;
     let mut nonce = None;

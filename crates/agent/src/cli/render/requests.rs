@@ -1,8 +1,8 @@
 //! Requests, and what became of them.
 
 use countersign_agent_api::{
-    HeldBack, HistoryEntry, Matching, Outcome, Problem, ReceiptState, RequestState, RequestView, Surface,
-    Verdict, Verification,
+    HeldBack, HeldCause, HistoryEntry, Matching, Outcome, Problem, ReceiptState, RequestState, RequestView,
+    Surface, Verdict, Verification,
 };
 
 use super::{accounts::protection, count, json, line, note};
@@ -38,10 +38,16 @@ pub(in crate::cli) fn requests(
 
 pub(super) fn held_back(held: &[HeldBack]) {
     for held in held {
+        let cause = match held.cause {
+            HeldCause::Burst => "it asked too often",
+            HeldCause::Report => "you reported it",
+        };
         line(&format!(
-            "{} requests from {} are held back.",
-            held.count,
-            plain(&held.client_name)
+            "{} from {}: held back because {cause}. To see what waits: release {} {}",
+            count(held.count, "request"),
+            plain(&held.client_name),
+            held.account,
+            plain(&held.client_id)
         ));
     }
 }

@@ -1,9 +1,12 @@
 //! Requests arrive: once each, in bounded number, bursts held back; and they end, by the issuer's word or the clock.
 
-use countersign_agent_api::{Outcome as ApiOutcome, ReceiptState};
+use countersign_agent_api::{Outcome as ApiOutcome, ReceiptState, frame};
 
 use super::{issuer::CODE, *};
-use crate::engine::inbox::{BURST, GRACE, LINGER, MAX_WAITING, WINDOW};
+use crate::engine::{
+    inbox::{BURST, GRACE, LINGER, MAX_WAITING, WINDOW},
+    views::fitting,
+};
 
 fn txn(bench: &Bench, id: &RequestId) -> countersign_protocol::Txn {
     bench.engine.inbox.get(id).unwrap().claims().txn.clone()
@@ -57,6 +60,53 @@ fn a_burst_is_held_back_behind_one_notice() {
     let other = bench.engine.inbox.iter().count();
     bench.pass(WINDOW);
     assert_eq!(bench.engine.inbox.iter().count(), other);
+}
+
+#[test]
+fn what_a_frame_does_not_hold_is_left_out_ended_ones_first() {
+    let mut bench = Bench::new();
+    let mut long = bench.engine.request_views(bench.now);
+    assert_eq!(long, []);
+    let template = {
+        let id = bench.payment();
+        bench.view(&id)
+    };
+    let at = bench.now;
+    let ended = RequestState::Ended {
+        outcome: ApiOutcome::Denied,
+        at,
+        by_this_device: true,
+        device_name: None,
+        receipt: ReceiptState::None,
+        muted_until: None,
+    };
+    for number in 0..40 {
+        long.push(RequestView {
+            id: RequestId(number.to_string()),
+            raw_details: "\"".repeat(25_000),
+            state: if number % 2 == 0 {
+                ended.clone()
+            } else {
+                RequestState::Pending
+            },
+            ..template.clone()
+        });
+    }
+    let ids =
+        |views: &[RequestView]| -> Vec<usize> { views.iter().map(|v| v.id.0.parse().unwrap()).collect() };
+    let fits = fitting(long.clone());
+    assert!(frame::size(&fits).unwrap() < frame::MAX_FRAME - 1024);
+    // Nineteen have room: the oldest that wait, in their order.
+    assert_eq!(
+        ids(&fits),
+        (0..19).map(|number| 2 * number + 1).collect::<Vec<_>>()
+    );
+    long.truncate(30);
+    // Of fifteen that wait none is left out; the others are those that ended last.
+    assert_eq!(
+        ids(&fitting(long)),
+        (0..30).filter(|n| n % 2 == 1 || *n > 21).collect::<Vec<_>>()
+    );
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Front ends: snapshots, windows, who shows what.
 
-use countersign_agent_api::{Activation, ErrorCode, Window};
+use countersign_agent_api::{Activation, ErrorCode, HeldCause, Window};
 
 use super::*;
+use crate::engine::inbox::BURST;
 use crate::launch::{LaunchError, Launched};
 
 #[test]
@@ -147,12 +148,38 @@ fn what_is_held_back_can_be_released() {
             .iter()
             .any(|view| view.id == held)
     );
-    let account = bench.account.clone();
-    let Reply::Requests(shown) = bench.call(Request::ReleaseHeldBack { account }).unwrap() else {
-        panic!()
-    };
+    let [burst] = bench.engine.status_view().held_back.try_into().unwrap();
+    assert_eq!(burst.cause, HeldCause::Report);
+    let shown = bench.release(&burst);
     assert!(shown.iter().any(|view| view.id == held));
     assert_eq!(bench.engine.status_view().held_back, []);
+}
+
+#[test]
+fn showing_a_burst_leaves_what_was_reported_held_back() {
+    let mut bench = Bench::new();
+    let first = bench.payment();
+    bench.decide(&first, ApiVerdict::Report, None).unwrap();
+    let reported = bench.payment();
+    for _ in 0..=BURST {
+        bench.request(Requires::default(), "Backup Console");
+    }
+    let held = bench.engine.status_view().held_back;
+    let of = |cause| held.iter().find(|held| held.cause == cause).unwrap();
+    assert_eq!(of(HeldCause::Report).client_name, "Treasury Portal");
+    let shown = bench.release(of(HeldCause::Burst));
+    assert_eq!(
+        shown
+            .iter()
+            .filter(|view| view.client_name == "Backup Console")
+            .count(),
+        BURST + 1
+    );
+    assert!(!shown.iter().any(|view| view.id == reported));
+    assert_eq!(
+        bench.engine.status_view().held_back,
+        [of(HeldCause::Report).clone()]
+    );
 }
 
 #[test]

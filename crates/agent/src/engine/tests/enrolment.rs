@@ -469,6 +469,36 @@ fn a_second_rotation_waits_for_the_first() {
 }
 
 #[test]
+fn a_revocation_uses_both_keys_of_an_unfinished_rotation() {
+    let mut bench = Bench::new();
+    let new = device_key(&software_key(), 2);
+    let rotation = bench.rotate(&new);
+    bench.event(Event::Rotated(rotation, new.clone(), Err(unanswered())));
+    let revoke = Request::RevokeDevice {
+        account: bench.account.clone(),
+    };
+    assert!(bench.call_from(TERMINAL, revoke).is_none());
+    let asked = bench.effects.iter().find_map(|effect| match effect {
+        Effect::RevokeDevice(_, _, binding, other) => Some((binding.key.clone(), other.clone())),
+        _ => None,
+    });
+    assert_eq!(asked.unwrap(), (bench.binding().key, Some(new)));
+}
+
+#[test]
+fn a_rotation_that_ends_after_a_revocation_does_not_connect() {
+    let mut bench = Bench::new();
+    let new = device_key(&software_key(), 2);
+    let rotation = bench.rotate(&new);
+    bench.health(Health::Revoked);
+    bench.effects.clear();
+    let call = rotation.call;
+    bench.event(Event::Rotated(rotation, new, Ok(())));
+    assert!(bench.reply_to(call).unwrap().is_ok());
+    assert!(!bench.effects.iter().any(|e| matches!(e, Effect::Subscribe(..))));
+}
+
+#[test]
 fn new_issuer_keys_are_kept() {
     let mut bench = Bench::new();
     let keys: countersign_protocol::KeySet = [software_key().public_key().clone()].into_iter().collect();

@@ -13,8 +13,8 @@ mod restart;
 mod upkeep;
 
 use countersign_agent_api::{
-    AccountId, ApiError, Event as FrontEndEvent, Reply, Request, RequestId, RequestState, RequestView, Role,
-    Transport, Verdict as ApiVerdict,
+    AccountId, ApiError, Event as FrontEndEvent, HeldBack, Reply, Request, RequestId, RequestState,
+    RequestView, Role, Transport, Verdict as ApiVerdict,
 };
 use countersign_agent_api::{NotificationPrivacy as Privacy, OpenPrompt};
 use countersign_protocol::{
@@ -245,6 +245,18 @@ impl Bench {
         };
         self.event(Event::Called(call, request));
         self.reply_to(call)
+    }
+
+    /// The person wants to see what is held back of a client; what is shown then.
+    fn release(&mut self, held: &HeldBack) -> Vec<RequestView> {
+        let release = Request::ReleaseHeldBack {
+            account: held.account.clone(),
+            client_id: held.client_id.clone(),
+        };
+        match self.call(release) {
+            Ok(Reply::Requests(shown)) => shown,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn reply_to(&mut self, wanted: Call) -> Option<Result<Reply, ApiError>> {

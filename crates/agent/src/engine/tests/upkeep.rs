@@ -230,3 +230,30 @@ fn a_new_way_is_taken_by_every_enrolled_account() {
     change(&mut bench, Way::New, |_| {});
     assert_eq!(subscribed(&bench), 0);
 }
+
+#[test]
+fn a_rotation_and_a_revocation_wait_for_each_other() {
+    let mut bench = Bench::new();
+    let rotate = || Request::RotateKey {
+        account: AccountId("a1".into()),
+    };
+    assert!(bench.call_from(TERMINAL, rotate()).is_none());
+    let rotation = bench.last_call();
+    assert_eq!(bench.call(revoke()).unwrap_err().code, ErrorCode::Unavailable);
+    let reserved = bench
+        .effects
+        .iter()
+        .position(|e| matches!(e, Effect::ReserveKey(_)));
+    let Effect::ReserveKey(purpose) = bench.effects.remove(reserved.unwrap()) else {
+        panic!()
+    };
+    let failed = Err(crate::keystore::KeyStoreError::Failed("no random numbers".into()));
+    bench.event(Event::KeyReserved(purpose, failed));
+    assert!(bench.reply_to(rotation).unwrap().is_err());
+
+    let revocation = asked(&mut bench);
+    assert_eq!(bench.call(rotate()).unwrap_err().code, ErrorCode::Unavailable);
+    let account = bench.account.clone();
+    bench.event(Event::DeviceRevoked(revocation, account, Err(offline())));
+    assert!(bench.call_from(TERMINAL, rotate()).is_none());
+}

@@ -1,3 +1,5 @@
+//! Links as apps write them, and what is wrong with some.
+
 use proptest::prelude::*;
 
 use super::*;

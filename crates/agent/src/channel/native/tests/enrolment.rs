@@ -281,7 +281,7 @@ async fn a_revocation_is_proven_even_by_a_clock_that_is_wrong() {
             assert_eq!((call.query.as_str(), call.body.as_str()), ("", ""));
             call.answer(200, &RevocationResponse {});
         };
-        let (result, ()) = tokio::join!(agent.native.revoke(&binding), serve);
+        let (result, ()) = tokio::join!(agent.native.revoke(&binding, None), serve);
         result.unwrap();
     }
 }
@@ -291,7 +291,7 @@ async fn a_device_that_is_revoked_already_has_what_it_wants() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
     issuer.refuse(ErrorCode::DeviceRevoked);
-    agent.native.revoke(&agent.binding(&issuer)).await.unwrap();
+    agent.native.revoke(&agent.binding(&issuer), None).await.unwrap();
 }
 
 #[tokio::test]
@@ -300,10 +300,29 @@ async fn a_revocation_that_is_refused_or_not_answered_is_not_taken_for_done() {
     let agent = Agent::trusting(&issuer).await;
     let binding = agent.binding(&issuer);
     let serve = async { issuer.call(DEVICE_PATH).await.cut() };
-    let (result, ()) = tokio::join!(agent.native.revoke(&binding), serve);
+    let (result, ()) = tokio::join!(agent.native.revoke(&binding, None), serve);
     assert!(result.unwrap_err().outcome_unknown());
     for error in [ErrorCode::Unavailable, ErrorCode::UseNonce, ErrorCode::Stale] {
         issuer.refuse(error);
-        assert!(agent.native.revoke(&binding).await.is_err(), "{error}");
+        assert!(agent.native.revoke(&binding, None).await.is_err(), "{error}");
     }
+}
+
+#[tokio::test]
+async fn after_an_unfinished_rotation_whichever_key_the_issuer_has_revokes() {
+    let issuer = FakeIssuer::start().await;
+    let agent = Agent::trusting(&issuer).await;
+    let other = agent
+        .keys
+        .create(&KeyRef::drawn(), Interaction::Forbidden)
+        .await
+        .unwrap();
+    let binding = agent.binding(&issuer);
+    for known in [&binding.key, &other] {
+        issuer.know(&known.public);
+        let serve = async { issuer.call(DEVICE_PATH).await.answer(200, &RevocationResponse {}) };
+        let (result, ()) = tokio::join!(agent.native.revoke(&binding, Some(&other)), serve);
+        result.unwrap();
+    }
+    assert!(agent.native.revoke(&binding, None).await.is_err());
 }
