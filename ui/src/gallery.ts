@@ -28,16 +28,16 @@ function paint(): void {
 
 function showPrompt(fixture: PromptFixture): void {
   const nothing = () => undefined;
-  const { direction, position, failure, ...rest } = fixture;
+  const { direction, zoom: _zoom, position, failure, ...rest } = fixture;
   mount(Prompt, {
     target,
     props: {
       asked: false,
+      more: false,
       ...rest,
       now: NOW,
       position: position ?? null,
       failure: failure ?? null,
-      more: false,
       arrivals: 0,
       busy: false,
       onread: nothing,
@@ -53,6 +53,19 @@ function showPrompt(fixture: PromptFixture): void {
     for (const element of [page, ...document.querySelectorAll<HTMLElement>("main")]) element.dir = direction;
 }
 
+/** The page as a zoomed window shows it: in a smaller one, so that it lays itself out for that, and enlarged. */
+async function enlarge(zoom: number): Promise<void> {
+  const inside = new URL(location.href);
+  inside.searchParams.set("inside", "");
+  const frame = document.createElement("iframe");
+  Object.assign(frame, { src: inside.href, width: innerWidth / zoom, height: innerHeight / zoom });
+  Object.assign(frame.style, { border: "0", display: "block", scale: String(zoom), transformOrigin: "0 0" });
+  const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
+  target.replaceChildren(frame);
+  page.style.overflow = "hidden";
+  await loaded;
+}
+
 async function showMain(fixture: MainFixture): Promise<void> {
   mockShell("main", answersOf(fixture));
   mount(MainApp, { target, props: { ticker: new Ticker(() => NOW * 1000) } });
@@ -61,7 +74,8 @@ async function showMain(fixture: MainFixture): Promise<void> {
 
 const prompt = Object.entries<PromptFixture>(prompts).find(([name]) => PROMPT + name === state)?.[1];
 const main = Object.entries<MainFixture>(mains).find(([name]) => name === state)?.[1];
-if (prompt) showPrompt(prompt);
+if (prompt?.zoom && !query.has("inside")) await enlarge(prompt.zoom);
+else if (prompt) showPrompt(prompt);
 else if (main) await showMain(main);
 // For whoever makes the pictures: what there is, and that this one is ready.
 page.dataset["states"] = STATES.join(" ");
