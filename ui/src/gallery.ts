@@ -28,7 +28,8 @@ function paint(): void {
 
 function showPrompt(fixture: PromptFixture): void {
   const nothing = () => undefined;
-  const { direction, zoom: _zoom, position, failure, ...rest } = fixture;
+  const { direction, zoom, position, failure, ...rest } = fixture;
+  if (zoom) enlarge(zoom);
   mount(Prompt, {
     target,
     props: {
@@ -53,29 +54,30 @@ function showPrompt(fixture: PromptFixture): void {
     for (const element of [page, ...document.querySelectorAll<HTMLElement>("main")]) element.dir = direction;
 }
 
-/** The page as a zoomed window shows it: in a smaller one, so that it lays itself out for that, and enlarged. */
-async function enlarge(zoom: number): Promise<void> {
-  const inside = new URL(location.href);
-  inside.searchParams.set("inside", "");
-  const frame = document.createElement("iframe");
-  Object.assign(frame, { src: inside.href, width: innerWidth / zoom, height: innerHeight / zoom });
-  Object.assign(frame.style, { border: "0", display: "block", scale: String(zoom), transformOrigin: "0 0" });
-  const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
-  target.replaceChildren(frame);
-  page.style.overflow = "hidden";
-  await loaded;
+/** As a zoomed window shows the page: all is larger, and what holds for small windows holds for this one. */
+function enlarge(zoom: number): void {
+  page.style.zoom = String(zoom);
+  for (const sheet of document.styleSheets)
+    for (const rule of sheet.cssRules)
+      if (rule instanceof CSSMediaRule)
+        rule.media.mediaText = rule.media.mediaText.replace(
+          /([\d.]+)rem/g,
+          (_, size: string) => `${Number(size) * zoom}rem`,
+        );
 }
 
 async function showMain(fixture: MainFixture): Promise<void> {
   mockShell("main", answersOf(fixture));
   mount(MainApp, { target, props: { ticker: new Ticker(() => NOW * 1000) } });
   await perform(fixture.steps ?? []);
+  // What waits is pictured as it can be answered.
+  if (document.querySelector("article.row"))
+    await perform([{ see: "article.row .btn:last-of-type:not([aria-disabled])" }]);
 }
 
 const prompt = Object.entries<PromptFixture>(prompts).find(([name]) => PROMPT + name === state)?.[1];
 const main = Object.entries<MainFixture>(mains).find(([name]) => name === state)?.[1];
-if (prompt?.zoom && !query.has("inside")) await enlarge(prompt.zoom);
-else if (prompt) showPrompt(prompt);
+if (prompt) showPrompt(prompt);
 else if (main) await showMain(main);
 // For whoever makes the pictures: what there is, and that this one is ready.
 page.dataset["states"] = STATES.join(" ");
