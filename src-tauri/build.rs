@@ -35,6 +35,7 @@ const COMMANDS: &[&str] = &[
     "choose_ca_files",
     "copy_text",
     "remember_page",
+    "link_taken",
 ];
 
 fn main() {

@@ -67,6 +67,7 @@ fn accounts_settings_history_and_files_are_the_main_windows_alone() {
         "choose-ca-files",
         "copy-text",
         "remember-page",
+        "link-taken",
     ] {
         let permission = format!("allow-{command}");
         assert!(

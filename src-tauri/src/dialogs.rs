@@ -2,12 +2,17 @@
 //!
 //! Invariant: a file is read or written only where the person pointed in such a dialog.
 
+mod words;
+
 use std::path::PathBuf;
 
 use countersign_agent_api::{ApiError, ErrorCode};
 use gtk::{FileChooserAction, FileChooserNative, FileFilter, ResponseType, glib, prelude::*};
-use tauri::{AppHandle, WebviewWindow};
+use tauri::{AppHandle, Manager, WebviewWindow};
 use tokio::sync::oneshot;
+
+use self::words::{Language, Words};
+use crate::commands::Views;
 
 /// The window went away while its dialog was open.
 #[derive(Debug, thiserror::Error)]
@@ -41,13 +46,14 @@ pub(crate) async fn open_picture(
     app: &AppHandle,
     window: &WebviewWindow,
 ) -> Result<Option<PathBuf>, Closing> {
+    let words = words(app);
     let question = Question {
-        title: "Choose a picture of the code",
+        title: words.picture,
         action: FileChooserAction::Open,
         accept: None,
         name: None,
         filter: Some(Filter {
-            name: "PNG and JPEG",
+            name: words.pictures,
             mime: &["image/png", "image/jpeg"],
             patterns: &[],
         }),
@@ -67,7 +73,7 @@ pub(crate) async fn open_certificates(
     window: &WebviewWindow,
 ) -> Result<Option<Vec<PathBuf>>, Closing> {
     let question = Question {
-        title: "Choose certificates to trust",
+        title: words(app).certificates,
         action: FileChooserAction::Open,
         accept: None,
         name: None,
@@ -91,7 +97,7 @@ pub(crate) async fn save(
     name: String,
 ) -> Result<Option<PathBuf>, Closing> {
     let question = Question {
-        title: "Export",
+        title: words(app).export,
         action: FileChooserAction::Save,
         accept: None,
         name: Some(name),
@@ -101,6 +107,17 @@ pub(crate) async fn save(
     Ok(ask(app, window, question)
         .await?
         .and_then(|paths| paths.into_iter().next()))
+}
+
+/// In the language of the interface.
+fn words(app: &AppHandle) -> &'static Words {
+    let views = app.state::<Views>();
+    let view = views.main.borrow();
+    let setting = view
+        .settings
+        .as_ref()
+        .and_then(|settings| settings.values.language.as_deref());
+    Language::of(setting, |name| std::env::var(name).ok()).words()
 }
 
 async fn ask(

@@ -83,6 +83,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::close_window,
             commands::start_agent,
             commands::remember_page,
+            commands::link_taken,
             commands::accounts::preview_enrolment,
             commands::accounts::accept_enrolment,
             commands::accounts::cancel_enrolment,

@@ -19,6 +19,8 @@ pub(crate) enum Input {
     Agent(Event),
     /// The main window shows this page now.
     Page(Page),
+    /// The form has the link of this opening.
+    LinkTaken(u32),
     /// A window is asked for: by the person, by another start of the app or from within.
     Open(Launch),
 }
@@ -118,6 +120,14 @@ impl Shell {
             }
             Input::Page(page) => {
                 self.main.page = Some(page);
+                vec![self.tell_main()]
+            }
+            Input::LinkTaken(opening) => {
+                // A newer link may have come since.
+                if self.main.link.as_ref().is_none_or(|link| link.opening != opening) {
+                    return Vec::new();
+                }
+                self.main.link = None;
                 vec![self.tell_main()]
             }
             Input::Open(launch) => self.open(launch),
@@ -231,5 +241,33 @@ mod tests {
             shell.main().link.as_ref().map(|l| l.text.as_str()),
             Some("countersign://enroll?x")
         );
+    }
+
+    #[test]
+    fn a_link_that_a_form_has_taken_does_not_come_back() {
+        let mut shell = Shell::default();
+        shell.apply(Input::Open(Launch::Main {
+            link: Some("countersign://enroll?x".into()),
+        }));
+        let opening = shell.main().link.as_ref().unwrap().opening;
+        let effects = shell.apply(Input::LinkTaken(opening));
+        assert_eq!(shell.main().link, None);
+        assert_eq!(effects, [Effect::TellMain(shell.main().clone())]);
+        shell.apply(Input::Open(Launch::Main { link: None }));
+        assert_eq!(shell.main().link, None);
+    }
+
+    #[test]
+    fn a_link_that_came_since_stays_for_the_form() {
+        let mut shell = Shell::default();
+        for link in ["countersign://enroll?x", "countersign://enroll?y"] {
+            shell.apply(Input::Open(Launch::Main {
+                link: Some(link.into()),
+            }));
+        }
+        let newest = shell.main().link.clone();
+        let opening = newest.as_ref().unwrap().opening;
+        assert_eq!(shell.apply(Input::LinkTaken(opening - 1)), []);
+        assert_eq!(shell.main().link, newest);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct MainView {
     pub(crate) status: Option<StatusView>,
     /// What is set, once the agent has said.
     pub(crate) settings: Option<SettingsView>,
-    /// An enrolment link that the app was opened with.
+    /// An enrolment link that the app was opened with, until the form has it.
     pub(crate) link: Option<OpenedLink>,
     /// The page to begin with: the one that was shown last.
     #[serde(skip_serializing_if = "Option::is_none")]

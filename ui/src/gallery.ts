@@ -28,16 +28,17 @@ function paint(): void {
 
 function showPrompt(fixture: PromptFixture): void {
   const nothing = () => undefined;
-  const { direction, position, failure, ...rest } = fixture;
+  const { direction, zoom, position, failure, ...rest } = fixture;
+  if (zoom) enlarge(zoom);
   mount(Prompt, {
     target,
     props: {
       asked: false,
+      more: false,
       ...rest,
       now: NOW,
       position: position ?? null,
       failure: failure ?? null,
-      more: false,
       arrivals: 0,
       busy: false,
       onread: nothing,
@@ -53,10 +54,25 @@ function showPrompt(fixture: PromptFixture): void {
     for (const element of [page, ...document.querySelectorAll<HTMLElement>("main")]) element.dir = direction;
 }
 
+/** As a zoomed window shows the page: all is larger, and what holds for small windows holds for this one. */
+function enlarge(zoom: number): void {
+  page.style.zoom = String(zoom);
+  for (const sheet of document.styleSheets)
+    for (const rule of sheet.cssRules)
+      if (rule instanceof CSSMediaRule)
+        rule.media.mediaText = rule.media.mediaText.replace(
+          /([\d.]+)rem/g,
+          (_, size: string) => `${Number(size) * zoom}rem`,
+        );
+}
+
 async function showMain(fixture: MainFixture): Promise<void> {
   mockShell("main", answersOf(fixture));
   mount(MainApp, { target, props: { ticker: new Ticker(() => NOW * 1000) } });
   await perform(fixture.steps ?? []);
+  // What waits is pictured as it can be answered.
+  if (document.querySelector("article.row"))
+    await perform([{ see: "article.row .btn:last-of-type:not([aria-disabled])" }]);
 }
 
 const prompt = Object.entries<PromptFixture>(prompts).find(([name]) => PROMPT + name === state)?.[1];

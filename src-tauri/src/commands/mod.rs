@@ -21,7 +21,7 @@ use crate::{
     args::Launch,
     shell::Input,
     view::{MainView, Page, PromptView},
-    windows::{self, WindowMemory},
+    windows::{self, FitError, WindowMemory},
 };
 
 /// The shell, as the commands see it.
@@ -136,7 +136,10 @@ pub(crate) async fn open_main(views: State<'_, Views>) -> Result<(), ApiError> {
 #[tauri::command]
 pub(crate) async fn fit(window: WebviewWindow, views: State<'_, Views>, height: f64) -> Result<(), ApiError> {
     let activation = views.prompt.borrow().target.activation;
-    windows::fit(&window, height, activation).map_err(|e| window_failed(&e))
+    windows::fit(&window, height, activation).map_err(|e| match e {
+        FitError::NotAHeight => ApiError::new(ErrorCode::InvalidCall, "That is no height for a window."),
+        FitError::Window(e) => window_failed(&e),
+    })
 }
 
 /// Closes the window that asks. Answers nothing.
@@ -154,6 +157,12 @@ pub(crate) async fn remember_page(
 ) -> Result<(), ApiError> {
     memory.remember_page(page);
     send(&views, Input::Page(page)).await
+}
+
+/// The form has the link of this opening: it is not offered again.
+#[tauri::command]
+pub(crate) async fn link_taken(views: State<'_, Views>, opening: u32) -> Result<(), ApiError> {
+    send(&views, Input::LinkTaken(opening)).await
 }
 
 async fn open(views: &Views, launch: Launch) -> Result<(), ApiError> {

@@ -1,6 +1,7 @@
 //! Texts of QR codes in a picture: from a file, from the clipboard, or from the screen.
 //!
-//! Invariants: a picture's size is checked before it is decoded; decoding happens off the main thread; what is found is
+//! Invariants: the size of a file's picture is checked before it is decoded; what GTK has decoded (the clipboard's, the
+//! screen) is checked before it is copied; the main thread neither decodes a file nor looks for codes; what is found is
 //! untrusted text for the form, nothing else.
 
 mod picture;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use tauri::{AppHandle, WebviewWindow};
 
 pub(crate) use picture::Picture;
+use picture::Pixels;
 
 /// More codes than this in one picture are not reported.
 const MAX_CODES: usize = 16;

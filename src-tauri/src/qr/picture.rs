@@ -1,8 +1,13 @@
 //! A picture in grey, as far as its size is bearable.
+//!
+//! Invariant: what GTK has decoded is only checked and copied on its thread; it is made grey elsewhere.
 
 use std::io::Cursor;
 
-use gtk::gdk_pixbuf::{Colorspace, Pixbuf};
+use gtk::{
+    gdk_pixbuf::{Colorspace, Pixbuf},
+    glib,
+};
 use image::{ImageFormat, ImageReader, Limits};
 
 use super::QrError;
@@ -18,6 +23,17 @@ const MAX_MEMORY: u64 = 512 * 1024 * 1024;
 pub(crate) struct Picture {
     width: usize,
     luma: Vec<u8>,
+}
+
+/// What GTK has decoded, as it lies in memory. Unlike GTK's own it can leave the main thread.
+pub(super) struct Pixels {
+    width: usize,
+    height: usize,
+    /// From row to row, in bytes.
+    stride: usize,
+    /// Three, or four with the transparency.
+    channels: usize,
+    bytes: glib::Bytes,
 }
 
 impl std::fmt::Debug for Picture {
@@ -60,25 +76,18 @@ impl Picture {
         })
     }
 
-    /// Takes over what GTK has decoded: a clipboard's picture, or the screen.
+    /// Makes it grey.
     ///
     /// # Errors
-    /// [`QrError::NotAPicture`] and [`QrError::TooLarge`].
-    pub(super) fn from_pixbuf(pixbuf: &Pixbuf) -> Result<Self, QrError> {
-        let plain = pixbuf.colorspace() == Colorspace::Rgb && pixbuf.bits_per_sample() == 8;
-        let (Ok(width), Ok(height), Ok(stride), Ok(channels)) = (
-            usize::try_from(pixbuf.width()),
-            usize::try_from(pixbuf.height()),
-            usize::try_from(pixbuf.rowstride()),
-            usize::try_from(pixbuf.n_channels()),
-        ) else {
-            return Err(QrError::NotAPicture(None));
-        };
-        if !plain || width == 0 || stride == 0 || !matches!(channels, 3 | 4) {
-            return Err(QrError::NotAPicture(None));
-        }
-        check(width as u64, height as u64)?;
-        let bytes = pixbuf.read_pixel_bytes();
+    /// [`QrError::NotAPicture`].
+    pub(super) fn from_pixels(pixels: &Pixels) -> Result<Self, QrError> {
+        let &Pixels {
+            width,
+            height,
+            stride,
+            channels,
+            ref bytes,
+        } = pixels;
         let luma: Vec<u8> = bytes
             .chunks(stride)
             .take(height)
@@ -106,6 +115,35 @@ impl Picture {
     /// A pixel, white outside.
     pub(super) fn luma(&self, x: usize, y: usize) -> u8 {
         self.luma.get(y * self.width + x).copied().unwrap_or(u8::MAX)
+    }
+}
+
+impl Pixels {
+    /// Copies a clipboard's picture, or the screen.
+    ///
+    /// # Errors
+    /// [`QrError::NotAPicture`] and [`QrError::TooLarge`].
+    pub(super) fn of(pixbuf: &Pixbuf) -> Result<Self, QrError> {
+        let plain = pixbuf.colorspace() == Colorspace::Rgb && pixbuf.bits_per_sample() == 8;
+        let (Ok(width), Ok(height), Ok(stride), Ok(channels)) = (
+            usize::try_from(pixbuf.width()),
+            usize::try_from(pixbuf.height()),
+            usize::try_from(pixbuf.rowstride()),
+            usize::try_from(pixbuf.n_channels()),
+        ) else {
+            return Err(QrError::NotAPicture(None));
+        };
+        if !plain || width == 0 || stride == 0 || !matches!(channels, 3 | 4) {
+            return Err(QrError::NotAPicture(None));
+        }
+        check(width as u64, height as u64)?;
+        Ok(Self {
+            width,
+            height,
+            stride,
+            channels,
+            bytes: pixbuf.read_pixel_bytes(),
+        })
     }
 }
 

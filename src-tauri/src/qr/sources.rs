@@ -6,7 +6,7 @@ use gtk::{gdk, prelude::*};
 use tauri::{AppHandle, WebviewWindow};
 use tokio::sync::oneshot;
 
-use super::{Picture, QrError, blocking, portal};
+use super::{Picture, Pixels, QrError, blocking, portal};
 use crate::dialogs;
 
 /// The largest file that is read, in bytes.
@@ -44,15 +44,14 @@ pub(super) async fn clipboard(app: &AppHandle) -> Result<Picture, QrError> {
     let (sender, receiver) = oneshot::channel();
     app.run_on_main_thread(move || {
         gtk::Clipboard::get(&gdk::SELECTION_CLIPBOARD).request_image(move |_, image| {
-            let picture = image
-                .ok_or(QrError::EmptyClipboard)
-                .and_then(Picture::from_pixbuf);
+            let pixels = image.ok_or(QrError::EmptyClipboard).and_then(Pixels::of);
             // Nobody waits when the window was closed.
-            let _ = sender.send(picture);
+            let _ = sender.send(pixels);
         });
     })
     .map_err(|_| QrError::Closing)?;
-    receiver.await.map_err(|_| QrError::Closing)?
+    let pixels = receiver.await.map_err(|_| QrError::Closing)??;
+    blocking(move || Picture::from_pixels(&pixels)).await?
 }
 
 /// Everything on the screen: the root window on X11, the screenshot portal elsewhere.
@@ -63,7 +62,10 @@ pub(super) async fn screen(app: &AppHandle) -> Result<Picture, QrError> {
     })
     .map_err(|_| QrError::Closing)?;
     match receiver.await.map_err(|_| QrError::Closing)? {
-        Some(picture) => picture,
+        Some(pixels) => {
+            let pixels = pixels?;
+            blocking(move || Picture::from_pixels(&pixels)).await?
+        }
         None => {
             let path = portal::screenshot().await?;
             blocking(move || {
@@ -78,7 +80,7 @@ pub(super) async fn screen(app: &AppHandle) -> Result<Picture, QrError> {
 }
 
 /// The root window's content; none where there is no such thing.
-fn root_window() -> Option<Result<Picture, QrError>> {
+fn root_window() -> Option<Result<Pixels, QrError>> {
     let display = gdk::Display::default()?;
     if !display.type_().name().starts_with("GdkX11") {
         return None;
@@ -88,6 +90,6 @@ fn root_window() -> Option<Result<Picture, QrError>> {
     Some(
         pixbuf
             .ok_or(QrError::NoScreen(None))
-            .and_then(|pixbuf| Picture::from_pixbuf(&pixbuf)),
+            .and_then(|pixbuf| Pixels::of(&pixbuf)),
     )
 }

@@ -134,7 +134,25 @@ fn what_gtk_decoded_is_read_whatever_its_row_length() {
         let luma = pixel.0[0];
         pixbuf.put_pixel(x, y, luma, luma, luma, 255);
     }
-    assert_eq!(texts(&Picture::from_pixbuf(&pixbuf).unwrap()), [LINK]);
+    let pixels = Pixels::of(&pixbuf).unwrap();
+    assert_eq!(texts(&Picture::from_pixels(&pixels).unwrap()), [LINK]);
+}
+
+#[test]
+fn what_gtk_decoded_is_made_grey_on_another_thread() {
+    let pixbuf = Pixbuf::new(Colorspace::Rgb, true, 8, 2, 1).unwrap();
+    pixbuf.put_pixel(0, 0, 255, 0, 0, 255);
+    pixbuf.put_pixel(1, 0, 0, 0, 0, 0);
+    let pixels = Pixels::of(&pixbuf).unwrap();
+    let picture = std::thread::spawn(move || Picture::from_pixels(&pixels).unwrap());
+    let picture = picture.join().unwrap();
+    assert_eq!((picture.luma(0, 0), picture.luma(1, 0)), (76, 255));
+}
+
+#[test]
+fn a_huge_picture_of_gtk_is_refused_before_it_is_copied() {
+    let pixbuf = Pixbuf::new(Colorspace::Rgb, false, 8, 32_769, 1).unwrap();
+    assert!(matches!(Pixels::of(&pixbuf), Err(QrError::TooLarge)));
 }
 
 fn crc32(bytes: &[u8]) -> u32 {

@@ -41,6 +41,15 @@ const MAIN_LEAST: (f64, f64) = (640.0, 480.0);
 /// A page whose web process ends more often than this is not loaded again: the window closes, and opens anew when asked for.
 const RELOADS: u32 = 5;
 
+/// The prompt does not get the height that its page asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FitError {
+    #[error("the height is not a finite number")]
+    NotAHeight,
+    #[error("the window did not do that: {0}")]
+    Window(#[from] tauri::Error),
+}
+
 /// Does what the shell decided.
 ///
 /// # Errors
@@ -58,8 +67,8 @@ pub(crate) fn perform(app: &AppHandle, effect: Effect) -> tauri::Result<()> {
 /// Gives the prompt the height that its content needs, and shows it if this is the first time.
 ///
 /// # Errors
-/// Tauri's.
-pub(crate) fn fit(window: &WebviewWindow, height: f64, activation: Activation) -> tauri::Result<()> {
+/// [`FitError`].
+pub(crate) fn fit(window: &WebviewWindow, height: f64, activation: Activation) -> Result<(), FitError> {
     let visible = window.is_visible()?;
     // A window that is seen stays where it is; a new one goes where the person looks.
     let screen = if visible {
@@ -67,11 +76,10 @@ pub(crate) fn fit(window: &WebviewWindow, height: f64, activation: Activation) -
     } else {
         pointed(window)?
     };
-    let (least, most) = PROMPT_HEIGHT;
-    let most = screen.as_ref().map_or(most, |screen| {
-        most.min(placement::tallest(work_area(screen), screen.scale_factor()))
+    let tallest = screen.as_ref().map_or(PROMPT_HEIGHT.1, |screen| {
+        placement::tallest(work_area(screen), screen.scale_factor())
     });
-    let height = height.clamp(least, most.max(least));
+    let height = prompt_height(height, tallest).ok_or(FitError::NotAHeight)?;
     window.set_size(LogicalSize::new(PROMPT_WIDTH, height))?;
     if visible {
         return Ok(());
@@ -82,7 +90,15 @@ pub(crate) fn fit(window: &WebviewWindow, height: f64, activation: Activation) -
         let corner = placement::centred(work_area(&screen), size.width, size.height);
         window.set_position(PhysicalPosition::new(corner.x, corner.y))?;
     }
-    reveal(window, activation)
+    Ok(reveal(window, activation)?)
+}
+
+/// The prompt's height for content of this height, on a screen that has room for `tallest`.
+fn prompt_height(content: f64, tallest: f64) -> Option<f64> {
+    let (least, most) = PROMPT_HEIGHT;
+    content
+        .is_finite()
+        .then(|| content.clamp(least, most.min(tallest).max(least)))
 }
 
 /// The screen with the pointer on it, where the desktop says; else the first.
@@ -282,6 +298,22 @@ fn is_own_page(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_prompt_is_as_high_as_its_content_within_bounds() {
+        assert_eq!(prompt_height(412.5, 900.0), Some(412.5));
+        assert_eq!(prompt_height(-1.0, 900.0), Some(200.0));
+        assert_eq!(prompt_height(1e300, 900.0), Some(640.0));
+        assert_eq!(prompt_height(640.0, 500.0), Some(500.0));
+        assert_eq!(prompt_height(640.0, 100.0), Some(200.0));
+    }
+
+    #[test]
+    fn a_height_that_is_no_number_is_refused() {
+        for height in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(prompt_height(height, 900.0), None, "{height}");
+        }
+    }
 
     #[test]
     fn only_the_embedded_pages_are_navigated_to() {

@@ -32,7 +32,7 @@ status: StatusView | null,
  */
 settings: SettingsView | null, 
 /**
- * An enrolment link that the app was opened with.
+ * An enrolment link that the app was opened with, until the form has it.
  */
 link: OpenedLink | null, 
 /**

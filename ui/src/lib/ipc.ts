@@ -19,7 +19,7 @@ import type { SettingChange } from "../bindings/SettingChange";
 import type { SettingsView } from "../bindings/SettingsView";
 import type { Verdict } from "../bindings/Verdict";
 import { currentLocale } from "./format";
-import { said } from "./said";
+import { explained } from "./said";
 
 /** A person's answer to one request. */
 export interface Answer {
@@ -70,6 +70,9 @@ export const openMain = () => invoke<void>("open_main");
 export const rememberPage = (page: Page) => invoke<void>("remember_page", { page });
 export const closeWindow = () => invoke<void>("close_window");
 
+/** The form has the link of this opening. It is not told again. */
+export const linkTaken = (opening: number) => invoke<void>("link_taken", { opening });
+
 export const previewEnrolment = (link: string) => invoke<EnrolmentOffer>("preview_enrolment", { link });
 export const acceptEnrolment = (offer: string, deviceName: string) =>
   invoke<AccountView>("accept_enrolment", { offer, deviceName });
@@ -83,7 +86,9 @@ export const renameAccount = (account: AccountId, name: string | null) =>
 export const rotateKey = (account: AccountId) => invoke<AccountView>("rotate_key", { account });
 export const revokeDevice = (account: AccountId) => invoke<AccountView>("revoke_device", { account });
 export const removeAccount = (account: AccountId) => invoke<void>("remove_account", { account });
-export const releaseHeldBack = (account: AccountId) => invoke<void>("release_held_back", { account });
+/** Shows the requests of one client that were held back. */
+export const releaseHeldBack = (account: AccountId, clientId: string) =>
+  invoke<RequestView[]>("release_held_back", { account, clientId });
 
 /** Holds notifications back until then, or no longer. */
 export const mute = (until: number | null) => invoke<void>("mute", { until });
@@ -117,7 +122,7 @@ export const startAgent = () => invoke<void>("start_agent");
 export function message(error: unknown): string {
   if (typeof error !== "object" || error === null || !("message" in error)) return String(error);
   const { code, message } = error as ApiError;
-  return said(`error.${code}`, message);
+  return explained(code, message);
 }
 
 async function views<View>(window: string, command: string, show: (view: View) => void): Promise<() => void> {

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { chooseLanguage } from "../messages";
-import { said } from "./said";
+import { explained, said } from "./said";
 
 afterEach(() => chooseLanguage(null));
 
@@ -15,4 +15,20 @@ test("in another language the text of its code is said; what has none is quoted"
     "Diese Einstellung ist von Ihrer Organisation festgelegt.",
   );
   expect(said("error.of_tomorrow", "Disk 3 is full.")).toBe("Disk 3 is full.");
+});
+
+test("what the agent's sentence says beyond the text of its code is said too", () => {
+  const sentence = "A proxy is written http://host:port.";
+  chooseLanguage("de");
+  expect(explained("invalid_value", sentence)).toBe(`Dieser Wert ist nicht zulässig. ${sentence}`);
+  expect(explained("locked", "This is set.")).toBe(
+    "Diese Einstellung ist von Ihrer Organisation festgelegt.",
+  );
+  chooseLanguage("ja");
+  expect(explained("invalid_value", sentence)).toBe(`この値は使用できません。${sentence}`);
+  chooseLanguage("ar");
+  expect(explained("invalid_value", sentence)).toContain(`\u2068${sentence}\u2069`);
+  chooseLanguage("en");
+  for (const code of ["invalid_value", "unavailable", "refused", "storage"] as const)
+    expect(explained(code, sentence)).toBe(sentence);
 });

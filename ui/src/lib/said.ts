@@ -1,7 +1,17 @@
 // What the agent says in English, in the interface's language.
+import type { ErrorCode } from "../bindings/ErrorCode";
 import { isKey, language, t, type Values } from "../messages";
 
 /** The agent's sentence; in another language the text of this key, where there is one. */
 export function said(key: string, sentence: string, values: Values = {}): string {
   return language() === "en" || !isKey(key) ? sentence : t(key, values);
+}
+
+/** Codes that tell too little: what it is about is in the agent's sentence. */
+const VAGUE: readonly ErrorCode[] = ["invalid_value", "unavailable", "refused", "storage"];
+
+/** What went wrong. Where the text of the code alone would hide what to do about it, the agent's sentence follows. */
+export function explained(code: ErrorCode, sentence: string): string {
+  const text = said(`error.${code}`, sentence);
+  return text === sentence || !VAGUE.includes(code) ? text : t("error.explained", { text, sentence });
 }

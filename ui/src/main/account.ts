@@ -2,7 +2,7 @@
 import type { AccountView } from "../bindings/AccountView";
 import { duration } from "../lib/format";
 import type { IconName } from "../lib/icons";
-import { said } from "../lib/said";
+import { explained } from "../lib/said";
 import { t } from "../messages";
 
 /** The person's own name for it, or the issuer's. */
@@ -23,7 +23,7 @@ export function connection(
       return { icon: "ok", tone: "is-ok", text: t(`connection.${state.transport}`) };
     case "retrying": {
       const seconds = state.at - now;
-      const problem = said(`error.${state.cause}`, state.problem);
+      const problem = explained(state.cause, state.problem);
       return {
         icon: "refresh",
         tone: "is-warn",

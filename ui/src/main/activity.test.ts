@@ -1,14 +1,22 @@
 // What has ended: found, opened, kept.
-import { fireEvent, screen, within } from "@testing-library/svelte";
-import { expect, test } from "vitest";
+import { cleanup, fireEvent, screen, within } from "@testing-library/svelte";
+import { afterEach, expect, test, vi } from "vitest";
 import { mains, quiet, type MainFixture } from "../fixtures/main";
 import { answer, entries, many } from "../fixtures/history";
 import { openMain, settled } from "../test/main";
 import { PAGE } from "./history.svelte";
 
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
+
 const list: MainFixture = { view: quiet, page: "activity" };
 const titles = (container: Element) =>
   [...container.querySelectorAll(".activity .row__title")].map((title) => title.textContent);
+
+const type = (value: string) =>
+  fireEvent.input(screen.getByRole("searchbox", { name: "Search activity" }), { target: { value } });
 
 async function choose(name: string, text: string): Promise<void> {
   const select = screen.getByRole<HTMLSelectElement>("combobox", { name });
@@ -60,12 +68,17 @@ test("a receipt is saved, shown and hidden again", async () => {
   expect(screen.queryByRole("region", { name: "Signed receipt" })).toBeNull();
 });
 
-test("the agent searches as one types, and filters by outcome and account", async () => {
+test("the agent searches once the hands rest, and filters by outcome and account", async () => {
+  vi.useFakeTimers();
   const { shell, container } = await openMain(list);
-  await fireEvent.input(screen.getByRole("searchbox", { name: "Search activity" }), {
-    target: { value: " Wiki " },
-  });
-  await settled();
+  const before = shell.of("history").length;
+  for (const value of [" W", " Wi", " Wiki "]) {
+    await type(value);
+    await vi.advanceTimersByTimeAsync(149);
+  }
+  expect(shell.of("history")).toHaveLength(before);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(shell.of("history")).toHaveLength(before + 1);
   expect(shell.of("history").at(-1)).toEqual({
     limit: PAGE,
     before: null,
@@ -92,13 +105,15 @@ test("without a match the way back is offered", async () => {
 });
 
 test("an answer to an older question is not shown", async () => {
+  vi.useFakeTimers();
   const answers: (() => void)[] = [];
   const { shell, container } = await openMain(list, {
     history: (args) => new Promise((resolve) => answers.push(() => resolve(answer(entries, args)))),
   });
-  const search = screen.getByRole("searchbox");
-  await fireEvent.input(search, { target: { value: "w" } });
-  await fireEvent.input(search, { target: { value: "wiki" } });
+  for (const text of ["w", "wiki"]) {
+    await type(text);
+    await vi.advanceTimersByTimeAsync(150);
+  }
   // One question at a time: the second one waits for the first, and is the newest.
   expect(shell.of("history")).toHaveLength(1);
   answers[0]?.();

@@ -1,8 +1,12 @@
 // Adding an account: nothing is made before the person agrees, and nothing stays when they leave.
 import { fireEvent, screen } from "@testing-library/svelte";
 import { expect, test } from "vitest";
+import type { AccountView } from "../bindings/AccountView";
+import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
+import type { MainView } from "../bindings/MainView";
 import { alder, offer } from "../fixtures/accounts";
 import { fresh, mains, quiet } from "../fixtures/main";
+import { later } from "../test/later";
 import { openMain, settled } from "../test/main";
 import { violations } from "../test/axe";
 
@@ -10,6 +14,8 @@ const link = mains["add-pasted"].view.link?.text ?? "";
 const other = "countersign://enroll?issuer=https%3A%2F%2Fsso.kestrel.example&code=0123456789abcdefghijkl";
 const pasted = mains["add-pasted"];
 const offered = mains["add-offer"];
+const another: MainView = { ...quiet, link: { text: other, opening: 2 } };
+const waits = "Another link was opened. It is filled in when this one is done.";
 
 const field = () => screen.getByRole<HTMLTextAreaElement>("textbox");
 const click = async (name: string) => {
@@ -22,7 +28,7 @@ test("a link from outside fills the form and does nothing else", async () => {
   expect(field().value).toBe(link);
   expect(
     shell.calls.filter((call) => !call.command.startsWith("plugin:event")).map((call) => call.command),
-  ).toEqual(["main_view"]);
+  ).toEqual(["main_view", "link_taken"]);
   expect(document.activeElement?.tagName).not.toBe("BUTTON");
 });
 
@@ -50,12 +56,131 @@ test.each([["Not mine"], ["Cancel"], ["Back"]])("%s forgets the offer", async (b
   expect(shell.of("accept_enrolment")).toEqual([]);
 });
 
-test("another link from outside forgets the offer on screen", async () => {
-  const { shell } = await openMain(offered);
-  await shell.send({ ...quiet, link: { text: other, opening: 2 } });
+test("a link that the form has is not offered again", async () => {
+  const { shell } = await openMain(pasted);
+  expect(shell.of("link_taken")).toEqual([{ opening: 1 }]);
+  await click("Cancel");
+  // A snapshot that was under way still carries it.
+  await shell.send(pasted.view);
+  await settled();
+  expect(screen.getByRole("heading", { level: 1, name: "Accounts" })).toBeTruthy();
+  expect(shell.of("link_taken")).toHaveLength(1);
+});
+
+test("another link replaces one that nothing is under way for", async () => {
+  const { shell } = await openMain(pasted);
+  await shell.send(another);
   await settled();
   expect(field().value).toBe(other);
+  expect(screen.queryByText(waits)).toBeNull();
+  expect(shell.of("link_taken")).toEqual([{ opening: 1 }, { opening: 2 }]);
+});
+
+test("another link waits for the offer on screen", async () => {
+  const { shell } = await openMain(offered);
+  await shell.send(another);
+  await settled();
+  expect(screen.getByText("Is this the right account?")).toBeTruthy();
+  expect(screen.getByText(waits)).toBeTruthy();
+  expect(shell.of("cancel_enrolment")).toEqual([]);
+  expect(shell.of("link_taken")).toEqual([{ opening: 1 }]);
+  await click("Not mine");
+  expect(field().value).toBe(other);
+  expect(screen.queryByText(waits)).toBeNull();
   expect(shell.of("cancel_enrolment")).toEqual([{ offer: offer.id }]);
+  expect(shell.of("preview_enrolment")).toEqual([{ link }]);
+});
+
+test("another link waits for the key that is being made, and until its account was read", async () => {
+  const made = later<AccountView>();
+  const { shell } = await openMain(offered, { accept_enrolment: () => made.promise });
+  await click("It matches. Add account");
+  await shell.send(another);
+  await settled();
+  expect(screen.getByText(waits)).toBeTruthy();
+  made.resolve(alder);
+  await settled();
+  expect(screen.getByText("Account added")).toBeTruthy();
+  expect(shell.of("cancel_enrolment")).toEqual([]);
+  await click("Done");
+  expect(field().value).toBe(other);
+});
+
+test("another link does not end the question to the server", async () => {
+  const asked = later<EnrolmentOffer>();
+  const { shell } = await openMain(pasted, { preview_enrolment: () => asked.promise });
+  await click("Continue");
+  await shell.send(another);
+  await settled();
+  expect(field().value).toBe(link);
+  asked.resolve(offer);
+  await settled();
+  expect(screen.getByText("Is this the right account?")).toBeTruthy();
+});
+
+test.each(["Cancel", "Escape"])(
+  "%s gives the question up, and an offer that comes late is refused",
+  async (way) => {
+    const asked = later<EnrolmentOffer>();
+    const { shell } = await openMain(pasted, { preview_enrolment: () => asked.promise });
+    await click("Continue");
+    if (way === "Escape") await fireEvent.keyDown(document.body, { key: "Escape" });
+    else await click("Cancel");
+    await settled();
+    expect(screen.getByRole("heading", { level: 1, name: "Accounts" })).toBeTruthy();
+    expect(shell.of("cancel_enrolment")).toEqual([]);
+    asked.resolve(offer);
+    await settled();
+    expect(shell.of("cancel_enrolment")).toEqual([{ offer: offer.id }]);
+    expect(screen.queryByText("Is this the right account?")).toBeNull();
+  },
+);
+
+test("the first form of all can give its question up too, and ask again", async () => {
+  const answers = [later<EnrolmentOffer>(), later<EnrolmentOffer>()];
+  const left = [...answers];
+  const { shell } = await openMain(
+    { view: fresh, page: "requests" },
+    { preview_enrolment: () => left.shift()?.promise },
+  );
+  expect(screen.queryByRole("button", { name: "Cancel" })).toBeNull();
+  await fireEvent.input(field(), { target: { value: link } });
+  await click("Continue");
+  await click("Cancel");
+  expect(field().value).toBe(link);
+  await click("Continue");
+  answers[0]?.resolve({ ...offer, id: "late" });
+  await settled();
+  expect(shell.of("cancel_enrolment")).toEqual([{ offer: "late" }]);
+  expect(screen.queryByText("Is this the right account?")).toBeNull();
+  answers[1]?.resolve(offer);
+  await settled();
+  expect(screen.getByText("Is this the right account?")).toBeTruthy();
+});
+
+test("a failure of a question that was given up is not spoken of", async () => {
+  const asked = later<EnrolmentOffer>();
+  await openMain({ view: fresh, page: "requests" }, { preview_enrolment: () => asked.promise });
+  await fireEvent.input(field(), { target: { value: link } });
+  await click("Continue");
+  await click("Cancel");
+  asked.reject({ code: "unreachable", message: "No answer." });
+  await settled();
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("while the key is made nothing is given up, and why is said", async () => {
+  const why = "The key is being made. Wait until it is there";
+  const { shell } = await openMain(mains["add-making"]);
+  for (const name of ["Back", "Cancel", "Not mine"]) {
+    const button = screen.getByRole("button", { name, description: why });
+    expect(button.getAttribute("aria-disabled")).toBe("true");
+    await fireEvent.click(button);
+    await settled();
+    expect(screen.getByRole("alert").textContent).toBe(why);
+  }
+  expect(screen.getByText("Is this the right account?")).toBeTruthy();
+  expect(shell.of("cancel_enrolment")).toEqual([]);
 });
 
 test("a stray shortcut does not leave an offer", async () => {

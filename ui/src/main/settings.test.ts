@@ -4,13 +4,16 @@ import { afterEach, expect, test } from "vitest";
 import type { SettingsView } from "../bindings/SettingsView";
 import { mains } from "../fixtures/main";
 import { settings } from "../fixtures/settings";
-import { languageNames } from "../messages";
+import { chooseLanguage, languageNames } from "../messages";
 import { openMain, settled } from "../test/main";
 
 const own = mains["settings-own"];
 const managed = mains["settings-managed"];
 
-afterEach(() => delete document.documentElement.dataset["theme"]);
+afterEach(() => {
+  delete document.documentElement.dataset["theme"];
+  chooseLanguage(null);
+});
 
 async function choose(name: string, value: string): Promise<void> {
   await fireEvent.change(screen.getByRole("combobox", { name }), { target: { value } });
@@ -131,6 +134,20 @@ test("settings that cannot be read are explained, and asked for again", async ()
   await settled();
   expect(shell.of("settings")).toHaveLength(2);
   expect(screen.getByRole("switch", { name: "Start at log-in" })).toBeTruthy();
+});
+
+test.each([
+  ["de-AT", "Deutsch"],
+  ["FR", "Français"],
+  ["nl", "nl"],
+  [null, "Like the system"],
+])("the language that is set (%s) is the one that is shown", async (language, text) => {
+  await openMain({
+    ...own,
+    view: { ...own.view, settings: { ...settings, values: { ...settings.values, language } } },
+  });
+  const select = screen.getByRole<HTMLSelectElement>("combobox", { name: /^(Language|Sprache|Langue)$/ });
+  expect(select.selectedOptions[0]?.text).toBe(text);
 });
 
 test("languages are named in themselves", () => {

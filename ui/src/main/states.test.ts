@@ -19,5 +19,5 @@ describe.each(Object.entries<MainFixture>(mains))("%s", (_name, fixture) => {
 
 test("every state has a name of its own that can name a file", () => {
   expect(new Set(STATES).size).toBe(STATES.length);
-  for (const state of STATES) expect(state).toMatch(/^[a-z]+(-[a-z]+)+$/);
+  for (const state of STATES) expect(state).toMatch(/^[a-z]+(-[a-z0-9]+)+$/);
 });

@@ -246,8 +246,10 @@ export const ar: Catalogue<"ar"> = {
     many: "حُجز {count} طلبًا من {client}",
     other: "حُجز {count} طلب من {client}",
   },
-  "requests.held.text":
+  "requests.held.burst":
     "وصلت طلبات كثيرة دفعة واحدة. لم تتم الموافقة على شيء. تُحجز الطلبات التالية حتى {time}.",
+  "requests.held.report":
+    "حُجزت لأنك أبلغت عن أحدها. لم تتم الموافقة على شيء. تُحجز الطلبات التالية حتى {time}.",
   "requests.held.show": "عرضها",
   "requests.all": "السجل كله",
   "mute.open": "كتم الإشعارات",
@@ -610,6 +612,8 @@ export const ar: Catalogue<"ar"> = {
   "add.refuse": "ليس حسابي",
   "add.accept": "البصمة مطابقة. إضافة الحساب",
   "add.making": "جارٍ إنشاء المفتاح",
+  "add.making.why": "جارٍ إنشاء المفتاح. انتظر حتى يكتمل",
+  "add.waiting": "فُتح رابط آخر. سيُدرج بعد الانتهاء من هذا.",
   "add.done.title": "أُضيف الحساب",
   "add.done.text":
     "يعرف {issuer} هذا الحاسوب باسم «{device}». ويُفترض أن يبلغك بذلك بطريقة أخرى أيضًا، كالبريد الإلكتروني.",
@@ -619,6 +623,7 @@ export const ar: Catalogue<"ar"> = {
   "add.done": "تم",
 
   // What went wrong, by its code. In English the agent says it, with more detail
+  "error.explained": "{text} {sentence}",
   "error.incompatible_version":
     "التطبيق والوكيل من إصدارين مختلفين. أعد تشغيل Countersign أو حدّث الأقدم منهما.",
   "error.invalid_call": "لا يتفاهم التطبيق والوكيل. أعد تشغيل Countersign.",

@@ -242,8 +242,10 @@ export const de: Catalogue<"de"> = {
     one: "{count} Anfrage von {client} wird zurückgehalten",
     other: "{count} Anfragen von {client} werden zurückgehalten",
   },
-  "requests.held.text":
+  "requests.held.burst":
     "Viele kamen auf einmal. Nichts wurde genehmigt. Weitere werden bis {time} zurückgehalten.",
+  "requests.held.report":
+    "Zurückgehalten, weil Sie eine gemeldet haben. Nichts wurde genehmigt. Weitere werden bis {time} zurückgehalten.",
   "requests.held.show": "Anzeigen",
   "requests.all": "Ganzer Verlauf",
   "mute.open": "Benachrichtigungen stummschalten",
@@ -591,6 +593,8 @@ export const de: Catalogue<"de"> = {
   "add.refuse": "Nicht meins",
   "add.accept": "Stimmt überein. Konto hinzufügen",
   "add.making": "Schlüssel wird erzeugt",
+  "add.making.why": "Der Schlüssel wird erzeugt. Warten, bis er da ist",
+  "add.waiting": "Ein weiterer Link wurde geöffnet. Er wird eingesetzt, wenn dieser erledigt ist.",
   "add.done.title": "Konto hinzugefügt",
   "add.done.text":
     "{issuer} kennt diesen Computer als „{device}“. Das sollte Ihnen auch auf anderem Weg mitgeteilt werden, etwa per E-Mail.",
@@ -600,6 +604,7 @@ export const de: Catalogue<"de"> = {
   "add.done": "Fertig",
 
   // What went wrong, by its code. In English the agent says it, with more detail
+  "error.explained": "{text} {sentence}",
   "error.incompatible_version":
     "App und Agent haben verschiedene Versionen. Starten Sie Countersign neu oder aktualisieren Sie die ältere.",
   "error.invalid_call": "App und Agent verstehen einander nicht. Starten Sie Countersign neu.",

@@ -234,7 +234,9 @@ export const en = {
     one: "{count} request from {client} is held back",
     other: "{count} requests from {client} are held back",
   },
-  "requests.held.text": "Many came at once. Nothing was approved. Further ones are held back until {time}.",
+  "requests.held.burst": "Many came at once. Nothing was approved. Further ones are held back until {time}.",
+  "requests.held.report":
+    "Held back because you reported one. Nothing was approved. Further ones are held back until {time}.",
   "requests.held.show": "Show them",
   "requests.all": "All activity",
   "mute.open": "Mute notifications",
@@ -564,6 +566,8 @@ export const en = {
   "add.refuse": "Not mine",
   "add.accept": "It matches. Add account",
   "add.making": "Making the key",
+  "add.making.why": "The key is being made. Wait until it is there",
+  "add.waiting": "Another link was opened. It is filled in when this one is done.",
   "add.done.title": "Account added",
   "add.done.text":
     "{issuer} knows this computer as “{device}”. It should also tell you another way, such as e-mail.",
@@ -573,6 +577,7 @@ export const en = {
   "add.done": "Done",
 
   // What went wrong, by its code. In English the agent says it, with more detail
+  "error.explained": "{text} {sentence}",
   "error.incompatible_version":
     "App and agent are of different versions. Restart Countersign, or update the older one.",
   "error.invalid_call": "App and agent do not understand each other. Restart Countersign.",

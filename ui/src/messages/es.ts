@@ -243,8 +243,10 @@ export const es: Catalogue<"es"> = {
     many: "Se retienen {count} solicitudes de {client}",
     other: "Se retienen {count} solicitudes de {client}",
   },
-  "requests.held.text":
+  "requests.held.burst":
     "Llegaron muchas a la vez. No se ha aprobado nada. Las siguientes se retienen hasta las {time}.",
+  "requests.held.report":
+    "Se retienen porque usted informó de una. No se ha aprobado nada. Las siguientes se retienen hasta las {time}.",
   "requests.held.show": "Mostrarlas",
   "requests.all": "Toda la actividad",
   "mute.open": "Silenciar notificaciones",
@@ -599,6 +601,8 @@ export const es: Catalogue<"es"> = {
   "add.refuse": "No es la mía",
   "add.accept": "Coincide. Añadir cuenta",
   "add.making": "Creando la clave",
+  "add.making.why": "Se está creando la clave. Espere a que esté lista",
+  "add.waiting": "Se abrió otro enlace. Se introducirá cuando termine con este.",
   "add.done.title": "Cuenta añadida",
   "add.done.text":
     "{issuer} conoce este equipo como «{device}». También debería avisarle por otra vía, como el correo electrónico.",
@@ -608,6 +612,7 @@ export const es: Catalogue<"es"> = {
   "add.done": "Listo",
 
   // What went wrong, by its code. In English the agent says it, with more detail
+  "error.explained": "{text} {sentence}",
   "error.incompatible_version":
     "La aplicación y el agente son de versiones distintas. Reinicie Countersign o actualice la más antigua.",
   "error.invalid_call": "La aplicación y el agente no se entienden. Reinicie Countersign.",

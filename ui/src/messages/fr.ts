@@ -248,8 +248,10 @@ export const fr: Catalogue<"fr"> = {
     many: "{count} demandes de {client} sont retenues",
     other: "{count} demandes de {client} sont retenues",
   },
-  "requests.held.text":
+  "requests.held.burst":
     "Beaucoup sont arrivées à la fois. Rien n’a été approuvé. Les suivantes sont retenues jusqu’à {time}.",
+  "requests.held.report":
+    "Elles sont retenues parce que vous en avez signalé une. Rien n’a été approuvé. Les suivantes sont retenues jusqu’à {time}.",
   "requests.held.show": "Les afficher",
   "requests.all": "Toute l’activité",
   "mute.open": "Couper les notifications",
@@ -608,6 +610,8 @@ export const fr: Catalogue<"fr"> = {
   "add.refuse": "Pas le mien",
   "add.accept": "C’est bien elle. Ajouter le compte",
   "add.making": "Création de la clé",
+  "add.making.why": "La clé est en cours de création. Attendez qu’elle soit prête",
+  "add.waiting": "Un autre lien a été ouvert. Il sera inséré lorsque celui-ci sera terminé.",
   "add.done.title": "Compte ajouté",
   "add.done.text":
     "{issuer} connaît cet ordinateur sous le nom «\u00a0{device}\u00a0». Vous devriez aussi en être informé par une autre voie, par exemple par e-mail.",
@@ -617,6 +621,7 @@ export const fr: Catalogue<"fr"> = {
   "add.done": "Terminé",
 
   // What went wrong, by its code. In English the agent says it, with more detail
+  "error.explained": "{text} {sentence}",
   "error.incompatible_version":
     "L’application et l’agent n’ont pas la même version. Redémarrez Countersign ou mettez à jour le plus ancien.",
   "error.invalid_call": "L’application et l’agent ne se comprennent pas. Redémarrez Countersign.",

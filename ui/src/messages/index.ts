@@ -9,7 +9,7 @@ import { ja } from "./ja";
 import { direction, language } from "./language.svelte";
 
 export type { Key, Language } from "./catalogue";
-export { chooseLanguage, direction, language, languageNames } from "./language.svelte";
+export { chooseLanguage, direction, language, languageNames, match } from "./language.svelte";
 
 export type Values = Record<string, string | number>;
 

@@ -231,8 +231,10 @@ export const ja: Catalogue<"ja"> = {
   "requests.review.name": "確認: {what}",
   "requests.deny.name": "拒否: {what}",
   "requests.held": { other: "{client}\u00a0からのリクエスト {count} 件を保留しています" },
-  "requests.held.text":
+  "requests.held.burst":
     "一度に多数届きました。何も承認されていません。以後のものは {time}\u00a0まで保留されます。",
+  "requests.held.report":
+    "あなたが 1 件を報告したため保留しています。何も承認されていません。以後のものは {time}\u00a0まで保留されます。",
   "requests.held.show": "表示",
   "requests.all": "すべての履歴",
   "mute.open": "通知をミュート",
@@ -565,6 +567,8 @@ export const ja: Catalogue<"ja"> = {
   "add.refuse": "違います",
   "add.accept": "一致します。アカウントを追加",
   "add.making": "鍵を作成しています",
+  "add.making.why": "鍵を作成しています。完了するまで待ってください",
+  "add.waiting": "別のリンクが開かれました。この操作が終わると入力されます。",
   "add.done.title": "アカウントを追加しました",
   "add.done.text":
     "{issuer}\u00a0はこのコンピューターを「{device}」として登録しました。メールなど別の方法でも通知が届くはずです。",
@@ -574,6 +578,7 @@ export const ja: Catalogue<"ja"> = {
   "add.done": "完了",
 
   // What went wrong, by its code. In English the agent says it, with more detail
+  "error.explained": "{text}{sentence}",
   "error.incompatible_version":
     "アプリとエージェントのバージョンが異なります。Countersign を再起動するか、古い方を更新してください。",
   "error.invalid_call": "アプリとエージェントが通信できません。Countersign を再起動してください。",

@@ -31,7 +31,8 @@ export function chooseLanguage(setting: string | null): void {
   document.documentElement.dir = direction();
 }
 
-function match(tag: string): Language | undefined {
+/** The language that texts of this tag are in, by its primary subtag; none if the interface does not speak it. */
+export function match(tag: string): Language | undefined {
   const primary = tag.split(/[-_]/)[0]?.toLowerCase() ?? "";
   return (Object.keys(languageNames) as Language[]).find((language) => language === primary);
 }

@@ -134,6 +134,13 @@ describe("what is said", () => {
     expect(seal("choice")).toMatch(/^Not signed/);
   });
 
+  test("what was superseded is over, and what replaces it follows", () => {
+    const { container } = renderPrompt(prompts.superseded);
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("This request was taken back");
+    expect(screen.getByRole("button", { name: "Next request" })).toBeTruthy();
+    expect(container.textContent).toContain("The next request follows");
+  });
+
   test("a receipt that does not verify is said", () => {
     renderPrompt(prompts["receipt-invalid"]);
     expect(screen.getByText("Receipt does not verify")).toBeTruthy();

@@ -1,5 +1,6 @@
 // The main window in one of its states, against a mocked shell.
 import { render } from "@testing-library/svelte";
+import { vi } from "vitest";
 import { answersOf, type Answers, type MainFixture } from "../fixtures/main";
 import { NOW } from "../fixtures/requests";
 import { perform } from "../fixtures/steps";
@@ -19,6 +20,7 @@ export async function openMain(fixture: MainFixture, answers: Answers = {}) {
 }
 
 /** Everything that the mocked shell has answered is on the page: its answers take no more than promises. */
-export function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+export async function settled(): Promise<void> {
+  if (vi.isFakeTimers()) await vi.advanceTimersByTimeAsync(0);
+  else await new Promise((resolve) => setTimeout(resolve));
 }

@@ -15,14 +15,14 @@ export function renderPrompt(fixture: PromptFixture, more: Record<string, unknow
     onshowall: vi.fn(),
     onstart: vi.fn(),
   };
-  const { direction: _direction, position, failure, ...rest } = fixture;
+  const { direction: _direction, zoom: _zoom, position, failure, ...rest } = fixture;
   const props = {
     asked: false,
+    more: false,
     ...rest,
     now: NOW,
     position: position ?? null,
     failure: failure ?? null,
-    more: false,
     arrivals: 0,
     busy: false,
     ...acts,
