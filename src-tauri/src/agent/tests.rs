@@ -86,7 +86,9 @@ async fn snapshots_are_loaded_again_after_the_agent_restarts() {
                 Input::Link(AgentLink::Connected) => break,
                 Input::Link(AgentLink::Lost) => assert_eq!(round, 1),
                 Input::Link(AgentLink::NotRunning { .. }) => {}
-                other @ (Input::Link(_) | Input::Page(_) | Input::Open(_)) => panic!("{other:?}"),
+                other @ (Input::Link(_) | Input::Page(_) | Input::Accent(_) | Input::Open(_)) => {
+                    panic!("{other:?}")
+                }
             }
         }
         assert_eq!(fresh, [Event::Requests(Vec::new()), Event::Accounts(Vec::new())]);
@@ -128,7 +130,11 @@ async fn an_agent_of_another_version_is_refused_with_its_words() {
         match fixture.inputs.recv().await.unwrap() {
             Input::Link(AgentLink::NotRunning { .. }) => {}
             Input::Link(AgentLink::Refused { message }) => break assert_eq!(message, error.message),
-            other @ (Input::Link(_) | Input::Agent(_) | Input::Page(_) | Input::Open(_)) => {
+            other @ (Input::Link(_)
+            | Input::Agent(_)
+            | Input::Page(_)
+            | Input::Accent(_)
+            | Input::Open(_)) => {
                 panic!("{other:?}")
             }
         }
