@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accent;
 mod agent;
 mod args;
 #[cfg(test)]
@@ -118,6 +119,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             let (main_sender, main) = watch::channel(shell.main().clone());
             let (agent, connector) = agent::connector(program, inputs.clone());
             app.manage(agent);
+            tauri::async_runtime::spawn(accent::follow(inputs.clone()));
             app.manage(Views { prompt, main, inputs });
             for effect in effects {
                 windows::perform(app.handle(), effect)?;

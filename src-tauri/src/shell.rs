@@ -6,6 +6,7 @@
 use countersign_agent_api::{Activation, Appearance, Event, Window};
 
 use crate::{
+    accent::Accent,
     args::Launch,
     view::{AgentLink, MainView, OpenedLink, Page, PromptTarget, PromptView},
 };
@@ -21,6 +22,8 @@ pub(crate) enum Input {
     Page(Page),
     /// The form has the link of this opening.
     LinkTaken(u32),
+    /// The desktop's accent colour, once it has been asked, and after each change.
+    Accent(Option<Accent>),
     /// A window is asked for: by the person, by another start of the app or from within.
     Open(Launch),
 }
@@ -56,6 +59,7 @@ impl Default for Shell {
                 agent: agent.clone(),
                 requests: Vec::new(),
                 settings: None,
+                accent: None,
                 target: PromptTarget {
                     request: None,
                     activation: Activation::Unasked,
@@ -68,6 +72,7 @@ impl Default for Shell {
                 accounts: Vec::new(),
                 status: None,
                 settings: None,
+                accent: None,
                 link: None,
                 page: None,
             },
@@ -129,6 +134,11 @@ impl Shell {
                 }
                 self.main.link = None;
                 vec![self.tell_main()]
+            }
+            Input::Accent(accent) => {
+                self.prompt.accent = accent;
+                self.main.accent = accent;
+                vec![self.tell_prompt(), self.tell_main()]
             }
             Input::Open(launch) => self.open(launch),
         }
@@ -193,6 +203,27 @@ mod tests {
         assert_eq!(shell.main().status, Some(status()));
         assert_eq!(shell.main().agent, AgentLink::Lost);
         assert_eq!(shell.prompt().agent, AgentLink::Lost);
+    }
+
+    #[test]
+    fn the_accent_reaches_both_windows_and_is_taken_back() {
+        let mut shell = Shell::default();
+        let accent = Some(Accent {
+            r: 33,
+            g: 144,
+            b: 164,
+        });
+        for accent in [accent, None] {
+            let effects = shell.apply(Input::Accent(accent));
+            assert_eq!((shell.prompt().accent, shell.main().accent), (accent, accent));
+            assert_eq!(
+                effects,
+                [
+                    Effect::TellPrompt(shell.prompt().clone()),
+                    Effect::TellMain(shell.main().clone())
+                ]
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use countersign_agent_api::{AccountView, Activation, RequestId, RequestView, SettingsView, StatusView};
 use serde::{Deserialize, Serialize};
 
+use crate::accent::Accent;
+
 /// The event that carries a window's new snapshot.
 pub(crate) const VIEW_EVENT: &str = "view";
 
@@ -16,6 +18,8 @@ pub(crate) struct PromptView {
     pub(crate) requests: Vec<RequestView>,
     /// What is set, once the agent has said.
     pub(crate) settings: Option<SettingsView>,
+    /// The desktop's accent colour, where it has one.
+    pub(crate) accent: Option<Accent>,
     /// What the prompt was last opened for.
     pub(crate) target: PromptTarget,
 }
@@ -46,6 +50,8 @@ pub(crate) struct MainView {
     pub(crate) status: Option<StatusView>,
     /// What is set, once the agent has said.
     pub(crate) settings: Option<SettingsView>,
+    /// The desktop's accent colour, where it has one.
+    pub(crate) accent: Option<Accent>,
     /// An enrolment link that the app was opened with, until the form has it.
     pub(crate) link: Option<OpenedLink>,
     /// The page to begin with: the one that was shown last.

@@ -88,7 +88,11 @@ async fn snapshots_are_loaded_again_after_the_agent_restarts() {
                 Input::Link(AgentLink::Connected) => break,
                 Input::Link(AgentLink::Lost) => assert_eq!(round, 1),
                 Input::Link(AgentLink::NotRunning { .. }) => {}
-                other @ (Input::Link(_) | Input::Page(_) | Input::LinkTaken(_) | Input::Open(_)) => {
+                other @ (Input::Link(_)
+                | Input::Page(_)
+                | Input::LinkTaken(_)
+                | Input::Accent(_)
+                | Input::Open(_)) => {
                     panic!("{other:?}")
                 }
             }
@@ -136,6 +140,7 @@ async fn an_agent_of_another_version_is_refused_with_its_words() {
             | Input::Agent(_)
             | Input::Page(_)
             | Input::LinkTaken(_)
+            | Input::Accent(_)
             | Input::Open(_)) => {
                 panic!("{other:?}")
             }

@@ -122,6 +122,18 @@ test("the appearance is put on the page, and taken off it again", async () => {
   expect(theme()).toBeUndefined();
 });
 
+test("the desktop's accent is put on the page, and taken off it again", async () => {
+  const { shell } = await openMain(own);
+  const accent = () => document.documentElement.style.getPropertyValue("--c-accent");
+  expect(accent()).toBe("");
+  await shell.send({ ...own.view, accent: { r: 145, g: 65, b: 172 } });
+  await settled();
+  expect(accent()).toContain("light-dark(");
+  await shell.send(own.view);
+  await settled();
+  expect(accent()).toBe("");
+});
+
 test("settings that cannot be read are explained, and asked for again", async () => {
   let broken = true;
   const failed = mains["settings-failed"];

@@ -22,6 +22,7 @@ const view = (requests: RequestView[], more: Partial<PromptView> = {}): PromptVi
   agent: { state: "connected" },
   requests,
   settings: null,
+  accent: null,
   target: { request: null, activation: "unasked", opening: 1 },
   ...more,
 });
