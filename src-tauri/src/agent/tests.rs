@@ -1,9 +1,13 @@
 //! Against an agent of the test's own on a real socket.
 
-use countersign_agent_api::{API_VERSION, AgentInfo, Call, Event, Message, frame};
+use countersign_agent_api::{
+    API_VERSION, AccountId, AgentInfo, Call, Event, HistoryEntry, HistoryFilter, HistoryPage, Message,
+    Outcome, ReceiptState, RequestId, frame,
+};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::*;
+use crate::commands::history::entries;
 
 /// An agent that answers `hello` and `subscribe` on one connection.
 async fn greet(listener: &UnixListener) -> UnixStream {
@@ -154,4 +158,62 @@ async fn a_call_without_a_connection_says_what_to_do() {
     let error = fixture.agent.call(Request::Accounts).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Unavailable);
     assert!(error.message.contains("Start it"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn the_history_is_asked_for_page_by_page_until_there_are_as_many_as_wanted() {
+    let mut fixture = connect("/nonexistent");
+    let listener = listen(&fixture.directory);
+    let mut stream = greet(&listener).await;
+    for event in [Event::Requests(Vec::new()), Event::Accounts(Vec::new())] {
+        let event = Box::new(event);
+        frame::write(&mut stream, &Message::Event { event })
+            .await
+            .unwrap();
+    }
+    while fixture.inputs.recv().await.unwrap() != Input::Link(AgentLink::Connected) {}
+    let entry = |id: &str| HistoryEntry {
+        id: RequestId(id.into()),
+        txn: String::new(),
+        at: 0,
+        account: AccountId("a1".into()),
+        issuer_name: String::new(),
+        account_label: String::new(),
+        client_name: String::new(),
+        lines: Vec::new(),
+        outcome: Outcome::Denied,
+        by_this_device: true,
+        device_name: None,
+        receipt: ReceiptState::None,
+    };
+    let agent = async {
+        for (limit, before, ids, more) in [
+            (3, None, vec!["c", "b"], true),
+            (1, Some("b"), vec!["a"], true),
+            (3, None, vec!["c"], false),
+        ] {
+            let call = frame::read::<Call>(&mut stream).await.unwrap();
+            let wanted = Request::History {
+                limit,
+                before: before.map(|id: &str| RequestId(id.into())),
+                filter: HistoryFilter::default(),
+            };
+            assert_eq!(call.request, wanted);
+            let entries = ids.into_iter().map(entry).collect();
+            reply(
+                &mut stream,
+                call.id,
+                Reply::History(HistoryPage { entries, more }),
+            )
+            .await;
+        }
+    };
+    let app = async {
+        for wanted in [vec!["c", "b", "a"], vec!["c"]] {
+            let found = entries(&fixture.agent, 3, None, HistoryFilter::default()).await;
+            let ids: Vec<_> = found.unwrap().into_iter().map(|entry| entry.id.0).collect();
+            assert_eq!(ids, wanted);
+        }
+    };
+    tokio::join!(agent, app);
 }

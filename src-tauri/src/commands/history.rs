@@ -24,7 +24,7 @@ pub(crate) async fn evidence(agent: State<'_, Agent>, id: RequestId) -> Result<S
 }
 
 /// As many entries as are wanted, if there are: the agent's pages hold fewer when they are long.
-pub(super) async fn entries(
+pub(crate) async fn entries(
     agent: &Agent,
     limit: u32,
     before: Option<RequestId>,
