@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{Agent, Process, Program, Session, family, free_port};
-use crate::front::{poll, runs};
+use crate::front::poll;
 
 /// How long the agent may take to want the app, and the app to have a window.
 const SOON: Duration = Duration::from_secs(20);
@@ -207,8 +207,10 @@ impl App {
     /// When the driver is gone, or the app stays.
     pub async fn close(self) -> Result<()> {
         self.page.close().await?;
+        // Not even a zombie: until all its threads are gone it has its name on the bus.
+        let process = PathBuf::from(format!("/proc/{}", self.pid));
         poll::until("the app to end", SOON, async || {
-            Ok((!runs(self.pid)?).then_some(()))
+            Ok((!process.exists()).then_some(()))
         })
         .await
     }

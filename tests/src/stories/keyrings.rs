@@ -41,7 +41,7 @@ pub(super) async fn keyring_empty_while_enrolled(stage: &mut Stage) -> Result<()
     let (asked, view) = stage.payment().await?;
     stage.session.keyring.start_empty().await?;
     refused_as(stage, &view, asked.code()?, KeyringState::Empty).await?;
-    diagnosed(stage, ".key", "enrol this computer again").await?;
+    diagnosed(stage, ".key", "enrol again").await?;
 
     // The account stays, over a restart too, and no key is made for it.
     stage.agent.stop().await?;
