@@ -17,6 +17,6 @@ export default defineConfig(({ mode }) => ({
     setupFiles: ["src/test/setup.ts"],
     include: ["src/**/*.test.ts"],
     // Busy machines are slow; a hang is still found.
-    testTimeout: 30_000,
+    testTimeout: 120_000,
   },
 }));
