@@ -14,6 +14,9 @@ use crate::{
     harness::{Process, USER},
 };
 
+/// The title of the dialog that asks for a file.
+const CHOOSER: &str = "Choose a picture of the code";
+
 /// An enrolment link and the picture that the administrator was given with it.
 pub(super) async fn picture(stage: &Stage) -> Result<(String, PathBuf)> {
     let file = stage.session.dir().join("code.png");
@@ -38,15 +41,13 @@ pub(super) async fn qr_from_file(stage: &mut Stage) -> Result<()> {
     let desktop = stage.desktop()?;
     // Cancelled: nothing is read.
     begin(&app.page, "file").await?;
-    desktop
-        .focus(&desktop.window("Choose a picture of the code").await?)
-        .await?;
+    desktop.focus(&desktop.window(CHOOSER).await?).await?;
     desktop.keys(&["Escape"]).await?;
     ensure!(answer(&app.page).await? == json!({ "ok": null }));
+    // Or the keys meant for the next one go to the one that is closing.
+    desktop.gone(CHOOSER).await?;
     begin(&app.page, "file").await?;
-    desktop
-        .focus(&desktop.window("Choose a picture of the code").await?)
-        .await?;
+    desktop.focus(&desktop.window(CHOOSER).await?).await?;
     desktop
         .type_text(file.to_str().context("an odd directory")?)
         .await?;
