@@ -37,6 +37,15 @@ macro_rules! data {
     };
 }
 
+mod history;
+mod settings;
+
+pub use history::{HistoryEntry, HistoryFilter, HistoryPage};
+pub use settings::{
+    Appearance, NotificationPrivacy, OpenPrompt, QuietHours, SettingChange, SettingKey, Settings,
+    SettingsView,
+};
+
 data! {
     /// What kind of front end is connected. Decides which surface an answer counts as.
     #[derive(Copy)]
@@ -487,55 +496,6 @@ data! {
         },
     }
 
-    /// Which history entries are wanted. What is left out is not looked at.
-    #[derive(Default)]
-    #[serde(default, deny_unknown_fields)]
-    pub struct HistoryFilter {
-        /// Somewhere in the names, labels and values shown, whatever the case; at most 256 characters.
-        pub text: Option<String>,
-        /// Ended like this.
-        pub outcome: Option<Outcome>,
-        /// Of this account.
-        pub account: Option<AccountId>,
-    }
-
-    /// Some entries of the history, newest first.
-    pub struct HistoryPage {
-        /// At most as many as were asked for, and fewer if they are long: a page has its place in one frame.
-        pub entries: Vec<HistoryEntry>,
-        /// Whether older ones may follow.
-        pub more: bool,
-    }
-
-    /// One ended request.
-    pub struct HistoryEntry {
-        /// Its id.
-        pub id: RequestId,
-        /// The issuer's transaction id.
-        pub txn: String,
-        /// When it ended.
-        #[cfg_attr(feature = "bindings", ts(type = "number"))]
-        pub at: i64,
-        /// The account it was for.
-        pub account: AccountId,
-        /// The account's issuer name.
-        pub issuer_name: String,
-        /// The account label.
-        pub account_label: String,
-        /// Who asked.
-        pub client_name: String,
-        /// The statement as it was shown.
-        pub lines: Vec<Line>,
-        /// How it ended.
-        pub outcome: Outcome,
-        /// Whether this computer's answer decided it.
-        pub by_this_device: bool,
-        /// The device that decided, if another one did.
-        pub device_name: Option<String>,
-        /// The evidence kept.
-        pub receipt: ReceiptState,
-    }
-
     /// An enrolment offer, before anything is made.
     pub struct EnrolmentOffer {
         /// Names the offer in the next call. Not the enrolment code.
@@ -555,102 +515,6 @@ data! {
         /// When the offer ends.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub expires_at: i64,
-    }
-
-    /// What is set on this computer, and what of it only the organisation can change.
-    pub struct SettingsView {
-        /// What is in force.
-        pub values: Settings,
-        /// What cannot be changed here.
-        pub locked: Vec<SettingKey>,
-        /// Who has locked it, in its own words.
-        pub locked_by: Option<String>,
-    }
-
-    /// The values.
-    pub struct Settings {
-        /// The agent starts with the desktop session.
-        pub start_at_login: bool,
-        /// How much notifications say.
-        pub notifications: NotificationPrivacy,
-        /// When the prompt opens by itself.
-        pub open_prompt: OpenPrompt,
-        /// When requests of low risk wait without a notification.
-        pub quiet_hours: Option<QuietHours>,
-        /// Light or dark.
-        pub appearance: Appearance,
-        /// BCP 47 tag of the interface's language; none: the desktop's.
-        pub language: Option<String>,
-        /// `http://[user:password@]host:port`; none: the environment's. A password is shown as `***`.
-        pub proxy: Option<String>,
-        /// PEM files with further trusted certification authorities: absolute paths.
-        pub ca_files: Vec<String>,
-    }
-
-    /// One setting.
-    #[derive(Copy, Hash)]
-    #[serde(rename_all = "snake_case")]
-    pub enum SettingKey {
-        /// [`Settings::start_at_login`].
-        StartAtLogin,
-        /// [`Settings::notifications`].
-        Notifications,
-        /// [`Settings::open_prompt`].
-        OpenPrompt,
-        /// [`Settings::quiet_hours`].
-        QuietHours,
-        /// [`Settings::appearance`].
-        Appearance,
-        /// [`Settings::language`].
-        Language,
-        /// [`Settings::proxy`].
-        Proxy,
-        /// [`Settings::ca_files`].
-        CaFiles,
-    }
-
-    /// How much a notification says.
-    #[derive(Copy, Default)]
-    #[serde(rename_all = "snake_case")]
-    pub enum NotificationPrivacy {
-        /// That something is asked, not what.
-        #[default]
-        Private,
-        /// Who asks and what.
-        Detailed,
-    }
-
-    /// When the prompt opens by itself.
-    #[derive(Copy, Default)]
-    #[serde(rename_all = "snake_case")]
-    pub enum OpenPrompt {
-        /// On every request that is to be answered in it, without taking the keyboard.
-        #[default]
-        Always,
-        /// When the person asks for it, or when there is no notification service.
-        OnReview,
-    }
-
-    /// A part of the day, by this computer's clock and time zone. It may go over midnight.
-    #[derive(Copy)]
-    pub struct QuietHours {
-        /// Minutes since midnight, 0 to 1439.
-        pub from: u16,
-        /// Minutes since midnight, 0 to 1439, not the same as `from`.
-        pub until: u16,
-    }
-
-    /// Light or dark.
-    #[derive(Copy, Default)]
-    #[serde(rename_all = "snake_case")]
-    pub enum Appearance {
-        /// As the desktop.
-        #[default]
-        System,
-        /// Light.
-        Light,
-        /// Dark.
-        Dark,
     }
 
     /// One line of the diagnostics.
@@ -683,45 +547,5 @@ data! {
         Failed,
         /// Could not be tried because an earlier one failed.
         Skipped,
-    }
-}
-
-/// One setting with its new value.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS), ts(export))]
-#[serde(tag = "key", content = "value", rename_all = "snake_case")]
-pub enum SettingChange {
-    /// [`Settings::start_at_login`].
-    StartAtLogin(bool),
-    /// [`Settings::notifications`].
-    Notifications(NotificationPrivacy),
-    /// [`Settings::open_prompt`].
-    OpenPrompt(OpenPrompt),
-    /// [`Settings::quiet_hours`].
-    QuietHours(Option<QuietHours>),
-    /// [`Settings::appearance`].
-    Appearance(Appearance),
-    /// [`Settings::language`].
-    Language(Option<String>),
-    /// [`Settings::proxy`].
-    Proxy(Option<String>),
-    /// [`Settings::ca_files`].
-    CaFiles(Vec<String>),
-}
-
-impl std::fmt::Debug for SettingChange {
-    /// Without the value: a proxy has a password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self {
-            Self::StartAtLogin(_) => "StartAtLogin",
-            Self::Notifications(_) => "Notifications",
-            Self::OpenPrompt(_) => "OpenPrompt",
-            Self::QuietHours(_) => "QuietHours",
-            Self::Appearance(_) => "Appearance",
-            Self::Language(_) => "Language",
-            Self::Proxy(_) => "Proxy",
-            Self::CaFiles(_) => "CaFiles",
-        };
-        f.debug_tuple(name).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,56 @@
+//! What has ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Line, Outcome, ReceiptState, RequestId};
+
+data! {
+    /// Which history entries are wanted. What is left out is not looked at.
+    #[derive(Default)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct HistoryFilter {
+        /// Somewhere in the names, labels and values shown, whatever the case; at most 256 characters.
+        pub text: Option<String>,
+        /// Ended like this.
+        pub outcome: Option<Outcome>,
+        /// Of this account.
+        pub account: Option<AccountId>,
+    }
+
+    /// Some entries of the history, newest first.
+    pub struct HistoryPage {
+        /// At most as many as were asked for, and fewer if they are long: a page has its place in one frame.
+        pub entries: Vec<HistoryEntry>,
+        /// Whether older ones may follow.
+        pub more: bool,
+    }
+
+    /// One ended request.
+    pub struct HistoryEntry {
+        /// Its id.
+        pub id: RequestId,
+        /// The issuer's transaction id.
+        pub txn: String,
+        /// When it ended.
+        #[cfg_attr(feature = "bindings", ts(type = "number"))]
+        pub at: i64,
+        /// The account it was for.
+        pub account: AccountId,
+        /// The account's issuer name.
+        pub issuer_name: String,
+        /// The account label.
+        pub account_label: String,
+        /// Who asked.
+        pub client_name: String,
+        /// The statement as it was shown.
+        pub lines: Vec<Line>,
+        /// How it ended.
+        pub outcome: Outcome,
+        /// Whether this computer's answer decided it.
+        pub by_this_device: bool,
+        /// The device that decided, if another one did.
+        pub device_name: Option<String>,
+        /// The evidence kept.
+        pub receipt: ReceiptState,
+    }
+}
