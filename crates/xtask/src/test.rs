@@ -89,7 +89,11 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
                 .cargo("clippy", &["--all-targets"])
                 .args(["--", "-D", "warnings"]),
         ),
-        Part::Rust => steps.run(&mut workspace.cargo("test", &["--no-fail-fast"])),
+        Part::Rust => {
+            // Some tests start the programs, which cargo does not build for them.
+            setup::programs_for_stories(workspace, steps)?;
+            steps.run(&mut workspace.cargo("test", &["--no-fail-fast"]))
+        }
         Part::Docs => steps.run(
             workspace
                 .cargo("doc", &["--no-deps"])
