@@ -47,9 +47,9 @@ pub(super) async fn qr_from_file(stage: &mut Stage) -> Result<()> {
     desktop
         .focus(&desktop.window("Choose a picture of the code").await?)
         .await?;
-    desktop
-        .type_text(file.to_str().context("an odd directory")?)
-        .await?;
+    // The first slash makes the dialog put up its field, which may swallow the next keys: further slashes mean nothing.
+    let path = format!("/////{}", file.to_str().context("an odd directory")?);
+    desktop.type_text(&path).await?;
     desktop.keys(&["Return"]).await?;
     ensure_found(&app.page, &link).await?;
     app.close().await
