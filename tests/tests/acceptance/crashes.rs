@@ -265,7 +265,6 @@ async fn an_agent_killed_while_it_enrols_is_never_half_enrolled() -> Result<()> 
     };
     ensure!(accounts.is_empty(), "half enrolled: {accounts:?}");
     // The key of the attempt is nobody's and goes.
-    let session = &behind.session;
     countersign_tests::front::poll::until("the spare key to be deleted", SOON, async || {
         Ok((session.keyring.items().await? == 0).then_some(()))
     })
