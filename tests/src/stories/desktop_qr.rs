@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use fantoccini::Client;
 use serde_json::{Value, json};
 
-use super::{Stage, desktop::main_window};
+use super::{Stage, clipboard::give_path, desktop::main_window};
 use crate::{
     front::{SOON, poll},
     harness::{Process, USER},
@@ -47,11 +47,7 @@ pub(super) async fn qr_from_file(stage: &mut Stage) -> Result<()> {
     // Or the keys meant for the next one go to the one that is closing.
     desktop.gone(CHOOSER).await?;
     begin(&app.page, "file").await?;
-    desktop.focus(&desktop.window(CHOOSER).await?).await?;
-    // The first slash makes the dialog put up its field, which may swallow the next keys: further slashes mean nothing.
-    let path = format!("/////{}", file.to_str().context("an odd directory")?);
-    desktop.type_text(&path).await?;
-    desktop.keys(&["Return"]).await?;
+    give_path(stage, CHOOSER, &file).await?;
     ensure_found(&app.page, &link).await?;
     app.close().await
 }

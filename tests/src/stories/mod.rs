@@ -3,6 +3,7 @@
 //! Invariants: every story has a session of its own; it waits for events, never for time to pass (except where time itself
 //! is the story: expiry); nothing is tried again.
 
+mod clipboard;
 mod decisions;
 mod desktop;
 mod desktop_qr;

@@ -1,19 +1,19 @@
 //! What was decided is found again in the main window, by keyboard alone, and proven with a file.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, Verdict};
 use fantoccini::key::Key;
 use serde_json::Value;
 
-use super::{Stage, desktop::main_window};
+use super::{Stage, clipboard::give_path, desktop::main_window};
 use crate::{
     front::{MainWindow, Prompt},
     harness::{Launch, USER},
     wire::RelyingSide,
 };
 
+/// The title of the desktop's dialog for a new file.
+const DIALOG: &str = "^Export$";
 const ENTRIES: &str = "return document.querySelectorAll('details.activity').length";
 
 pub(super) async fn main_window_activity(stage: &mut Stage) -> Result<()> {
@@ -79,7 +79,7 @@ pub(super) async fn main_window_activity(stage: &mut Stage) -> Result<()> {
 
     let receipt = stage.session.dir().join("kept.json");
     window.press("Save receipt…").await?;
-    save_as(stage, &receipt).await?;
+    give_path(stage, DIALOG, &receipt).await?;
     window.says("Saved as kept.json").await?;
     let path = receipt.to_str().context("an odd directory")?;
     let verified = stage.agent.terminal(&stage.session, &["verify", path]).await?;
@@ -94,7 +94,7 @@ pub(super) async fn main_window_activity(stage: &mut Stage) -> Result<()> {
     window.gives(ENTRIES, 4).await?;
     let log = stage.session.dir().join("log.jsonl");
     window.press("Export…").await?;
-    save_as(stage, &log).await?;
+    give_path(stage, DIALOG, &log).await?;
     window.says("Saved as log.jsonl").await?;
     let text = std::fs::read_to_string(&log)?;
     let entries: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
@@ -130,17 +130,4 @@ async fn approved_in_the_prompt(stage: &mut Stage) -> Result<Vec<(String, String
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
     app.close().await?;
     Ok(lines)
-}
-
-/// Types a path into the desktop's own dialog.
-async fn save_as(stage: &Stage, path: &Path) -> Result<()> {
-    let desktop = stage.desktop()?;
-    let dialog = desktop.window("^Export$").await?;
-    desktop.focus(&dialog).await?;
-    desktop.keys(&["ctrl+a"]).await?;
-    desktop
-        .type_text(path.to_str().context("an odd directory")?)
-        .await?;
-    desktop.keys(&["Return"]).await?;
-    desktop.gone("^Export$").await
 }

@@ -3,10 +3,16 @@
 use anyhow::{Context, Result, ensure};
 use fantoccini::key::Key;
 
-use super::{Stage, connected, desktop::main_window, desktop_qr::picture};
+use super::{
+    Stage,
+    clipboard::{copy, copy_text},
+    connected,
+    desktop::main_window,
+    desktop_qr::picture,
+};
 use crate::{
-    front::{MainWindow, SOON, poll},
-    harness::{Process, USER},
+    front::{MainWindow, SOON},
+    harness::USER,
 };
 
 const LINK: &str = "return document.getElementById('link')?.value ?? ''";
@@ -22,19 +28,9 @@ pub(super) async fn main_window_adds_account(stage: &mut Stage) -> Result<()> {
     window.ctrl('n').await?;
     window.focus_is("Link from your organisation").await?;
 
-    let text = stage.session.dir().join("link.txt");
-    std::fs::write(&text, &link)?;
-    let _text = copy(stage, &["-target", "UTF8_STRING", "-in"], &text)?;
-    poll::until("the link pasted", SOON, async || {
-        window.ctrl('v').await?;
-        let pasted = window.page().execute(LINK, vec![]).await?;
-        if pasted == link.as_str() {
-            return Ok(Some(()));
-        }
-        window.ctrl('a').await?;
-        Ok(None)
-    })
-    .await?;
+    let _text = copy_text(stage, &link).await?;
+    window.ctrl('v').await?;
+    window.gives(LINK, link.as_str()).await?;
     window.key(Key::Enter).await?;
     window.title("Is this the right account?").await?;
     for part in ["Alder Group", USER, "Any program running as you can read it."] {
@@ -46,18 +42,13 @@ pub(super) async fn main_window_adds_account(stage: &mut Stage) -> Result<()> {
     nothing(stage).await?;
 
     // The same offer again, as a picture; nobody has used it up.
-    let _picture = copy(stage, &["-target", "image/png", "-in"], &file)?;
+    let _picture = copy(stage, "image/png", &file).await?;
     window.reach("Link from your organisation").await?;
     window.ctrl('a').await?;
     window.key(Key::Delete).await?;
     window.gives(LINK, "").await?;
-    poll::until("the link from the picture", SOON, async || {
-        window.press("From the clipboard").await?;
-        window.no_longer_says("Looking for a QR code").await?;
-        let link_read = window.page().execute(LINK, vec![]).await?;
-        Ok((link_read == link.as_str()).then_some(()))
-    })
-    .await?;
+    window.press("From the clipboard").await?;
+    window.gives(LINK, link.as_str()).await?;
     window.press("Continue").await?;
     window.title("Is this the right account?").await?;
     let fingerprint = window
@@ -82,15 +73,6 @@ pub(super) async fn main_window_adds_account(stage: &mut Stage) -> Result<()> {
     window.says(USER).await?;
     connected(&mut stage.watch).await?;
     app.close().await
-}
-
-/// Puts a file's content on the clipboard, for as long as the process lives.
-fn copy(stage: &Stage, how: &[&str], file: &std::path::Path) -> Result<Process> {
-    let mut copy = stage.session.command("xclip");
-    copy.args(["-quiet", "-selection", "clipboard"])
-        .args(how)
-        .arg(file);
-    Process::start("xclip", copy, stage.session.logs().dir())
 }
 
 /// Neither an account nor a key is there.

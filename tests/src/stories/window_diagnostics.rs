@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use fantoccini::key::Key;
 
-use super::{Stage, connected_within, desktop::main_window, network::not_connected};
+use super::{Stage, clipboard, connected_within, desktop::main_window, network::not_connected};
 use crate::{
     front::{MainWindow, SOON, poll},
     harness::USER,
@@ -43,7 +43,10 @@ pub(super) async fn main_window_diagnostics(stage: &mut Stage) -> Result<()> {
     window.gives(FAILED, failed).await?;
     window.press("Copy report").await?;
     window.says("Copied").await?;
-    let report = clipboard(stage).await?;
+    let report = poll::until("the report on the clipboard", SOON, async || {
+        clipboard::read(stage).await
+    })
+    .await?;
     for part in ["Countersign diagnostics", "FAILED 127.0.0.1", "PASSED Keyring"] {
         ensure!(report.contains(part), "the report has no {part}:\n{report}");
     }
@@ -52,18 +55,4 @@ pub(super) async fn main_window_diagnostics(stage: &mut Stage) -> Result<()> {
         ensure!(!report.contains(secret), "the report holds {secret}:\n{report}");
     }
     app.close().await
-}
-
-/// The text on the clipboard.
-async fn clipboard(stage: &Stage) -> Result<String> {
-    poll::until("a text on the clipboard", SOON, async || {
-        let mut paste = stage.session.command("xclip");
-        paste
-            .args(["-selection", "clipboard", "-target", "UTF8_STRING", "-out"])
-            .kill_on_drop(true);
-        let output = paste.output().await?;
-        let text = String::from_utf8(output.stdout)?;
-        Ok((output.status.success() && !text.is_empty()).then_some(text))
-    })
-    .await
 }
