@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Every command of `src/commands.rs`; each window's capability file allows the ones it needs.
+/// Every command of `src/commands/`; each window's capability file allows the ones it needs.
 const COMMANDS: &[&str] = &[
     "prompt_view",
     "main_view",

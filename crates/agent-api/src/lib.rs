@@ -179,7 +179,8 @@ pub enum Request {
         /// Which, and to what.
         change: SettingChange,
     },
-    /// Holds back notifications and unasked windows until then, or no longer. Requests still arrive and wait.
+    /// Holds back notifications and unasked windows until then, or no longer; a burst, a locked keyring and a removed account are
+    /// told all the same. Requests still arrive and wait.
     /// [`Reply::Status`].
     Mute {
         /// Until when; at most 24 hours ahead.

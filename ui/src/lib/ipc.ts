@@ -1,4 +1,4 @@
-// Everything that crosses into the shell: one function per command (src-tauri/src/commands.rs), and the snapshots.
+// Everything that crosses into the shell: one function per command (src-tauri/src/commands/), and the snapshots.
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import type { AccountView } from "../bindings/AccountView";
