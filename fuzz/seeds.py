@@ -34,6 +34,13 @@ for case in read("statements.json"):
     details, context = (json.dumps(request.get(name, ""), ensure_ascii=False).strip('"')
                         for name in ("authorization_details", "context"))
     seed("statement", "\0".join([details, request.get("binding_message", ""), context]))
+for server in read("privacyidea.json"):
+    seed("privacyidea", server["link"])
+    for name, answer in server.items():
+        if name not in ("server", "link"):
+            seed("privacyidea", json.dumps(answer))
+    for name in ("poll_answer", "poll_presence"):
+        seed("privacyidea", json.dumps(server[name]["result"]["value"][0]))
 
 SAMPLES = FUZZ.parent / "crates" / "codes" / "samples"
 for sample in sorted(SAMPLES.iterdir()):
