@@ -30,6 +30,8 @@ pub(crate) enum Part {
     Vectors,
     /// The gateway's interface, fuzzed from its own OpenAPI document
     Api,
+    /// privacyIDEA's protocol, against a real server
+    Privacyidea,
     /// Licences, banned crates and sources of everything we depend on
     Policy,
     /// The end-to-end stories with real parts
@@ -118,6 +120,12 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
         Part::Api => steps.run(
             workspace
                 .cargo("test", &["--test", "openapi"])
+                .args(["--", "--ignored"]),
+        ),
+        // Ignored in a plain `cargo test`: it needs Python.
+        Part::Privacyidea => steps.run(
+            workspace
+                .cargo("test", &["--test", "privacyidea"])
                 .args(["--", "--ignored"]),
         ),
         Part::Policy => policy::check(workspace, steps),

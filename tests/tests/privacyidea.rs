@@ -1,0 +1,192 @@
+//! The protocol of `crates/privacyidea` against a real server. Run with
+//! `cargo test -p countersign-tests --test privacyidea -- --ignored --nocapture`.
+
+use anyhow::{Context, Result, ensure};
+use countersign_privacyidea::{
+    Answer, Challenge, DeclineReason, DeclineReasons, PushLink, RsaKey, Serial, ServerKey, poll,
+    reply::{self, Answered, ReplyError},
+};
+use countersign_tests::{
+    edge,
+    harness::{Ca, PrivacyIdea},
+    wire::http_client,
+};
+use url::Url;
+
+/// A device with its one token.
+struct Device {
+    http: reqwest::Client,
+    key: RsaKey,
+    server: ServerKey,
+    serial: Serial,
+    url: Url,
+}
+
+impl Device {
+    async fn enrol(http: &reqwest::Client, link: &str) -> Result<Self> {
+        let link = PushLink::parse(link)?;
+        let seed = [edge::random(), edge::random()].concat();
+        let seed: &[u8; 32] = seed.as_slice().try_into()?;
+        let key = RsaKey::from_pkcs8(&RsaKey::generate_pkcs8(seed)?)?;
+        let form = link.enrolment(key.public_key(), "Countersign").to_string();
+        let (status, body) = post(http, &link.url, form).await?;
+        let server = reply::enrolled(status, &body)?;
+        let http = http.clone();
+        Ok(Self {
+            http,
+            key,
+            server,
+            serial: link.serial,
+            url: link.url,
+        })
+    }
+
+    fn sign(&self, text: &str) -> Result<Vec<u8>> {
+        Ok(self.key.sign(text.as_bytes(), &edge::rng())?)
+    }
+
+    /// Polls as if it were `later` seconds later.
+    async fn poll(&self, later: i64) -> Result<Result<Vec<Challenge>, ReplyError>> {
+        let at = poll::timestamp(edge::now() + later);
+        let signature = self.sign(&poll::signing_input(&self.serial, &at))?;
+        let mut url = self.url.clone();
+        url.set_query(Some(&poll::query(&self.serial, &at, &signature)));
+        let answer = self.http.get(url).send().await?;
+        let (status, body) = (answer.status().as_u16(), answer.bytes().await?);
+        let waiting = match reply::challenges(status, &body) {
+            Ok(waiting) => waiting,
+            Err(error) => return Ok(Err(error)),
+        };
+        let verify = |text: &String| Challenge::verify(text, &self.server, &self.serial, &self.url);
+        Ok(Ok(waiting.iter().map(verify).collect::<Result<_, _>>()?))
+    }
+
+    async fn only(&self) -> Result<Challenge> {
+        let mut waiting = self.poll(0).await??;
+        ensure!(waiting.len() == 1, "{} challenges wait", waiting.len());
+        waiting.pop().context("none waits")
+    }
+
+    async fn answer(&self, challenge: &Challenge, answer: &Answer) -> Result<Answered> {
+        let signature = self.sign(&challenge.signing_input(answer)?)?;
+        let (status, body) = post(&self.http, challenge.url(), challenge.form(answer, &signature)).await?;
+        Ok(reply::answered(status, &body)?)
+    }
+}
+
+async fn post(http: &reqwest::Client, url: &Url, form: String) -> Result<(u16, Vec<u8>)> {
+    let answer = http
+        .post(url.clone())
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(form)
+        .send()
+        .await?;
+    Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
+}
+
+#[tokio::test]
+#[ignore = "needs Python; `cargo xtask test` runs it"]
+async fn a_real_server_understands_every_message() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let ca = Ca::new(dir.path(), "Alder internal CA")?;
+    let server = PrivacyIdea::start(&dir.path().join("privacyidea"), &ca, dir.path()).await?;
+    let http = http_client(ca.pem())?;
+    let made = server.token().await?;
+    let device = Device::enrol(&http, &made.link).await?;
+    ensure!(
+        device.poll(0).await??.is_empty(),
+        "something waits before anything was asked"
+    );
+
+    // Accepted, once.
+    let (transaction, _) = server.trigger(&made.serial).await?;
+    let challenge = device.only().await?;
+    assert_eq!(challenge.title(), "Alder portal");
+    assert_eq!(challenge.question(), "Log in to the portal");
+    assert_eq!(server.status(&transaction).await?, "pending");
+    assert_eq!(device.answer(&challenge, &Answer::Accept).await?, Answered::Taken);
+    assert_eq!(server.status(&transaction).await?, "accept");
+    assert_eq!(
+        device.answer(&challenge, &Answer::Accept).await?,
+        Answered::NotTaken
+    );
+
+    // Declined, with and without a reason.
+    for reason in [
+        None,
+        Some(DeclineReason::UnknownTrigger),
+        Some(DeclineReason::Cancelled),
+    ] {
+        let (transaction, _) = server.trigger(&made.serial).await?;
+        let challenge = device.only().await?;
+        assert_eq!(challenge.decline_reasons(), DeclineReasons::Understood);
+        assert_eq!(
+            device.answer(&challenge, &Answer::Decline(reason)).await?,
+            Answered::Taken
+        );
+        let expected = match reason {
+            Some(DeclineReason::Cancelled) => "cancelled",
+            Some(DeclineReason::UnknownTrigger) | None => "declined",
+        };
+        assert_eq!(server.status(&transaction).await?, expected);
+    }
+
+    // A clock that is off is told, with the right time.
+    let off = device.poll(-600).await?;
+    let Err(ReplyError::Clock { time: Some(time) }) = off else {
+        anyhow::bail!("a poll from the past was answered with {off:?}");
+    };
+    assert!((time - edge::now()).abs() < 30);
+
+    // A choice.
+    server
+        .policy(
+            "choice",
+            "authentication",
+            "push_require_presence=1, push_presence_options=NUMERIC",
+        )
+        .await?;
+    let (transaction, message) = server.trigger(&made.serial).await?;
+    let challenge = device.only().await?;
+    let options = challenge.options().context("there is nothing to choose from")?;
+    let right = options.iter().find(|option| message.contains(option.as_str()));
+    let right = right.context("none of the options is shown")?.clone();
+    let wrong = options
+        .iter()
+        .find(|option| **option != right)
+        .context("one option")?
+        .clone();
+    assert_eq!(
+        device.answer(&challenge, &Answer::AcceptWith(wrong)).await?,
+        Answered::NotTaken
+    );
+    assert_eq!(server.status(&transaction).await?, "pending");
+    assert_eq!(
+        device.answer(&challenge, &Answer::AcceptWith(right)).await?,
+        Answered::Taken
+    );
+    assert_eq!(server.status(&transaction).await?, "accept");
+    server.no_policy("choice").await?;
+
+    // A code to type.
+    server
+        .policy("code", "authentication", "push_code_to_phone=1")
+        .await?;
+    server.trigger(&made.serial).await?;
+    let challenge = device.only().await?;
+    let shown = device.answer(&challenge, &Answer::Accept).await?;
+    assert!(
+        matches!(&shown, Answered::TakenShow { code } if code.len() == 2),
+        "{shown:?}"
+    );
+
+    // A link works once, and a deleted token cannot poll.
+    let again = Device::enrol(&http, &made.link)
+        .await
+        .err()
+        .context("the link worked twice")?;
+    assert_eq!(again.downcast_ref(), Some(&ReplyError::NotFound));
+    server.delete_token(&made.serial).await?;
+    assert_eq!(device.poll(0).await?, Err(ReplyError::Unproven));
+    Ok(())
+}
