@@ -110,6 +110,6 @@ pub struct Unacknowledged {
     pub verdict: Verdict,
     /// The exact decisions signed, the one to send last: any of them may be what the issuer recorded.
     pub decisions: Vec<String>,
-    /// When the last one ends, issuer time.
-    pub decision_exp: i64,
+    /// When the last one ends, issuer time, if it does.
+    pub decision_exp: Option<i64>,
 }

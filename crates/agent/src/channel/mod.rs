@@ -5,18 +5,22 @@
 //! delivers at least once and does not deduplicate: the engine does, by `txn`. A channel never ends a request by itself and
 //! never approves. The engine does not know which protocol it talks to; what one cannot do is said in [`Capabilities`].
 
+mod binding;
 mod handle;
 pub mod native;
+mod offer;
+mod request;
 
+pub use binding::{Binding, Ties};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
+pub use offer::{Enrolled, Offer, Terms};
+pub use request::{Decision, Matched, RequestClaims, Signed, VerifiedRequest, Warns};
 
 use countersign_agent_api::{Capabilities, ErrorCode, KeyringState, Transport};
 use countersign_protocol::{
-    ApprovalReceipt, ApprovalRequest, DeviceId, EnrolmentCode, Issuer, KeySet, LinkError, Statement,
-    StatementError, Txn, VerifyError, wire::ConfigurationError,
+    ApprovalReceipt, LinkError, StatementError, Txn, VerifyError, wire::ConfigurationError,
 };
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     keystore::{DeviceKey, KeyStoreError},
@@ -67,108 +71,19 @@ pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
         other_key: Option<&'a DeviceKey>,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>>;
 
+    /// Signs what a person decided about a request of this binding, with a dialog of the key store if need be.
+    ///
+    /// # Errors
+    /// If the key cannot be used. Nothing was answered then.
+    fn sign<'a>(
+        &'a self,
+        binding: &'a Binding,
+        request: &'a VerifiedRequest,
+        decision: Decision,
+    ) -> BoxFuture<'a, Result<Signed, KeyStoreError>>;
+
     /// Starts a channel: a task that keeps a connection until the [`Subscription`] is dropped or the device is revoked.
     fn subscribe(&self, binding: Binding) -> Subscription;
-}
-
-/// One account's ties to its issuer. Kept on disk by the engine; holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Binding {
-    /// The issuer.
-    pub issuer: Issuer,
-    /// This device at the issuer.
-    pub device_id: DeviceId,
-    /// The account label; every request's `sub`.
-    pub account: String,
-    /// The issuer's pinned keys, the complete set.
-    pub issuer_keys: KeySet,
-    /// Where the issuer listens.
-    pub endpoints: Endpoints,
-    /// The device key.
-    pub key: DeviceKey,
-    /// Issuer time − own clock in seconds, as last learnt; where a channel starts from.
-    pub offset: i64,
-}
-
-/// An issuer's endpoints, all of the issuer's own origin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoints {
-    /// `wss` URL of the WebSocket.
-    pub stream: String,
-    /// Long poll.
-    pub poll: String,
-    /// Decisions.
-    pub decision: String,
-    /// Rotation of the device key.
-    pub rotation: String,
-}
-
-/// What an issuer offers, before anything is made.
-#[derive(Clone)]
-pub struct Offer {
-    /// The issuer.
-    pub issuer: Issuer,
-    /// Its name, in its own words.
-    pub issuer_name: String,
-    /// The account label.
-    pub account: String,
-    /// Its keys, as they will be pinned; the fingerprint is that of the first.
-    pub issuer_keys: KeySet,
-    /// When the offer ends, by this computer's clock.
-    pub expires_at: i64,
-    code: EnrolmentCode,
-    endpoints: Endpoints,
-    enrolment_endpoint: String,
-    offset: i64,
-}
-
-impl std::fmt::Debug for Offer {
-    /// Without the code.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Offer")
-            .field("issuer", &self.issuer)
-            .field("account", &self.account)
-            .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-impl Offer {
-    /// What an issuer might offer.
-    pub(crate) fn for_tests(issuer: Issuer, account: &str, issuer_keys: KeySet, expires_at: i64) -> Self {
-        Self {
-            issuer,
-            issuer_name: "Alder Group".into(),
-            account: account.into(),
-            issuer_keys,
-            expires_at,
-            code: EnrolmentCode::from_random([7; 16]),
-            endpoints: Endpoints {
-                stream: "wss://id.alder.example/stream".into(),
-                poll: "https://id.alder.example/poll".into(),
-                decision: "https://id.alder.example/decision".into(),
-                rotation: "https://id.alder.example/rotation".into(),
-            },
-            enrolment_endpoint: "https://id.alder.example/enrol".into(),
-            offset: 0,
-        }
-    }
-
-    /// The endpoints that a binding made from it gets.
-    pub(crate) fn endpoints_for_tests(&self) -> Endpoints {
-        self.endpoints.clone()
-    }
-}
-
-/// A device was bound.
-#[derive(Debug, Clone)]
-pub struct Enrolled {
-    /// What to keep.
-    pub binding: Binding,
-    /// The issuer's name, in its own words.
-    pub issuer_name: String,
 }
 
 /// What a channel tells the engine. Ordered; the queue is bounded and a slow engine slows the channel down.
@@ -183,8 +98,8 @@ pub enum ChannelEvent {
     /// A request ended without an answer of this subscription: decided elsewhere, cancelled, expired or locked. Also sent for
     /// requests this device never saw.
     Closed(Box<VerifiedReceipt>),
-    /// The issuer's key set was replaced, introduced by a pinned key: keep it.
-    KeysAdopted(KeySet),
+    /// What this device knows of the issuer was replaced by the issuer, provably: keep it.
+    TiesChanged(Box<Ties>),
     /// Something came that did not verify. It was dropped.
     Rejected(Rejection),
 }
@@ -236,17 +151,6 @@ pub enum ChannelProblem {
     /// The issuer's frames make no sense.
     #[error("the issuer's answer is not understood")]
     Protocol(&'static str),
-}
-
-/// A request that may be shown.
-#[derive(Debug, Clone)]
-pub struct VerifiedRequest {
-    /// The exact JWS.
-    pub jws: String,
-    /// Its claims.
-    pub claims: ApprovalRequest,
-    /// What is shown and signed.
-    pub statement: Statement,
 }
 
 /// A receipt signed by a pinned key and addressed to this device. Whether its hashes fit the request is for the engine to
@@ -331,12 +235,12 @@ pub enum DecisionOutcome {
     NotDelivered(ChannelProblem),
 }
 
-/// An answer: a signed decision for a transaction.
+/// A signed answer for a transaction.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Which transaction.
     pub txn: Txn,
-    /// The exact JWS. Sent again unchanged after [`DecisionOutcome::NotDelivered`].
+    /// The exact signed message. Sent again unchanged after [`DecisionOutcome::NotDelivered`].
     pub decision: String,
 }
 

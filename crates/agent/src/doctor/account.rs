@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{Doctor, Found, keyring};
 use crate::{
-    channel::Binding,
+    channel::{Binding, Ties},
     engine::AccountFacts,
     keystore::{Interaction, KeyStoreError},
     net::{Answer, CertificateSummary, Connection as NetConnection, Hop, NetError, Trace, Untrusted},
@@ -208,7 +208,8 @@ fn configuration(way: &Way, binding: &Binding) -> Found {
     let read = json::from_slice::<Configuration>(&answer.body, MAX_BODY);
     match read {
         Ok(configuration) if status == 200 && configuration.check(&binding.issuer).is_ok() => {
-            let pinned = |key| binding.issuer_keys.iter().any(|known| known == key);
+            let Ties::Native(ties) = &binding.ties;
+            let pinned = |key| ties.issuer_keys.iter().any(|known| known == key);
             if configuration.keys.iter().any(pinned) {
                 return Found::passed("http.ready", "The issuer answers, with a key that you accepted.");
             }

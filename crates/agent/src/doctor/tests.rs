@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use crate::{
     channel::{
-        Binding,
+        Binding, Ties,
         native::{FakeIssuer, TestAgent, configuration},
     },
     net::{Proxy, ProxyChoice, Routes, client_config},
@@ -158,7 +158,8 @@ async fn an_issuer_with_other_keys_is_named() {
     let agent = TestAgent::trusting(&issuer).await;
     let doctor = doctor(&agent, &issuer, ProxyChoice::Direct);
     let mut binding = agent.binding(&issuer);
-    binding.issuer_keys = KeySet::from_iter([agent.key.public.clone()]);
+    let Ties::Native(ties) = &mut binding.ties;
+    ties.issuer_keys = KeySet::from_iter([agent.key.public.clone()]);
     let facts = facts(binding);
     let serve = async {
         let call = issuer.call("/.well-known/countersign-configuration").await;

@@ -5,7 +5,7 @@ use countersign_protocol::{self as protocol, DecidedOn, Outcome, Reason, Verdict
 use zeroize::Zeroizing;
 
 use super::{
-    Call, Effect, Engine, SignOrder, Signed, Then,
+    Call, Effect, Engine, SignOrder, Then,
     attention::{News, Place, asked},
     calls::no_request,
     decide,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     accounts::Mute,
-    channel::DecisionOutcome,
+    channel::{DecisionOutcome, Signed},
     keystore::KeyStoreError,
     state_dir::StateError,
     wording::{LANGUAGE, sentence},
@@ -61,7 +61,7 @@ impl Engine {
         }
         let typed = given.match_code.as_ref().map(|code| code.as_str());
         let hash = given.statement_hash.as_deref();
-        let match_code = decide::check(request, account, given.verdict, typed, given.surface, hash, now)?;
+        let matched = decide::check(request, account, given.verdict, typed, given.surface, hash, now)?;
         let Given {
             verdict,
             reason,
@@ -73,7 +73,7 @@ impl Engine {
         let answer = PersonAnswer {
             verdict,
             reason,
-            match_code,
+            matched,
             locale,
             surface,
             attempt: Attempt::First,
@@ -149,10 +149,7 @@ impl Engine {
             Then::Sign(id, call) => {
                 let reply = match result {
                     Ok(()) => {
-                        fx.extend(
-                            self.sign_order(&id, now)
-                                .map(|order| Effect::Sign(Box::new(order))),
-                        );
+                        fx.extend(self.sign_order(&id).map(|order| Effect::Sign(Box::new(order))));
                         self.view_of(&id).map(Reply::Request).ok_or_else(no_request)
                     }
                     Err(error) => {
@@ -196,11 +193,11 @@ impl Engine {
         }
         let account = request.account.clone();
         match result {
-            Ok(Signed { jws, exp }) => {
+            Ok(Signed { message, exp }) => {
                 if request.decisions.len() >= MAX_DECISIONS {
                     request.decisions.remove(0);
                 }
-                request.decisions.push(jws);
+                request.decisions.push(message);
                 request.advance(|stage| stage.signed(exp));
                 self.set_key_state(&account, KeyringState::Ready);
                 fx.push(self.save_outbox(Then::Deliver(id.clone())));
@@ -317,7 +314,8 @@ impl Engine {
         let Stage::Queued(underway, _) = &request.stage else {
             return;
         };
-        let still_valid = now + self.offset(&request.account) < underway.exp;
+        let issuer_now = now + self.offset(&request.account);
+        let still_valid = underway.exp.is_none_or(|exp| issuer_now < exp);
         if still_valid || underway.answer.is_none() {
             if let Some(request) = self.inbox.get_mut(id) {
                 request.advance(Stage::resent);
@@ -340,15 +338,16 @@ impl Engine {
         }
     }
 
-    fn sign_order(&self, id: &RequestId, now: i64) -> Option<SignOrder> {
+    fn sign_order(&self, id: &RequestId) -> Option<SignOrder> {
         let request = self.inbox.get(id)?;
         let account = self.account(&request.account)?;
         match &request.stage {
-            Stage::Signing(answer) => {
-                let draft = decide::draft(request, account, answer, now);
-                let key = account.binding.key.clone();
-                Some(SignOrder::new(id.clone(), key, account.binding.offset, draft))
-            }
+            Stage::Signing(answer) => Some(SignOrder {
+                request: id.clone(),
+                binding: account.binding.clone(),
+                source: request.source.clone(),
+                decision: decide::decision(request, account, answer),
+            }),
             Stage::Pending | Stage::Sending(_) | Stage::Queued(..) | Stage::Ended(_) => None,
         }
     }

@@ -364,7 +364,7 @@ impl Engine {
             // Counted when it is first shown: a notification that ticks would never be left alone.
             let left = match self.attention.worded(&NotificationId(id.clone())) {
                 Some(shown) => return Some((shown.notification.clone(), shown.subject.clone())),
-                None => r.claims().exp - account.binding.offset - now,
+                None => r.claims().exp.map(|exp| exp - account.binding.offset - now),
             };
             let host = host(&account.binding.issuer);
             let text = self.wording().unsent(verdict, &host, left);

@@ -3,20 +3,20 @@
 //! *Deny* and *report* are possible as long as a request is pending. *Approve* has rules; each has its own refusal, so that a
 //! front end can say what is missing.
 
-use countersign_agent_api::{ApiError, ErrorCode};
-use countersign_protocol::{
-    Amr, ApprovalDecision, DecidedOn, Evidenced, Jti, KeyProtection, Match, MatchCode, Requires,
-    STATEMENT_VERSION, Verdict, Verification,
-};
+use countersign_agent_api::{ApiError, ErrorCode, Matching, Requires, Surface, Verification};
+use countersign_protocol::{DecidedOn, MatchCode, Verdict};
 
 use super::request::{PersonAnswer, Tracked};
-use crate::accounts::{Account, Standing};
+use crate::{
+    accounts::{Account, Standing},
+    channel::{Decision, Matched},
+};
 
-/// The match code as it was typed.
+/// The match code as it was typed, or the option that was picked.
 pub(super) type Typed<'a> = Option<&'a str>;
 
 /// Checks an answer against the request it is for. `hash` is that of the statement that was on screen (`None` for a
-/// notification, which answers for the request it was sent for). Returns the parsed match code.
+/// notification, which answers for the request it was sent for). Returns what ties the answer to where the action started.
 pub(super) fn check(
     request: &Tracked,
     account: &Account,
@@ -25,7 +25,7 @@ pub(super) fn check(
     surface: DecidedOn,
     hash: Option<&str>,
     now: i64,
-) -> Result<Option<MatchCode>, ApiError> {
+) -> Result<Option<Matched>, ApiError> {
     let refuse = |code, text: &str| Err(ApiError::new(code, text));
     if !request.is_pending() {
         return refuse(
@@ -49,7 +49,8 @@ pub(super) fn check(
         Verdict::Deny | Verdict::Report => return Ok(None),
         Verdict::Approve => {}
     }
-    if now + account.binding.offset >= request.claims().exp {
+    let issuer_now = now + account.binding.offset;
+    if request.claims().exp.is_some_and(|exp| issuer_now >= exp) {
         return refuse(
             ErrorCode::NotPending,
             "The time for this request is over. Nothing was approved.",
@@ -81,12 +82,19 @@ pub(super) fn check(
         }
         Verification::None | Verification::Presence => {}
     }
-    match requires.matching {
-        Match::None => Ok(None),
-        Match::Code { digits } => {
+    match &requires.matching {
+        Matching::None => Ok(None),
+        Matching::Choice { options } => match options.iter().find(|option| typed == Some(option.as_str())) {
+            Some(picked) => Ok(Some(Matched::Choice(picked.clone()))),
+            None => refuse(
+                ErrorCode::CodeNeeded,
+                "Pick what is shown where you started this.",
+            ),
+        },
+        Matching::Code { digits } => {
             let code = typed.and_then(|typed| MatchCode::parse(typed).ok());
-            match code.filter(|code| code.digits() == usize::from(digits)) {
-                Some(code) => Ok(Some(code)),
+            match code.filter(|code| code.digits() == usize::from(*digits)) {
+                Some(code) => Ok(Some(Matched::Code(code))),
                 None => refuse(
                     ErrorCode::CodeNeeded,
                     &format!("Type the {digits} digits that are shown where you started this."),
@@ -98,43 +106,21 @@ pub(super) fn check(
 
 /// Whether the request's own signed requirements allow an approval in a notification: no code, any surface, no verification.
 pub(super) fn approvable_in_notification(requires: &Requires) -> bool {
-    requires.allows_notification() && requires.verification == Verification::None
+    requires.matching == Matching::None
+        && requires.surface == Surface::Any
+        && requires.verification == Verification::None
 }
 
-/// The decision for an accepted answer. `jti`, `iat` and `exp` belong to the moment of signing and are set then.
-pub(super) fn draft(
-    request: &Tracked,
-    account: &Account,
-    answer: &PersonAnswer,
-    now: i64,
-) -> ApprovalDecision {
-    let claims = request.claims();
-    let issuer_now = now + account.binding.offset;
-    ApprovalDecision {
-        iss: account.binding.device_id.clone(),
-        aud: claims.iss.clone(),
-        iat: issuer_now,
-        exp: issuer_now,
-        jti: Jti::from_random([0; 16]),
-        txn: claims.txn.clone(),
-        nonce: claims.nonce.clone(),
+/// The decision for an accepted answer.
+pub(super) fn decision(request: &Tracked, account: &Account, answer: &PersonAnswer) -> Decision {
+    Decision {
         verdict: answer.verdict,
         reason: answer.reason,
-        match_code: answer.match_code.clone(),
-        request_hash: request.request_hash(),
-        statement_hash: request.statement().hash().to_owned(),
-        statement_version: STATEMENT_VERSION,
+        matched: answer.matched.clone(),
         locale: answer.locale.clone(),
-        amr: amr(account.protection),
-        key_protection: account.protection,
         surface: answer.surface,
-        shown_at: request.shown_at.unwrap_or(issuer_now).min(issuer_now),
+        shown_at: request.shown_at,
         counter: account.counter,
+        protection: account.protection,
     }
-}
-
-/// How the person was authenticated: `hwk` only where the hardware is proven.
-fn amr(protection: KeyProtection) -> Vec<Amr> {
-    let proven = protection.level.is_hardware() && protection.evidence == Evidenced::Attested;
-    vec![if proven { Amr::Hwk } else { Amr::Swk }, Amr::User]
 }

@@ -45,7 +45,7 @@ impl Engine {
         let Some(request) = self.inbox.get(id) else { return };
         let issuer_now = now + self.offset(&request.account);
         let at = match outcome {
-            Outcome::Expired => request.claims().exp.min(issuer_now),
+            Outcome::Expired => request.claims().exp.map_or(issuer_now, |exp| exp.min(issuer_now)),
             Outcome::Approved
             | Outcome::Denied
             | Outcome::Reported

@@ -4,12 +4,14 @@ use countersign_agent_api::{
     AccountId, ApiError, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request, RequestId,
     Role, SettingChange, SettingsView, Window,
 };
-use countersign_protocol::{ApprovalDecision, Jti};
 use zeroize::Zeroizing;
 
 use crate::{
     accounts::{Account, Accounts, Outbox},
-    channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Enrolled, EnrolmentError, Offer},
+    channel::{
+        Answer, Binding, ChannelEvent, Decision, DecisionOutcome, Enrolled, EnrolmentError, Offer, Signed,
+        VerifiedRequest,
+    },
     history::Record,
     ipc::ConnectionId,
     keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
@@ -91,15 +93,6 @@ pub enum Event {
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
     KeyringProbed(Result<(), KeyStoreError>),
-}
-
-/// A decision, signed.
-#[derive(Debug)]
-pub struct Signed {
-    /// The exact JWS.
-    pub jws: String,
-    /// When it ends, issuer time.
-    pub exp: i64,
 }
 
 /// An enrolment that the person agreed to.
@@ -191,44 +184,17 @@ pub enum Snapshot {
     Outbox(Outbox),
 }
 
-/// A decision to sign: complete but for what belongs to the moment of signing.
+/// A decision to sign.
 #[derive(Debug, Clone)]
 pub struct SignOrder {
     /// Which request.
     pub request: RequestId,
-    /// With which key.
-    pub key: DeviceKey,
-    /// Issuer time − own clock.
-    pub offset: i64,
-    draft: ApprovalDecision,
-}
-
-impl SignOrder {
-    /// How long a decision is valid, in seconds.
-    const LIFETIME: i64 = 60;
-
-    pub(super) fn new(request: RequestId, key: DeviceKey, offset: i64, draft: ApprovalDecision) -> Self {
-        Self {
-            request,
-            key,
-            offset,
-            draft,
-        }
-    }
-
-    /// The claims, made at `now` (own clock) under `jti`.
-    pub fn claims(self, now: i64, jti: Jti) -> ApprovalDecision {
-        let iat = now + self.offset;
-        // Whoever was quick to answer after a clock correction has not answered before it was shown.
-        let shown_at = self.draft.shown_at.min(iat);
-        ApprovalDecision {
-            iat,
-            exp: iat + Self::LIFETIME,
-            jti,
-            shown_at,
-            ..self.draft
-        }
-    }
+    /// With which account's key, by which protocol.
+    pub binding: Binding,
+    /// What it answers.
+    pub source: VerifiedRequest,
+    /// What was decided.
+    pub decision: Decision,
 }
 
 /// What is to be done. Carried out in order; an effect that takes time does not hold up the next.

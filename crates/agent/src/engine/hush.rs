@@ -2,10 +2,10 @@
 //! hours. Requests arrive, wait and are counted all the same.
 
 use countersign_agent_api::{ApiError, ErrorCode, QuietHours, Reply};
-use countersign_protocol::{ApprovalRequest, Risk};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Engine, decide::approvable_in_notification, request::Tracked};
+use crate::channel::{RequestClaims, Warns};
 
 /// The longest time for which notifications can be muted, in seconds.
 const LONGEST_MUTE: i64 = 24 * 60 * 60;
@@ -54,14 +54,11 @@ impl Engine {
 }
 
 /// Whether the issuer's signed request asks for nothing beyond a yes and warns of nothing.
-fn is_low_risk(request: &ApprovalRequest) -> bool {
-    let warns = request.context.as_ref().is_some_and(|context| {
-        let risky = match context.risk {
-            None | Some(Risk::Low) => false,
-            Some(Risk::Medium | Risk::High) => true,
-        };
-        risky || !context.hints.is_empty()
-    });
+fn is_low_risk(request: &RequestClaims) -> bool {
+    let warns = match request.warns {
+        Warns::No => false,
+        Warns::Yes => true,
+    };
     approvable_in_notification(&request.requires) && !warns
 }
 

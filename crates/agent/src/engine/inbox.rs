@@ -245,9 +245,10 @@ impl Inbox {
 
     /// When after `now` (own clock) [`Inbox::tidy`] has something to do, a request expires or a queued answer is due.
     pub(super) fn next_wake(&self, offset: impl Fn(&AccountId) -> i64, now: i64) -> Option<i64> {
+        let over = |r: &Tracked| Some(r.claims().exp? - offset(&r.account) + GRACE);
         let stages = self.requests.iter().filter_map(|r| match &r.stage {
-            Stage::Pending => Some(r.claims().exp - offset(&r.account) + GRACE),
-            Stage::Queued(_, Retry { at }) => Some((*at).min(r.claims().exp - offset(&r.account) + GRACE)),
+            Stage::Pending => over(r),
+            Stage::Queued(_, Retry { at }) => Some(over(r).map_or(*at, |over| over.min(*at))),
             Stage::Ended(end) => Some(end.seen_at + LINGER),
             Stage::Signing(_) | Stage::Sending(_) => None,
         });

@@ -76,9 +76,9 @@ impl Engine {
             }
             ChannelEvent::Request(request) => self.requested(account, *request, now, fx),
             ChannelEvent::Closed(receipt) => self.receipt(account, &receipt, now, fx),
-            ChannelEvent::KeysAdopted(keys) => {
+            ChannelEvent::TiesChanged(ties) => {
                 if let Some(account) = self.account_mut(account) {
-                    account.binding.issuer_keys = keys;
+                    account.binding.ties = *ties;
                 }
                 fx.push(self.save_accounts(Then::Nothing));
             }

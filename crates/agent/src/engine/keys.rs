@@ -7,7 +7,6 @@
 //! - *Remove*: account off the disk, its keys spare → keys deleted.
 
 use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, KeyringState, Reply};
-use countersign_protocol::fingerprint;
 
 use super::{
     Call, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then, event::protection_view, inbox::base32,
@@ -108,7 +107,7 @@ impl Engine {
             issuer_name: offer.issuer_name.clone(),
             issuer_host: host(&offer.issuer),
             account: offer.account.clone(),
-            fingerprint: offer.issuer_keys.first().map(fingerprint).unwrap_or_default(),
+            fingerprint: offer.fingerprint.clone(),
             key_protection: protection_view(self.settings.key_protection),
             device_name: self.settings.device_name.clone(),
             expires_at: offer.expires_at,
@@ -243,7 +242,8 @@ impl Engine {
         };
         let id = AccountId(short(&format!(
             "{} {}",
-            enrolled.binding.issuer, enrolled.binding.device_id
+            enrolled.binding.issuer,
+            enrolled.binding.device()
         )));
         let account = Account {
             id: id.clone(),

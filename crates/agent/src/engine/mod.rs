@@ -29,7 +29,7 @@ mod upkeep;
 mod views;
 
 pub use event::{
-    AccountFacts, Call, Changed, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder, Signed,
+    AccountFacts, Call, Changed, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder,
     Snapshot, Then, Way,
 };
 
@@ -39,7 +39,7 @@ pub use views::lines as statement_lines;
 use std::collections::BTreeMap;
 
 use countersign_agent_api::{AccountId, Event as FrontEndEvent, RequestId, Role};
-use countersign_protocol::{ApprovalRequest, Outcome, Statement, jws::Unverified};
+use countersign_protocol::Outcome;
 
 use self::{
     attention::Attention,
@@ -53,7 +53,6 @@ use self::{
 };
 use crate::{
     accounts::{Account, Accounts, Outbox, Standing, Unacknowledged},
-    channel::VerifiedRequest,
     ipc::ConnectionId,
 };
 
@@ -186,7 +185,10 @@ impl Engine {
             .inbox
             .iter()
             .filter(|r| matches!(r.stage, Stage::Pending | Stage::Queued(..)))
-            .filter(|r| now + self.offset(&r.account) >= r.claims().exp + GRACE)
+            .filter(|r| {
+                let issuer_now = now + self.offset(&r.account);
+                r.claims().exp.is_some_and(|exp| issuer_now >= exp + GRACE)
+            })
             .map(|r| r.id.clone())
             .collect();
         for id in over {
@@ -209,25 +211,12 @@ impl Engine {
 
     /// An answer that was under way when the agent ended is under way again.
     fn restore(&mut self, answer: Unacknowledged, now: i64) {
-        // The file is this agent's own and the request in it was verified before it got there; a later release may read it differently,
-        // then the issuer delivers the request again and the person is asked again.
-        let Ok(parsed) = Unverified::<ApprovalRequest>::parse(&answer.request) else {
+        let account = self.account(&answer.account);
+        let Some(account) = account.filter(|account| account.standing == Standing::Enrolled) else {
             return;
         };
-        let claims = parsed.untrusted_claims().clone();
-        let Ok(statement) = Statement::from_request(&claims) else {
+        let Some(source) = account.binding.restore(answer.request) else {
             return;
-        };
-        if self
-            .account(&answer.account)
-            .is_none_or(|account| account.standing == Standing::Revoked)
-        {
-            return;
-        }
-        let source = VerifiedRequest {
-            jws: answer.request,
-            claims,
-            statement,
         };
         let Some(request) = self.inbox.restore(&answer.account, source) else {
             return;
@@ -303,7 +292,7 @@ impl Engine {
         let answers = self.inbox.iter().filter_map(|r| match &r.stage {
             Stage::Sending(underway) | Stage::Queued(underway, _) => Some(Unacknowledged {
                 account: r.account.clone(),
-                request: r.source.jws.clone(),
+                request: r.source.message.clone(),
                 shown_at: r.shown_at.unwrap_or(r.claims().iat),
                 verdict: underway.verdict,
                 decisions: r.decisions.clone(),

@@ -17,7 +17,7 @@ pub(super) fn end(request: &Tracked, account: &Account, receipt: &VerifiedReceip
     let claims = &receipt.claims;
     let decided_by = match &claims.decided_by {
         None => DecidedBy::Nobody,
-        Some(device) if *device == account.binding.device_id => DecidedBy::ThisDevice,
+        Some(device) if device.as_str() == account.binding.device() => DecidedBy::ThisDevice,
         Some(device) => DecidedBy::Another(
             claims
                 .device_name
@@ -76,7 +76,7 @@ pub(super) fn record(request: &Tracked, account: &Account, end: &End) -> Record 
         Receipt::Verified(jws) => (Some(jws), ReceiptState::Verified),
         Receipt::Inconsistent(jws) => (Some(jws), ReceiptState::Invalid),
     };
-    let evidence = receipt.map(|receipt| evidence(request, account, end, receipt));
+    let evidence = receipt.and_then(|receipt| evidence(request, account, end, receipt));
     Record {
         account: account.id.clone(),
         entry: HistoryEntry {
@@ -98,7 +98,7 @@ pub(super) fn record(request: &Tracked, account: &Account, end: &End) -> Record 
 }
 
 /// The file that an auditor can verify (docs/protocol.md, section 10).
-fn evidence(request: &Tracked, account: &Account, end: &End, receipt: &str) -> Evidence {
+fn evidence(request: &Tracked, account: &Account, end: &End, receipt: &str) -> Option<Evidence> {
     let decision = match end.decided_by {
         DecidedBy::ThisDevice => {
             // If the receipt names none of ours, the last one is what it should have named.
@@ -110,14 +110,6 @@ fn evidence(request: &Tracked, account: &Account, end: &End, receipt: &str) -> E
         }
         DecidedBy::Nobody | DecidedBy::Another(_) => None,
     };
-    Evidence {
-        issuer: request.claims().iss.clone(),
-        issuer_name: account.issuer_name.clone(),
-        issuer_keys: account.binding.issuer_keys.iter().cloned().collect(),
-        device_id: account.binding.device_id.clone(),
-        device_key: account.binding.key.public.clone(),
-        request: request.source.jws.clone(),
-        decision,
-        receipt: receipt.to_owned(),
-    }
+    let binding = &account.binding;
+    binding.evidence(&account.issuer_name, &request.source, decision, receipt)
 }

@@ -9,11 +9,9 @@
 //! Any stage can become `Ended` by a receipt. Nothing leads out of `Ended`.
 
 use countersign_agent_api::{AccountId, Problem, RequestId};
-use countersign_protocol::{
-    ApprovalRequest, DecidedOn, MatchCode, Outcome, Reason, Statement, Verdict, decision_hash, request_hash,
-};
+use countersign_protocol::{DecidedOn, Outcome, Reason, Statement, Verdict, decision_hash, request_hash};
 
-use crate::channel::{Answer, VerifiedRequest};
+use crate::channel::{Answer, Matched, RequestClaims, VerifiedRequest};
 
 /// One request.
 #[derive(Debug)]
@@ -60,7 +58,7 @@ pub(super) enum Stage {
 pub(super) struct PersonAnswer {
     pub(super) verdict: Verdict,
     pub(super) reason: Option<Reason>,
-    pub(super) match_code: Option<MatchCode>,
+    pub(super) matched: Option<Matched>,
     pub(super) locale: String,
     pub(super) surface: DecidedOn,
     pub(super) attempt: Attempt,
@@ -83,8 +81,8 @@ pub(super) struct Underway {
     pub(super) verdict: Verdict,
     /// To sign again with; not there after a restart.
     pub(super) answer: Option<PersonAnswer>,
-    /// When the current decision ends, issuer time.
-    pub(super) exp: i64,
+    /// When the current decision ends, issuer time, if it does.
+    pub(super) exp: Option<i64>,
     /// How often it was handed over without success.
     pub(super) failures: u32,
 }
@@ -148,7 +146,7 @@ impl Tracked {
         }
     }
 
-    pub(super) fn claims(&self) -> &ApprovalRequest {
+    pub(super) fn claims(&self) -> &RequestClaims {
         &self.source.claims
     }
 
@@ -157,7 +155,7 @@ impl Tracked {
     }
 
     pub(super) fn request_hash(&self) -> String {
-        request_hash(&self.source.jws)
+        request_hash(&self.source.message)
     }
 
     /// The current decision, ready to be handed over.
@@ -198,7 +196,7 @@ impl Stage {
     }
 
     /// The key signed.
-    pub(super) fn signed(self, exp: i64) -> Self {
+    pub(super) fn signed(self, exp: Option<i64>) -> Self {
         match self {
             Self::Signing(answer) => Self::Sending(Underway {
                 verdict: answer.verdict,

@@ -19,11 +19,11 @@ mod tests;
 pub use language::Language;
 
 use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy};
-use countersign_protocol::{ApprovalRequest, LineValue, Origin, Outcome, Statement, Verdict};
+use countersign_protocol::{LineValue, Origin, Outcome, Statement, Verdict};
 use jiff::tz::TimeZone;
 
 use self::{catalogue::Catalogue, money::Sum};
-use crate::notify::Action;
+use crate::{channel::RequestClaims, notify::Action};
 
 /// The most characters of a title.
 const TITLE: usize = 40;
@@ -37,7 +37,7 @@ pub(super) type Text = (String, String);
 /// Who asks and what, of one request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
-    pub(super) claims: &'a ApprovalRequest,
+    pub(super) claims: &'a RequestClaims,
     pub(super) statement: &'a Statement,
 }
 
@@ -153,7 +153,7 @@ impl Wording {
     }
 
     /// Row 7: an answer cannot be sent. `seconds` are left.
-    pub(super) fn unsent(self, verdict: Verdict, host: &str, seconds: i64) -> Text {
+    pub(super) fn unsent(self, verdict: Verdict, host: &str, seconds: Option<i64>) -> Text {
         let texts = self.language.catalogue();
         match self.privacy {
             Privacy::Private => text(texts.unsent, texts.no_connection),
@@ -163,7 +163,9 @@ impl Wording {
                     Verdict::Deny => texts.denial_unsent,
                     Verdict::Report => texts.report_unsent,
                 };
-                let left = seconds.max(0);
+                let Some(left) = seconds.map(|seconds| seconds.max(0)) else {
+                    return text(title, texts.no_connection);
+                };
                 let left = format!("{}:{:02}", left / 60, left % 60);
                 text(title, &(texts.time_left)(host, &left))
             }
@@ -285,8 +287,8 @@ fn what(texts: &Catalogue, asked: Asked<'_>) -> String {
     sentence(texts, asked.statement).unwrap_or_else(|| asked.claims.client.name.clone())
 }
 
-fn origin(texts: &Catalogue, claims: &ApprovalRequest) -> Option<&'static str> {
-    match claims.context.as_ref()?.origin? {
+fn origin(texts: &Catalogue, claims: &RequestClaims) -> Option<&'static str> {
+    match claims.origin? {
         Origin::ThisDevice => Some(texts.this_computer),
         Origin::AnotherDevice => Some(texts.another_device),
     }

@@ -4,7 +4,7 @@ use countersign_agent_api as api;
 use countersign_agent_api::{
     AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, frame,
 };
-use countersign_protocol::{self as protocol, Issuer, Statement, fingerprint};
+use countersign_protocol::{self as protocol, Issuer, Statement};
 
 use super::{
     Engine,
@@ -56,7 +56,6 @@ impl Engine {
         let account = self.account(&request.account)?;
         let claims = request.claims();
         let offset = account.binding.offset;
-        let details = claims.authorization_details.as_ref();
         Some(RequestView {
             id: request.id.clone(),
             txn: claims.txn.to_string(),
@@ -67,14 +66,12 @@ impl Engine {
             client_name: claims.client.name.clone(),
             lines: lines(request.statement()),
             statement_hash: request.statement().hash().to_owned(),
-            raw_details: details
-                .and_then(|d| serde_json::to_string_pretty(d).ok())
-                .unwrap_or_default(),
-            requires: requires(&claims.requires),
+            raw_details: claims.raw_details.clone(),
+            requires: claims.requires.clone(),
             capabilities: self.settings.capabilities,
             key_protection: protection_view(account.protection),
             issued_at: claims.iat - offset,
-            expires_at: Some(claims.exp - offset),
+            expires_at: claims.exp.map(|exp| exp - offset),
             state: self.state_view(request, account),
             problem: request.problem.clone(),
         })
@@ -113,12 +110,7 @@ impl Engine {
             issuer_name: account.issuer_name.clone(),
             issuer_host: host(&account.binding.issuer),
             account: account.binding.account.clone(),
-            fingerprint: account
-                .binding
-                .issuer_keys
-                .first()
-                .map(fingerprint)
-                .unwrap_or_default(),
+            fingerprint: account.binding.fingerprint(),
             key_protection: protection_view(account.protection),
             key: line.map_or(KeyringState::Unknown, |line| line.key),
             capabilities: self.settings.capabilities,
@@ -235,24 +227,6 @@ pub fn lines(statement: &Statement) -> Vec<api::Line> {
             value: value(&line.value),
         })
         .collect()
-}
-
-fn requires(requires: &protocol::Requires) -> api::Requires {
-    api::Requires {
-        matching: match requires.matching {
-            protocol::Match::None => api::Matching::None,
-            protocol::Match::Code { digits } => api::Matching::Code { digits },
-        },
-        verification: match requires.verification {
-            protocol::Verification::None => api::Verification::None,
-            protocol::Verification::Presence => api::Verification::Presence,
-            protocol::Verification::User => api::Verification::User,
-        },
-        surface: match requires.surface {
-            protocol::Surface::Any => api::Surface::Any,
-            protocol::Surface::Window => api::Surface::Window,
-        },
-    }
 }
 
 pub(super) fn verdict(verdict: protocol::Verdict) -> api::Verdict {

@@ -10,7 +10,6 @@ use std::{
 };
 
 use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, SettingChange};
-use countersign_protocol::Jti;
 use ring::rand::SecureRandom;
 use tokio::{
     sync::mpsc,
@@ -21,7 +20,7 @@ use crate::{
     channel::{ChannelEvent, ChannelHandle, IssuerProtocol},
     doctor::Doctor,
     edge::Clock,
-    engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
+    engine::{Call, Effect, Engine, Event, SignOrder, Snapshot},
     history::{self, History, Record},
     ipc::{ConnectionId, Inbound},
     keystore::{Interaction, KeyRef, KeyStoreError, Keys},
@@ -408,19 +407,16 @@ impl Driver {
     }
 
     fn sign(&mut self, order: SignOrder) {
-        let request = order.request.clone();
-        let key = order.key.clone();
-        let mut bits = [0; 16];
-        let drawn = self.parts.rng.fill(&mut bits);
-        let claims = order.claims(self.parts.clock.now(), Jti::from_random(bits));
-        let keys = self.parts.keys.clone();
+        let issuers = Arc::clone(&self.parts.issuers);
         self.job(async move {
-            let exp = claims.exp;
-            let result = match drawn {
-                Ok(()) => keys.sign_jws(&key, claims, Interaction::Allowed).await,
-                Err(_) => Err(no_random_numbers()),
-            };
-            event(Event::Signed(request, result.map(|jws| Signed { jws, exp })))
+            let SignOrder {
+                request,
+                binding,
+                source,
+                decision,
+            } = order;
+            let result = issuers.sign(&binding, &source, decision).await;
+            event(Event::Signed(request, result))
         });
     }
 

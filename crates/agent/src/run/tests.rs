@@ -17,15 +17,16 @@ use super::*;
 use crate::{
     accounts::{Account, Standing},
     channel::{
-        Binding, ChannelCommand, ChannelEvent, DecisionOutcome, Endpoints, Enrolled, EnrolmentError, FarEnd,
-        Health, Offer, Subscription, VerifiedReceipt, VerifiedRequest, subscription,
+        Binding, ChannelCommand, ChannelEvent, Decision, DecisionOutcome, Enrolled, EnrolmentError, FarEnd,
+        Health, Offer, Signed, Subscription, Ties, VerifiedReceipt, VerifiedRequest, native, subscription,
     },
     edge::Clock,
-    keystore::{DeviceKey, Interaction, KeyRef, KeyStore as _, MemoryKeyStore},
+    keystore::{DeviceKey, Interaction, KeyRef, KeyStore as _, KeyStoreError, MemoryKeyStore},
     launch::{AppLauncher, LaunchError, Launched},
     notify::{Action, MemoryNotifier},
 };
 
+const ISSUER: &str = "https://id.alder.example";
 const NOW: i64 = 1_795_000_000;
 
 #[derive(Debug)]
@@ -41,6 +42,7 @@ impl Clock for StoppedClock {
 #[derive(Debug)]
 struct TestIssuers {
     subscribed: mpsc::UnboundedSender<FarEnd>,
+    native: Native,
 }
 
 impl IssuerProtocol for TestIssuers {
@@ -77,6 +79,15 @@ impl IssuerProtocol for TestIssuers {
         _: Option<&'a DeviceKey>,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
         future::ready(Ok(())).boxed()
+    }
+
+    fn sign<'a>(
+        &'a self,
+        binding: &'a Binding,
+        request: &'a VerifiedRequest,
+        decision: Decision,
+    ) -> BoxFuture<'a, Result<Signed, KeyStoreError>> {
+        self.native.sign(binding, request, decision)
     }
 
     fn subscribe(&self, _: Binding) -> Subscription {
@@ -122,11 +133,13 @@ impl World {
         state.write(&accounts).unwrap();
         let history = History::open(state.root(), 24).unwrap();
         let (subscribed, mut far_ends) = mpsc::unbounded_channel();
-        let issuers = TestIssuers { subscribed };
         let (notifier, notifications) = MemoryNotifier::new(true);
         let notifier = Arc::new(notifier);
         let launches = Arc::new(Launches::default());
         let net = Net::new(client_config(&[]).unwrap(), Routes::default());
+        let (clock, rng) = (Arc::new(StoppedClock), Arc::new(edge::random()));
+        let native = Native::new(net.clone(), keys.clone(), clock, rng);
+        let issuers = TestIssuers { subscribed, native };
         let files = ConfigFiles::find(None, |name| match name {
             "XDG_CONFIG_HOME" | "XDG_CONFIG_DIRS" => Some(home.path().join("config").into()),
             _ => None,
@@ -194,22 +207,22 @@ impl World {
 
     /// Takes the next answer, verifies it as an issuer does, and gives a receipt for it.
     async fn receive(&mut self, request: &VerifiedRequest) -> ApprovalDecision {
-        let Some(ChannelCommand::Answer(asked)) = self.far.commands.recv().await else {
+        let Some(ChannelCommand::Answer(answer)) = self.far.commands.recv().await else {
             panic!("no answer")
         };
         let keys: KeySet = [self.device_key.public.clone()].into_iter().collect();
         let device = device();
         let expect = Expect {
             issuer: Some(device.as_str()),
-            audience: request.claims.iss.as_str(),
+            audience: ISSUER,
             now: NOW,
         };
-        let decision: ApprovalDecision = jws::verify(&asked.answer.decision, &keys, &expect).unwrap();
+        let decision: ApprovalDecision = jws::verify(&answer.answer.decision, &keys, &expect).unwrap();
         decision
-            .check_answers(&request.claims, &request_hash(&request.jws), &request.statement)
+            .check_answers(&asked(), &request_hash(&request.message), &request.statement)
             .unwrap();
         let claims = ApprovalReceipt {
-            iss: request.claims.iss.clone(),
+            iss: Issuer::parse(ISSUER).unwrap(),
             aud: vec![device.to_string()],
             iat: NOW,
             jti: Jti::from_random([3; 16]),
@@ -217,8 +230,8 @@ impl World {
             outcome: decision.verdict.into(),
             decided_by: Some(device),
             device_name: Some("desk".into()),
-            decision_hash: Some(decision_hash(&asked.answer.decision)),
-            request_hash: Some(request_hash(&request.jws)),
+            decision_hash: Some(decision_hash(&answer.answer.decision)),
+            request_hash: Some(request_hash(&request.message)),
             statement_hash: Some(request.statement.hash().to_owned()),
             acr: None,
             amr: None,
@@ -227,7 +240,7 @@ impl World {
             jws: jws::sign(&claims, &self.issuer_key).unwrap(),
             claims,
         };
-        asked
+        answer
             .reply
             .send(DecisionOutcome::Recorded(Box::new(receipt)))
             .unwrap();
@@ -253,16 +266,13 @@ fn account(issuer_key: &Es256Key, key: &DeviceKey) -> Account {
         name: None,
         issuer_name: "Alder Group".into(),
         binding: Binding {
-            issuer: Issuer::parse("https://id.alder.example").unwrap(),
-            device_id: device(),
+            issuer: Issuer::parse(ISSUER).unwrap(),
             account: "mara".into(),
-            issuer_keys: [issuer_key.public_key().clone()].into_iter().collect(),
-            endpoints: Endpoints {
-                stream: "wss://id.alder.example/stream".into(),
-                poll: "https://id.alder.example/poll".into(),
-                decision: "https://id.alder.example/decision".into(),
-                rotation: "https://id.alder.example/rotation".into(),
-            },
+            ties: Ties::Native(native::Ties {
+                device_id: device(),
+                issuer_keys: [issuer_key.public_key().clone()].into_iter().collect(),
+                endpoints: native::Endpoints::for_tests(),
+            }),
             key: key.clone(),
             offset: 0,
         },
@@ -275,9 +285,9 @@ fn account(issuer_key: &Es256Key, key: &DeviceKey) -> Account {
     }
 }
 
-fn request(issuer_key: &Es256Key) -> VerifiedRequest {
-    let claims = ApprovalRequest {
-        iss: Issuer::parse("https://id.alder.example").unwrap(),
+fn asked() -> ApprovalRequest {
+    ApprovalRequest {
+        iss: Issuer::parse(ISSUER).unwrap(),
         aud: device(),
         sub: "mara".into(),
         iat: NOW,
@@ -294,13 +304,13 @@ fn request(issuer_key: &Es256Key) -> VerifiedRequest {
         authorization_details: None,
         context: None,
         requires: Requires::default(),
-    };
-    let statement = Statement::from_request(&claims).unwrap();
-    VerifiedRequest {
-        jws: jws::sign(&claims, issuer_key).unwrap(),
-        claims,
-        statement,
     }
+}
+
+fn request(issuer_key: &Es256Key) -> VerifiedRequest {
+    let claims = asked();
+    let statement = Statement::from_request(&claims).unwrap();
+    native::verified(jws::sign(&claims, issuer_key).unwrap(), claims, statement)
 }
 
 /// Follows the snapshots until one satisfies the condition.

@@ -9,13 +9,15 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::{
-    Native, exchange,
+    Native,
+    binding::Binding,
+    exchange,
     verify::{Refusal, Verifier},
 };
 use crate::{
     channel::{
-        Answer, Binding, ChannelEvent, ChannelProblem, DecisionOutcome, FrameKind, Health, RejectReason,
-        Rejection,
+        Answer, ChannelEvent, ChannelProblem, DecisionOutcome, FrameKind, Health, RejectReason, Rejection,
+        Ties,
     },
     keystore::{Interaction, KeyStoreError},
     net::{self, NetError},
@@ -255,8 +257,9 @@ impl Device {
             ServerFrame::Keys { keys } => match self.verifier().keys(&keys) {
                 Ok(keys) if keys == self.binding.issuer_keys => {}
                 Ok(keys) => {
-                    self.binding.issuer_keys = keys.clone();
-                    self.emit(ChannelEvent::KeysAdopted(keys)).await?;
+                    self.binding.issuer_keys = keys;
+                    let ties = Box::new(Ties::Native(self.binding.ties()));
+                    self.emit(ChannelEvent::TiesChanged(ties)).await?;
                 }
                 Err(reason) => self.reject(FrameKind::Keys, reason).await?,
             },

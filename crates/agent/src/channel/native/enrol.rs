@@ -2,7 +2,7 @@
 
 use countersign_protocol::{
     ApprovalEnrol, ApprovalRotate, DeviceDescription, EnrolmentLink, ErrorBody, ErrorCode, Issuer, Jti,
-    RotateNew, text,
+    RotateNew, fingerprint, text,
     wire::{
         Configuration, EnrolmentRequest, EnrolmentResponse, PreviewOffer, PreviewRequest, RotationRequest,
         RotationResponse,
@@ -12,12 +12,13 @@ use http::{HeaderMap, Method};
 
 use super::{
     Native,
+    binding::{Binding, Endpoints},
     device::random,
     exchange::{self, ANSWER_LIMIT, Reply},
     verify::plain,
 };
 use crate::{
-    channel::{Binding, Endpoints, Enrolled, EnrolmentError, Offer},
+    channel::{Enrolled, EnrolmentError, Offer, Terms},
     keystore::{DeviceKey, Interaction},
     net::{Connection, NetError},
 };
@@ -53,17 +54,20 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
         issuer: link.issuer,
         issuer_name: preview.issuer_name,
         account: preview.account,
-        issuer_keys: configuration.keys,
+        fingerprint: configuration.keys.first().map(fingerprint).unwrap_or_default(),
         expires_at: preview.expires_at.saturating_sub(offset),
-        code: link.code,
-        endpoints: Endpoints {
-            stream: configuration.stream_endpoint,
-            poll: configuration.poll_endpoint,
-            decision: configuration.decision_endpoint,
-            rotation: configuration.rotation_endpoint,
-        },
-        enrolment_endpoint: configuration.enrolment_endpoint,
-        offset,
+        terms: Terms::Native(super::Terms {
+            issuer_keys: configuration.keys,
+            code: link.code,
+            endpoints: Endpoints {
+                stream: configuration.stream_endpoint,
+                poll: configuration.poll_endpoint,
+                decision: configuration.decision_endpoint,
+                rotation: configuration.rotation_endpoint,
+            },
+            enrolment_endpoint: configuration.enrolment_endpoint,
+            offset,
+        }),
     })
 }
 
@@ -73,13 +77,14 @@ pub(super) async fn enrol(
     key: &DeviceKey,
     device_name: &str,
 ) -> Result<Enrolled, EnrolmentError> {
-    let now = native.clock.now().saturating_add(offer.offset);
+    let Terms::Native(terms) = &offer.terms;
+    let now = native.clock.now().saturating_add(terms.offset);
     let claims = ApprovalEnrol {
         aud: offer.issuer.clone(),
         iat: now,
         exp: now.saturating_add(LIFETIME),
         jti: Jti::from_random(random(&*native.rng)?),
-        code: offer.code.clone(),
+        code: terms.code.clone(),
         device: DeviceDescription {
             name: device_name.to_owned(),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -91,7 +96,7 @@ pub(super) async fn enrol(
     let enrolment = native.keys.sign_jws(key, claims, Interaction::Allowed).await?;
     let answer = exchange::post(
         &native.net,
-        &offer.enrolment_endpoint,
+        &terms.enrolment_endpoint,
         &EnrolmentRequest { enrolment },
     )
     .await?;
@@ -100,7 +105,7 @@ pub(super) async fn enrol(
         Reply::Refused(body) => return Err(refused(*body)),
         Reply::Unexpected(status) => return Err(unexpected(&offer.issuer, status)),
     };
-    if response.keys != offer.issuer_keys {
+    if response.keys != terms.issuer_keys {
         return Err(EnrolmentError::BadAnswer(
             "its keys are not those whose fingerprint was shown",
         ));
@@ -116,12 +121,12 @@ pub(super) async fn enrol(
         device_id: response.device_id,
         account: response.account,
         issuer_keys: response.keys,
-        endpoints: offer.endpoints.clone(),
+        endpoints: terms.endpoints.clone(),
         key: key.clone(),
         offset,
     };
     Ok(Enrolled {
-        binding,
+        binding: binding.into(),
         issuer_name: offer.issuer_name.clone(),
     })
 }

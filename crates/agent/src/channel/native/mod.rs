@@ -4,10 +4,12 @@
 
 mod answer;
 mod backoff;
+mod binding;
 mod device;
 mod enrol;
 mod exchange;
 mod poll;
+mod request;
 mod revoke;
 mod stream;
 mod task;
@@ -19,6 +21,10 @@ mod task;
 mod tests;
 mod verify;
 
+pub use binding::{Endpoints, Terms, Ties};
+pub(crate) use request::restore;
+#[cfg(test)]
+pub(crate) use request::{decision, verified};
 pub use task::Timing;
 #[cfg(test)]
 pub(crate) use tests::{Agent as TestAgent, FakeIssuer, configuration, proof_for_tests};
@@ -26,13 +32,17 @@ pub(crate) use tests::{Agent as TestAgent, FakeIssuer, configuration, proof_for_
 use std::sync::Arc;
 
 use countersign_agent_api::Capabilities;
+use countersign_protocol::Jti;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use ring::rand::SecureRandom;
 
-use super::{Binding, Enrolled, EnrolmentError, IssuerProtocol, Offer, Subscription, subscription};
+use super::{
+    Binding, Decision, Enrolled, EnrolmentError, IssuerProtocol, Offer, Signed, Subscription,
+    VerifiedRequest, subscription,
+};
 use crate::{
     edge::Clock,
-    keystore::{DeviceKey, Keys},
+    keystore::{DeviceKey, Interaction, KeyStoreError, Keys},
     net::Net,
 };
 
@@ -99,7 +109,7 @@ impl IssuerProtocol for Native {
         binding: &'a Binding,
         new: &'a DeviceKey,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        enrol::rotate(self, binding, new).boxed()
+        async move { enrol::rotate(self, &binding::Binding::of(binding), new).await }.boxed()
     }
 
     fn revoke<'a>(
@@ -107,12 +117,33 @@ impl IssuerProtocol for Native {
         binding: &'a Binding,
         other_key: Option<&'a DeviceKey>,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        revoke::revoke(self, binding, other_key).boxed()
+        async move { revoke::revoke(self, &binding::Binding::of(binding), other_key).await }.boxed()
+    }
+
+    fn sign<'a>(
+        &'a self,
+        binding: &'a Binding,
+        request: &'a VerifiedRequest,
+        decision: Decision,
+    ) -> BoxFuture<'a, Result<Signed, KeyStoreError>> {
+        async move {
+            let now = self.clock.now().saturating_add(binding.offset);
+            let jti = Jti::from_random(device::random(&*self.rng)?);
+            let claims = request::decision(request, decision, now, jti)
+                .map_err(|error| KeyStoreError::Failed(Box::new(error)))?;
+            let exp = Some(claims.exp);
+            let message = self
+                .keys
+                .sign_jws(&binding.key, claims, Interaction::Allowed)
+                .await?;
+            Ok(Signed { message, exp })
+        }
+        .boxed()
     }
 
     fn subscribe(&self, binding: Binding) -> Subscription {
         let (near, far) = subscription();
-        tokio::spawn(task::run(self.clone(), binding, far));
+        tokio::spawn(task::run(self.clone(), binding::Binding::of(&binding), far));
         near
     }
 }

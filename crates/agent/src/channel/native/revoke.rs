@@ -8,12 +8,13 @@ use http::Method;
 
 use super::{
     Native,
+    binding::Binding,
     device::Proof,
     enrol::{refused, unexpected},
     exchange::{self, ANSWER_LIMIT, Reply},
 };
 use crate::{
-    channel::{Binding, EnrolmentError},
+    channel::EnrolmentError,
     keystore::{DeviceKey, Interaction},
     net::Connection,
 };

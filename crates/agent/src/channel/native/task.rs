@@ -12,11 +12,12 @@ use super::{
     Native,
     answer::Posts,
     backoff::Backoff,
+    binding::Binding,
     device::{Device, End, Unwanted, random},
     poll, stream,
 };
 use crate::{
-    channel::{AnswerRequest, Binding, ChannelCommand, ChannelProblem, FarEnd, Health},
+    channel::{AnswerRequest, ChannelCommand, ChannelProblem, FarEnd, Health},
     net::{self, NetError},
 };
 

@@ -5,9 +5,8 @@ use countersign_protocol::{
     decision_hash, jws, text,
 };
 
-use super::super::{
-    Binding, ChannelProblem, DecisionOutcome, RejectReason, VerifiedReceipt, VerifiedRequest,
-};
+use super::{binding::Binding, request};
+use crate::channel::{ChannelProblem, DecisionOutcome, RejectReason, VerifiedReceipt, VerifiedRequest};
 
 /// Judges messages for one account.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +33,7 @@ impl Verifier<'_> {
             return Err(RejectReason::WrongAccount);
         }
         let statement = Statement::from_request(&claims).map_err(RejectReason::Statement)?;
-        Ok(VerifiedRequest {
-            jws: token,
-            claims,
-            statement,
-        })
+        Ok(request::verified(token, claims, statement))
     }
 
     /// A receipt for this device; about `txn`, if the frame or the decision names one.

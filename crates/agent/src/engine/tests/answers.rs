@@ -421,7 +421,7 @@ fn a_stale_decision_is_signed_again_once() {
     bench.channel(ChannelEvent::Offset(OFFSET + 40));
     bench.outcome(&id, DecisionOutcome::Stale);
     let order = bench.order();
-    assert_eq!(order.offset, OFFSET + 40);
+    assert_eq!(order.binding.offset, OFFSET + 40);
     let (request, signed) = bench.signature(order);
     bench.event(Event::Signed(request, Ok(signed)));
     bench.delivery();

@@ -2,7 +2,10 @@
 
 use countersign_agent_api::{Outcome as ApiOutcome, ReceiptState, frame};
 
-use super::{issuer::CODE, *};
+use super::{
+    issuer::{CODE, asked},
+    *,
+};
 use crate::engine::{
     inbox::{BURST, GRACE, LINGER, MAX_WAITING, WINDOW},
     views::fitting,
@@ -26,7 +29,7 @@ fn another_text_under_the_same_transaction_changes_nothing() {
     let mut bench = Bench::new();
     let id = bench.payment();
     let before = bench.view(&id);
-    let mut claims = bench.issuer.again(&txn(&bench, &id)).claims;
+    let mut claims = asked(&bench.issuer.again(&txn(&bench, &id)));
     claims.binding_message = Some("Something else".into());
     let other = bench.issuer.signed(claims);
     bench.channel(ChannelEvent::Request(Box::new(other)));

@@ -4,7 +4,7 @@ use countersign_agent_api::{Connection, ErrorCode};
 
 use super::*;
 use crate::{
-    channel::{ChannelProblem, Enrolled, EnrolmentError},
+    channel::{ChannelProblem, Enrolled, EnrolmentError, Ties},
     keystore::{Interaction, KeyStoreError},
     net::NetError,
 };
@@ -90,9 +90,11 @@ impl Bench {
             account: "second@alder.example".into(),
             ..self.issuer.binding(key)
         };
+        let Ties::Native(ties) = binding.ties;
         let device_id = countersign_protocol::DeviceId::from_random([2; 16]);
+        let ties = Ties::Native(native::Ties { device_id, ..ties });
         Enrolled {
-            binding: Binding { device_id, ..binding },
+            binding: Binding { ties, ..binding },
             issuer_name: "Alder Group".into(),
         }
     }
@@ -501,9 +503,11 @@ fn a_rotation_that_ends_after_a_revocation_does_not_connect() {
 #[test]
 fn new_issuer_keys_are_kept() {
     let mut bench = Bench::new();
-    let keys: countersign_protocol::KeySet = [software_key().public_key().clone()].into_iter().collect();
-    bench.channel(ChannelEvent::KeysAdopted(keys.clone()));
-    assert_eq!(bench.disk.accounts.accounts[0].binding.issuer_keys, keys);
+    let issuer_keys = [software_key().public_key().clone()].into_iter().collect();
+    let Ties::Native(ties) = bench.binding().ties;
+    let changed = Ties::Native(native::Ties { issuer_keys, ..ties });
+    bench.channel(ChannelEvent::TiesChanged(Box::new(changed.clone())));
+    assert_eq!(bench.disk.accounts.accounts[0].binding.ties, changed);
 }
 
 #[test]

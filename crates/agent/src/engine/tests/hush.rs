@@ -3,7 +3,7 @@
 use countersign_agent_api::{ErrorCode, KeyringState, QuietHours};
 use countersign_protocol::{Context, Match, Risk, Surface, Verification};
 
-use super::*;
+use super::{issuer::asked, *};
 use crate::channel::ChannelProblem;
 
 /// Minutes since midnight (UTC) at [`START`].
@@ -102,10 +102,7 @@ fn a_request_that_warns_is_told_in_quiet_hours() {
         (None, vec!["New payee".to_owned()], 1),
     ] {
         let mut bench = quiet(1, 1);
-        let mut claims = bench
-            .issuer
-            .request(low_risk(), "Wiki", bench.now + OFFSET)
-            .claims;
+        let mut claims = asked(&bench.issuer.request(low_risk(), "Wiki", bench.now + OFFSET));
         claims.context = Some(Context {
             risk,
             hints,

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use countersign_protocol::{
     ApprovalDecision, ApprovalReceipt, ApprovalRequest, AuthorizationDetails, Client, Context, DeviceId,
-    Expect, Issuer as IssuerUrl, KeySet, Match, Nonce, Origin, Txn, decision_hash, request_hash,
+    Expect, Issuer as IssuerUrl, KeySet, Match, Nonce, Origin, Statement, Txn, decision_hash, request_hash,
 };
 
 use super::*;
-use crate::channel::{VerifiedReceipt, VerifiedRequest};
+use crate::channel::{
+    Ties, VerifiedReceipt, VerifiedRequest,
+    native::{self, Endpoints},
+};
 
 /// The right match code of every request.
 pub(super) const CODE: &str = "482913";
@@ -60,10 +63,12 @@ impl Issuer {
         self.device_keys = [key.public.clone()].into_iter().collect();
         Binding {
             issuer: self.url.clone(),
-            device_id: self.device.clone(),
             account: "mara@alder.example".into(),
-            issuer_keys: self.keys(),
-            endpoints: self.offer("", 0).endpoints_for_tests(),
+            ties: Ties::Native(native::Ties {
+                device_id: self.device.clone(),
+                issuer_keys: self.keys(),
+                endpoints: Endpoints::for_tests(),
+            }),
             key,
             offset: OFFSET,
         }
@@ -108,11 +113,8 @@ impl Issuer {
 
     pub(super) fn signed(&self, claims: ApprovalRequest) -> VerifiedRequest {
         let statement = Statement::from_request(&claims).unwrap();
-        VerifiedRequest {
-            jws: jws::sign(&claims, &self.key).unwrap(),
-            claims,
-            statement,
-        }
+        let jws = jws::sign(&claims, &self.key).unwrap();
+        native::verified(jws, claims, statement)
     }
 
     /// The same request once more, as after a reconnect.
@@ -152,17 +154,21 @@ impl Issuer {
         }
         let request = pending.request.clone();
         decision
-            .check_answers(&request.claims, &request_hash(&request.jws), &request.statement)
+            .check_answers(
+                &asked(&request),
+                &request_hash(&request.message),
+                &request.statement,
+            )
             .unwrap();
         if decision.counter <= self.counter {
             return DecisionOutcome::CounterRegression;
         }
         self.counter = decision.counter;
-        if now >= request.claims.exp {
+        if now >= asked(&request).exp {
             let receipt = self.close(&decision.txn, Outcome::Expired, now);
             return DecisionOutcome::Expired(Some(Box::new(receipt)));
         }
-        let asks_code = matches!(request.claims.requires.matching, Match::Code { .. });
+        let asks_code = matches!(asked(&request).requires.matching, Match::Code { .. });
         let right = decision
             .match_code
             .as_ref()
@@ -220,7 +226,7 @@ impl Issuer {
             decided_by: None,
             device_name: None,
             decision_hash: None,
-            request_hash: Some(request_hash(&request.jws)),
+            request_hash: Some(request_hash(&request.message)),
             statement_hash: Some(request.statement.hash().to_owned()),
             acr: None,
             amr: None,
@@ -233,4 +239,10 @@ impl Issuer {
             claims,
         }
     }
+}
+
+/// What a request says in the protocol's own words.
+pub(super) fn asked(request: &VerifiedRequest) -> ApprovalRequest {
+    let parsed = jws::Unverified::<ApprovalRequest>::parse(&request.message).unwrap();
+    parsed.untrusted_claims().clone()
 }

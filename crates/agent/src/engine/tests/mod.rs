@@ -23,7 +23,7 @@ use countersign_protocol::{
 
 use super::*;
 use crate::{
-    channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Health, Offer},
+    channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Health, Offer, Signed, native},
     edge,
     ipc::ConnectionId,
     keystore::{DeviceKey, KeyRef},
@@ -327,19 +327,22 @@ impl Bench {
     fn signature(&mut self, order: SignOrder) -> (RequestId, Signed) {
         let request = order.request.clone();
         assert_eq!(
-            order.key.public,
+            order.binding.key.public,
             *self.key.public_key(),
             "signed with another key"
         );
         self.jtis += 1;
-        let claims = order.claims(self.now, Jti::from_random([self.jtis; 16]));
+        let jti = Jti::from_random([self.jtis; 16]);
+        let now = self.now + order.binding.offset;
+        let claims = native::decision(&order.source, order.decision, now, jti).unwrap();
         self.disk.counters.push(self.disk.accounts.accounts[0].counter);
         assert!(
             claims.counter <= self.disk.accounts.accounts[0].counter,
             "counter not on disk yet"
         );
-        let jws = jws::sign(&claims, &self.key).unwrap();
-        (request, Signed { jws, exp: claims.exp })
+        let message = jws::sign(&claims, &self.key).unwrap();
+        let exp = Some(claims.exp);
+        (request, Signed { message, exp })
     }
 
     fn delivery(&mut self) -> Answer {

@@ -85,7 +85,7 @@ fn killed_between_counter_and_signature_nothing_was_answered() {
     let id = bench.payment();
     bench.show(&id);
     bench.decide(&id, ApiVerdict::Approve, Some(CODE)).unwrap();
-    let txn = bench.order().claims(bench.now, Jti::from_random([1; 16])).txn;
+    let txn = bench.order().source.claims.txn;
     bench.restart();
     assert!(bench.engine.view_of(&id).is_none());
     let again = bench.issuer.again(&txn);

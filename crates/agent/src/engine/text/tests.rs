@@ -1,10 +1,11 @@
 //! Every text in every language, with values as people have them.
 
 use countersign_protocol::{
-    AuthorizationDetails, Client, Context, DeviceId, Issuer, Jti, Nonce, Requires, Txn,
+    ApprovalRequest, AuthorizationDetails, Client, Context, DeviceId, Issuer, Jti, Nonce, Requires, Txn,
 };
 
 use super::*;
+use crate::channel::{VerifiedRequest, native};
 
 const PRIVACIES: [Privacy; 2] = [Privacy::Private, Privacy::Detailed];
 
@@ -54,15 +55,19 @@ fn claims(details: &str) -> ApprovalRequest {
     }
 }
 
+fn request(claims: ApprovalRequest) -> VerifiedRequest {
+    let statement = Statement::from_request(&claims).unwrap();
+    native::verified(String::new(), claims, statement)
+}
+
 /// Every notification there is, worded so.
 fn all(wording: Wording) -> Vec<Text> {
     let mut texts = Vec::new();
     for details in DETAILS {
-        let claims = claims(details);
-        let statement = &Statement::from_request(&claims).unwrap();
+        let request = request(claims(details));
         let asked = Asked {
-            claims: &claims,
-            statement,
+            claims: &request.claims,
+            statement: &request.statement,
         };
         texts.push(wording.request(asked));
         texts.extend([2, 3, 11, 100].map(|count| wording.several(count, asked)));
@@ -73,12 +78,12 @@ fn all(wording: Wording) -> Vec<Text> {
             Outcome::Locked,
         ];
         texts.extend(outcomes.map(|outcome| wording.elsewhere(outcome, "Mara’s workstation", asked)));
-        texts.push(wording.expired(asked, claims.exp, &TimeZone::UTC));
+        texts.push(wording.expired(asked, request.claims.iat + 120, &TimeZone::UTC));
         texts.push(wording.denied(asked));
     }
     texts.extend([1, 2, 3, 47, 100].map(|count| wording.held_back(count, "Backup Console")));
     for verdict in [Verdict::Approve, Verdict::Deny, Verdict::Report] {
-        texts.push(wording.unsent(verdict, "id.alder.example", 41));
+        texts.extend([Some(41), None].map(|left| wording.unsent(verdict, "id.alder.example", left)));
     }
     let attempts = [None, Some(0), Some(1), Some(2), Some(5)];
     texts.extend(attempts.map(|left| wording.refused(Why::WrongCode(left))));
@@ -121,10 +126,10 @@ fn ordinary_values_fit_in_every_language() {
 fn long_names_are_cut_within_the_limits_in_every_language() {
     let mut claims = claims(DETAILS[0]);
     claims.client.name = "Zahlungsverkehrsfreigabeportal ".repeat(4).trim_end().to_owned();
-    let statement = &Statement::from_request(&claims).unwrap();
+    let request = request(claims);
     let asked = Asked {
-        claims: &claims,
-        statement,
+        claims: &request.claims,
+        statement: &request.statement,
     };
     for language in Language::ALL {
         let privacy = Privacy::Detailed;
@@ -177,11 +182,10 @@ fn every_language_has_its_own_words() {
 
 #[test]
 fn a_payment_reads_as_the_language_writes_it() {
-    let claims = claims(DETAILS[0]);
-    let statement = &Statement::from_request(&claims).unwrap();
+    let request = request(claims(DETAILS[0]));
     let asked = Asked {
-        claims: &claims,
-        statement,
+        claims: &request.claims,
+        statement: &request.statement,
     };
     let body = |language| {
         let privacy = Privacy::Detailed;

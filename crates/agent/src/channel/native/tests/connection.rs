@@ -11,7 +11,7 @@ use tokio::net::TcpSocket;
 
 use super::{
     super::{
-        super::{ChannelEvent, ChannelProblem, Health, Subscription},
+        super::{ChannelEvent, ChannelProblem, Health, Subscription, Ties},
         Timing,
     },
     Agent, FakeIssuer, NOW, connected, health,
@@ -82,7 +82,8 @@ async fn an_issuer_that_is_not_there_yet_is_found_when_it_comes() {
     let elsewhere = FakeIssuer::start().await;
     let agent = Agent::trusting(&elsewhere).await;
     let mut binding = agent.binding(&elsewhere);
-    binding.endpoints.stream = format!("wss://127.0.0.1:{port}/stream");
+    let Ties::Native(ties) = &mut binding.ties;
+    ties.endpoints.stream = format!("wss://127.0.0.1:{port}/stream");
     let mut subscription = super::super::IssuerProtocol::subscribe(&agent.native, binding);
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
     let listener = match health(&mut subscription).await {

@@ -6,7 +6,7 @@ use countersign_protocol::{
 };
 
 use super::{
-    super::super::{ChannelEvent, FrameKind, RejectReason, Rejection, Subscription},
+    super::super::{ChannelEvent, FrameKind, RejectReason, Rejection, Subscription, Ties},
     Agent, FakeIssuer, connected,
     issuer::{Socket, new_key, txn},
     next, request,
@@ -35,8 +35,11 @@ async fn a_request_arrives_with_its_statement_and_its_exact_bytes() {
     let sent = issuer.request(1);
     socket.request(sent.clone(), "c1").await;
     let arrived = request(&mut subscription).await;
-    assert_eq!(arrived.jws, sent);
-    assert_eq!(arrived.claims, issuer.claims(1));
+    assert_eq!(arrived.message, sent);
+    let asked = issuer.claims(1);
+    assert_eq!(arrived.claims.txn, asked.txn);
+    assert_eq!(arrived.claims.exp, Some(asked.exp));
+    assert_eq!(arrived.claims.client, asked.client);
     assert_eq!(arrived.statement.lines().len(), 3);
 }
 
@@ -161,7 +164,10 @@ async fn keys_introduced_by_a_pinned_key_are_adopted() {
         })
         .await;
     match next(&mut subscription).await {
-        ChannelEvent::KeysAdopted(adopted) => assert_eq!(adopted, set),
+        ChannelEvent::TiesChanged(ties) => {
+            let Ties::Native(ties) = *ties;
+            assert_eq!(ties.issuer_keys, set);
+        }
         other => panic!("{other:?}"),
     }
     socket

@@ -20,8 +20,8 @@ use countersign_protocol::{ApprovalProof, DeviceId, Issuer, Jti};
 use tokio::time::timeout;
 
 use super::{
-    super::{Binding, ChannelEvent, Endpoints, Health, IssuerProtocol as _, Subscription, VerifiedRequest},
-    Native, Timing,
+    super::{Binding, ChannelEvent, Health, IssuerProtocol as _, Subscription, VerifiedRequest},
+    Endpoints, Native, Timing, binding,
 };
 use crate::{
     edge::Clock,
@@ -98,7 +98,7 @@ impl Agent {
     pub(crate) fn binding(&self, issuer: &FakeIssuer) -> Binding {
         issuer.know(&self.key.public);
         let at = |path: &str| format!("{}{path}", issuer.url());
-        Binding {
+        let binding = binding::Binding {
             issuer: Issuer::parse(&issuer.url()).unwrap(),
             device_id: device(),
             account: ACCOUNT.into(),
@@ -111,7 +111,8 @@ impl Agent {
             },
             key: self.key.clone(),
             offset: 0,
-        }
+        };
+        binding.into()
     }
 
     pub(crate) fn subscribe(&self, issuer: &FakeIssuer) -> Subscription {

@@ -1,0 +1,164 @@
+//! What binds an account to its issuer, kept on disk.
+
+use countersign_protocol::{Evidence, Issuer};
+use serde::{Deserialize, Serialize};
+
+use super::{VerifiedRequest, native};
+use crate::keystore::DeviceKey;
+
+/// One account's ties to its issuer. Kept on disk by the engine; holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Binding {
+    /// The issuer.
+    pub issuer: Issuer,
+    /// The account label; every request's `sub`.
+    pub account: String,
+    /// The device key.
+    pub key: DeviceKey,
+    /// Issuer time − own clock in seconds, as last learnt; where a channel starts from.
+    pub offset: i64,
+    /// What only the account's protocol understands.
+    pub ties: Ties,
+}
+
+/// What one protocol keeps about one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ties {
+    /// Of the native protocol.
+    Native(native::Ties),
+}
+
+impl Binding {
+    /// What people compare to know the issuer's key.
+    pub fn fingerprint(&self) -> String {
+        match &self.ties {
+            Ties::Native(ties) => ties.fingerprint(),
+        }
+    }
+
+    /// The name of this device at the issuer.
+    pub fn device(&self) -> &str {
+        match &self.ties {
+            Ties::Native(ties) => ties.device_id.as_str(),
+        }
+    }
+
+    /// Reads a request that was verified before and kept: for one that was answered before a restart. `None` if this release does not
+    /// understand it (any more): then the issuer delivers it again, and the person is asked again.
+    pub fn restore(&self, message: String) -> Option<VerifiedRequest> {
+        match &self.ties {
+            Ties::Native(_) => native::restore(message),
+        }
+    }
+
+    /// The file that an auditor can verify (docs/protocol.md, section 10), where the protocol has receipts.
+    pub fn evidence(
+        &self,
+        issuer_name: &str,
+        request: &VerifiedRequest,
+        decision: Option<String>,
+        receipt: &str,
+    ) -> Option<Evidence> {
+        match &self.ties {
+            Ties::Native(ties) => Some(Evidence {
+                issuer: self.issuer.clone(),
+                issuer_name: issuer_name.to_owned(),
+                issuer_keys: ties.issuer_keys.iter().cloned().collect(),
+                device_id: ties.device_id.clone(),
+                device_key: self.key.public.clone(),
+                request: request.message.clone(),
+                decision,
+                receipt: receipt.to_owned(),
+            }),
+        }
+    }
+}
+
+/// The form on disk. Accounts of the native protocol are written as they have been since the first release.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    issuer: Issuer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<countersign_protocol::DeviceId>,
+    account: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer_keys: Option<countersign_protocol::KeySet>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoints: Option<native::Endpoints>,
+    key: DeviceKey,
+    offset: i64,
+}
+
+/// Not the ties of any one protocol.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not known by which protocol its issuer is reached")]
+struct UnknownProtocol;
+
+impl TryFrom<Stored> for Binding {
+    type Error = UnknownProtocol;
+
+    fn try_from(stored: Stored) -> Result<Self, UnknownProtocol> {
+        let ties = match (stored.device_id, stored.issuer_keys, stored.endpoints) {
+            (Some(device_id), Some(issuer_keys), Some(endpoints)) => Ties::Native(native::Ties {
+                device_id,
+                issuer_keys,
+                endpoints,
+            }),
+            (_, _, _) => return Err(UnknownProtocol),
+        };
+        Ok(Self {
+            issuer: stored.issuer,
+            account: stored.account,
+            key: stored.key,
+            offset: stored.offset,
+            ties,
+        })
+    }
+}
+
+impl From<Binding> for Stored {
+    fn from(binding: Binding) -> Self {
+        let (device_id, issuer_keys, endpoints) = match binding.ties {
+            Ties::Native(ties) => (Some(ties.device_id), Some(ties.issuer_keys), Some(ties.endpoints)),
+        };
+        Self {
+            issuer: binding.issuer,
+            device_id,
+            account: binding.account,
+            issuer_keys,
+            endpoints,
+            key: binding.key,
+            offset: binding.offset,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the release before this one wrote it.
+    const KEPT: &str = r#"{"issuer":"https://id.alder.example","device_id":"dev_AQEBAQEBAQEBAQEBAQEBAQ","account":"mara","issuer_keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}],"endpoints":{"stream":"wss://id.alder.example/stream","poll":"https://id.alder.example/poll","decision":"https://id.alder.example/decision","rotation":"https://id.alder.example/rotation"},"key":{"reference":"AQEBAQEBAQEBAQEBAQEBAQ","public":{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}},"offset":3}"#;
+
+    #[test]
+    fn what_an_earlier_release_kept_is_read_and_written_unchanged() {
+        let binding: Binding = serde_json::from_str(KEPT).unwrap();
+        assert_eq!(binding.device(), "dev_AQEBAQEBAQEBAQEBAQEBAQ");
+        let written = serde_json::to_string(&binding).unwrap();
+        let (written, kept): (serde_json::Value, serde_json::Value) = (
+            serde_json::from_str(&written).unwrap(),
+            serde_json::from_str(KEPT).unwrap(),
+        );
+        assert_eq!(written, kept);
+    }
+
+    #[test]
+    fn a_binding_of_no_known_protocol_is_refused() {
+        let incomplete = KEPT.replace("\"device_id\":\"dev_AQEBAQEBAQEBAQEBAQEBAQ\",", "");
+        assert!(serde_json::from_str::<Binding>(&incomplete).is_err());
+        let unknown = KEPT.replace("\"offset\":3", "\"offset\":3,\"more\":1");
+        assert!(serde_json::from_str::<Binding>(&unknown).is_err());
+    }
+}

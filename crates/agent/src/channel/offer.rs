@@ -1,0 +1,68 @@
+//! What an issuer offers before anything is made, and what comes of accepting it.
+
+use countersign_protocol::Issuer;
+
+use super::{Binding, native};
+
+/// What an issuer offers, before anything is made.
+#[derive(Clone)]
+pub struct Offer {
+    /// The issuer.
+    pub issuer: Issuer,
+    /// Its name, in its own words.
+    pub issuer_name: String,
+    /// The account label.
+    pub account: String,
+    /// What people compare to know the issuer's key.
+    pub fingerprint: String,
+    /// When the offer ends, by this computer's clock.
+    pub expires_at: i64,
+    pub(super) terms: Terms,
+}
+
+/// What one protocol has to know to accept an offer.
+#[derive(Debug, Clone)]
+pub enum Terms {
+    /// Of the native protocol.
+    Native(native::Terms),
+}
+
+impl std::fmt::Debug for Offer {
+    /// Without the terms: they have the code in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Offer")
+            .field("issuer", &self.issuer)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Offer {
+    /// What an issuer might offer.
+    pub(crate) fn for_tests(
+        issuer: Issuer,
+        account: &str,
+        issuer_keys: countersign_protocol::KeySet,
+        expires_at: i64,
+    ) -> Self {
+        let fingerprint = issuer_keys.first().map(countersign_protocol::fingerprint);
+        Self {
+            issuer,
+            issuer_name: "Alder Group".into(),
+            account: account.into(),
+            fingerprint: fingerprint.unwrap_or_default(),
+            expires_at,
+            terms: Terms::Native(native::Terms::for_tests(issuer_keys)),
+        }
+    }
+}
+
+/// A device was bound.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    /// What to keep.
+    pub binding: Binding,
+    /// The issuer's name, in its own words.
+    pub issuer_name: String,
+}
