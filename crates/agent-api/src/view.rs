@@ -284,6 +284,8 @@ data! {
         Websocket,
         /// Long poll.
         LongPoll,
+        /// Asking every few seconds.
+        Poll,
     }
 
     /// One request, ready to be shown.
@@ -443,6 +445,8 @@ data! {
             /// Until when requests of this client are held back (after a report).
             #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
             muted_until: Option<i64>,
+            /// What to type where the action started; without it the approval is of no use.
+            code: Option<String>,
         },
     }
 

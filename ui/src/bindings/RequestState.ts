@@ -42,4 +42,8 @@ receipt: ReceiptState,
 /**
  * Until when requests of this client are held back (after a report).
  */
-muted_until: number | null, };
+muted_until: number | null, 
+/**
+ * What to type where the action started; without it the approval is of no use.
+ */
+code: string | null, };

@@ -3,4 +3,4 @@
 /**
  * How frames arrive.
  */
-export type Transport = "websocket" | "long_poll";
+export type Transport = "websocket" | "long_poll" | "poll";

@@ -167,6 +167,9 @@ export const ar: Catalogue<"ar"> = {
   "queued.retrying": "جارٍ المحاولة من جديد",
   "approved.title": "تمت الموافقة",
   "approved.text": "أكد {issuer} ذلك في {time}.",
+  "taken.text": "تسلّم {issuer} إجابتك في {time}. ولا يقول ما الذي نتج عنها.",
+  "taken.code.title": "اكتب الآن {code}",
+  "taken.code.text": "اكتبه حيث بدأت هذا. تسلّم {issuer} موافقتك في {time} وينتظر هذا الرمز.",
   "denied.title": "تم الرفض",
   "denied.text": "أكد {issuer} إجابتك في {time}.",
   "reported.title": "تم الرفض والإبلاغ",
@@ -383,6 +386,7 @@ export const ar: Catalogue<"ar"> = {
   "connection.connecting": "جارٍ الاتصال بـ {host}.",
   "connection.websocket": "متصل. تصل الطلبات فورًا.",
   "connection.long_poll": "متصل بالاستطلاع الطويل. تصل الطلبات فورًا.",
+  "connection.poll": "متصل. يُسأل الخادم كل بضع ثوانٍ.",
   "connection.retrying": "{problem} محاولة جديدة بعد {seconds} ث.",
   "connection.retrying_now": "{problem} جارٍ المحاولة من جديد.",
   "connection.revoked": "أزال {issuer} هذا الحاسوب. لم يعد بإمكانه الموافقة باسم {account}.",
@@ -548,6 +552,7 @@ export const ar: Catalogue<"ar"> = {
   "check.tls.untrusted": "شهادة {host} غير موثوقة.",
   "check.tls.failed": "تعذّر إنشاء اتصال مشفّر بـ {host}.",
   "check.http.ready": "يستجيب الخادم بمفتاح قبلته.",
+  "check.http.answers": "يستجيب الخادم.",
   "check.http.other_keys":
     "لا يستجيب الخادم بأي من المفاتيح التي قبلتها. اسأل مسؤوليه قبل أن تضيف الحساب من جديد.",
   "check.http.not_an_issuer":
@@ -556,6 +561,7 @@ export const ar: Catalogue<"ar"> = {
   "check.channel.connected": "متصل. تصل الطلبات فورًا.",
   "check.channel.long_poll":
     "متصل بالاستطلاع الطويل: هناك ما يحجب WebSocket في الطريق. ومع ذلك تصل الطلبات فورًا.",
+  "check.channel.poll": "متصل. يُسأل الخادم كل بضع ثوانٍ.",
   "check.channel.connecting": "جارٍ الاتصال.",
   "check.channel.retrying": "غير متصل. تتكرر المحاولة تلقائيًا.",
   "check.channel.revoked": "أزال الخادم هذا الحاسوب. أزل الحساب وأضفه من جديد.",

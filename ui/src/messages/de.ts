@@ -160,6 +160,10 @@ export const de: Catalogue<"de"> = {
   "queued.retrying": "Neuer Versuch läuft",
   "approved.title": "Genehmigt",
   "approved.text": "{issuer} hat es um {time} bestätigt.",
+  "taken.text": "{issuer} hat Ihre Antwort um {time} angenommen. Was daraus wurde, sagt der Server nicht.",
+  "taken.code.title": "Geben Sie jetzt {code} ein",
+  "taken.code.text":
+    "Geben Sie den Code dort ein, wo Sie dies begonnen haben. {issuer} hat Ihre Genehmigung um {time} angenommen und wartet auf diesen Code.",
   "denied.title": "Abgelehnt",
   "denied.text": "{issuer} hat Ihre Antwort um {time} bestätigt.",
   "reported.title": "Abgelehnt und gemeldet",
@@ -357,6 +361,7 @@ export const de: Catalogue<"de"> = {
   "connection.connecting": "Verbindung zu {host} wird hergestellt.",
   "connection.websocket": "Verbunden. Anfragen kommen sofort an.",
   "connection.long_poll": "Per Long Polling verbunden. Anfragen kommen sofort an.",
+  "connection.poll": "Verbunden. Der Server wird alle paar Sekunden gefragt.",
   "connection.retrying": "{problem} Neuer Versuch in {seconds} s.",
   "connection.retrying_now": "{problem} Neuer Versuch läuft.",
   "connection.revoked": "{issuer} hat diesen Computer entfernt. Er kann nicht mehr für {account} genehmigen.",
@@ -526,6 +531,7 @@ export const de: Catalogue<"de"> = {
   "check.tls.untrusted": "Dem Zertifikat von {host} wird nicht vertraut.",
   "check.tls.failed": "Es kam keine verschlüsselte Verbindung zu {host} zustande.",
   "check.http.ready": "Der Server antwortet, mit einem Schlüssel, den Sie angenommen haben.",
+  "check.http.answers": "Der Server antwortet.",
   "check.http.other_keys":
     "Der Server antwortet mit keinem der Schlüssel, die Sie angenommen haben. Fragen Sie seine Administratoren, bevor Sie das Konto neu hinzufügen.",
   "check.http.not_an_issuer":
@@ -534,6 +540,7 @@ export const de: Catalogue<"de"> = {
   "check.channel.connected": "Verbunden. Anfragen kommen sofort an.",
   "check.channel.long_poll":
     "Per Long Polling verbunden: Etwas auf dem Weg sperrt WebSockets. Anfragen kommen trotzdem sofort an.",
+  "check.channel.poll": "Verbunden. Der Server wird alle paar Sekunden gefragt.",
   "check.channel.connecting": "Verbindung wird hergestellt.",
   "check.channel.retrying": "Nicht verbunden. Neue Versuche laufen von selbst.",
   "check.channel.revoked":

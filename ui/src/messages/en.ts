@@ -156,6 +156,10 @@ export const en = {
   "queued.retrying": "Trying again now",
   "approved.title": "Approved",
   "approved.text": "{issuer} confirmed it at {time}.",
+  "taken.text": "{issuer} took your answer at {time}. It does not say what came of it.",
+  "taken.code.title": "Type {code} now",
+  "taken.code.text":
+    "Type it where you started this. {issuer} took your approval at {time}, and waits for this code.",
   "denied.title": "Denied",
   "denied.text": "{issuer} confirmed your answer at {time}.",
   "reported.title": "Denied and reported",
@@ -348,6 +352,7 @@ export const en = {
   "connection.connecting": "Connecting to {host}.",
   "connection.websocket": "Connected. Requests arrive at once.",
   "connection.long_poll": "Connected by long poll. Requests arrive at once.",
+  "connection.poll": "Connected. The server is asked every few seconds.",
   "connection.retrying": "{problem} Trying again in {seconds} s.",
   "connection.retrying_now": "{problem} Trying again now.",
   "connection.revoked": "{issuer} removed this computer. It can no longer approve for {account}.",
@@ -503,6 +508,7 @@ export const en = {
   "check.tls.untrusted": "The certificate of {host} is not trusted.",
   "check.tls.failed": "No encrypted connection to {host} could be made.",
   "check.http.ready": "The server answers, with a key that you accepted.",
+  "check.http.answers": "The server answers.",
   "check.http.other_keys":
     "The server answers with none of the keys that you accepted. Ask its administrators before you add the account again.",
   "check.http.not_an_issuer":
@@ -511,6 +517,7 @@ export const en = {
   "check.channel.connected": "Connected. Requests arrive at once.",
   "check.channel.long_poll":
     "Connected by long poll: something on the way blocks WebSockets. Requests still arrive at once.",
+  "check.channel.poll": "Connected. The server is asked every few seconds.",
   "check.channel.connecting": "Connecting.",
   "check.channel.retrying": "Not connected. It is tried again by itself.",
   "check.channel.revoked": "The server has removed this computer. Remove the account and add it again.",

@@ -162,6 +162,10 @@ export const es: Catalogue<"es"> = {
   "queued.retrying": "Intentándolo de nuevo",
   "approved.title": "Aprobado",
   "approved.text": "{issuer} lo confirmó a las {time}.",
+  "taken.text": "{issuer} recibió su respuesta a las {time}. No dice qué resultó de ella.",
+  "taken.code.title": "Escriba ahora {code}",
+  "taken.code.text":
+    "Escríbalo donde empezó esto. {issuer} recibió su aprobación a las {time} y espera este código.",
   "denied.title": "Denegado",
   "denied.text": "{issuer} confirmó su respuesta a las {time}.",
   "reported.title": "Denegado e informado",
@@ -367,6 +371,7 @@ export const es: Catalogue<"es"> = {
   "connection.connecting": "Conectando con {host}.",
   "connection.websocket": "Conectada. Las solicitudes llegan al instante.",
   "connection.long_poll": "Conectada por sondeo largo. Las solicitudes llegan al instante.",
+  "connection.poll": "Conectada. Se pregunta al servidor cada pocos segundos.",
   "connection.retrying": "{problem} Nuevo intento en {seconds} s.",
   "connection.retrying_now": "{problem} Intentándolo de nuevo.",
   "connection.revoked": "{issuer} ha quitado este equipo. Ya no puede aprobar para {account}.",
@@ -534,6 +539,7 @@ export const es: Catalogue<"es"> = {
   "check.tls.untrusted": "El certificado de {host} no es de confianza.",
   "check.tls.failed": "No se pudo establecer una conexión cifrada con {host}.",
   "check.http.ready": "El servidor responde, con una clave que usted aceptó.",
+  "check.http.answers": "El servidor responde.",
   "check.http.other_keys":
     "El servidor responde sin ninguna de las claves que usted aceptó. Pregunte a sus administradores antes de añadir la cuenta de nuevo.",
   "check.http.not_an_issuer":
@@ -542,6 +548,7 @@ export const es: Catalogue<"es"> = {
   "check.channel.connected": "Conectado. Las solicitudes llegan al instante.",
   "check.channel.long_poll":
     "Conectado por sondeo largo: algo en el camino bloquea los WebSockets. Aun así, las solicitudes llegan al instante.",
+  "check.channel.poll": "Conectada. Se pregunta al servidor cada pocos segundos.",
   "check.channel.connecting": "Conectando.",
   "check.channel.retrying": "Sin conexión. Se reintenta solo.",
   "check.channel.revoked": "El servidor ha quitado este equipo. Quite la cuenta y añádala de nuevo.",

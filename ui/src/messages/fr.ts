@@ -164,6 +164,10 @@ export const fr: Catalogue<"fr"> = {
   "queued.retrying": "Nouvel essai en cours",
   "approved.title": "Approuvé",
   "approved.text": "{issuer} l’a confirmé à {time}.",
+  "taken.text": "{issuer} a reçu votre réponse à {time}. Il ne dit pas ce qu’il en est advenu.",
+  "taken.code.title": "Saisissez maintenant {code}",
+  "taken.code.text":
+    "Saisissez-le là où vous avez commencé. {issuer} a reçu votre approbation à {time} et attend ce code.",
   "denied.title": "Refusé",
   "denied.text": "{issuer} a confirmé votre réponse à {time}.",
   "reported.title": "Refusé et signalé",
@@ -371,6 +375,7 @@ export const fr: Catalogue<"fr"> = {
   "connection.connecting": "Connexion à {host}.",
   "connection.websocket": "Connecté. Les demandes arrivent aussitôt.",
   "connection.long_poll": "Connecté par long polling. Les demandes arrivent aussitôt.",
+  "connection.poll": "Connecté. Le serveur est interrogé toutes les quelques secondes.",
   "connection.retrying": "{problem} Nouvel essai dans {seconds} s.",
   "connection.retrying_now": "{problem} Nouvel essai en cours.",
   "connection.revoked": "{issuer} a retiré cet ordinateur. Il ne peut plus approuver pour {account}.",
@@ -543,6 +548,7 @@ export const fr: Catalogue<"fr"> = {
   "check.tls.untrusted": "Le certificat de {host} n’est pas reconnu.",
   "check.tls.failed": "Aucune connexion chiffrée à {host} n’a pu être établie.",
   "check.http.ready": "Le serveur répond, avec une clé que vous avez acceptée.",
+  "check.http.answers": "Le serveur répond.",
   "check.http.other_keys":
     "Le serveur répond sans aucune des clés que vous avez acceptées. Interrogez ses administrateurs avant d’ajouter de nouveau le compte.",
   "check.http.not_an_issuer":
@@ -551,6 +557,7 @@ export const fr: Catalogue<"fr"> = {
   "check.channel.connected": "Connecté. Les demandes arrivent aussitôt.",
   "check.channel.long_poll":
     "Connecté par long polling\u00a0: quelque chose en chemin bloque les WebSockets. Les demandes arrivent tout de même aussitôt.",
+  "check.channel.poll": "Connecté. Le serveur est interrogé toutes les quelques secondes.",
   "check.channel.connecting": "Connexion en cours.",
   "check.channel.retrying": "Non connecté. De nouveaux essais se font d’eux-mêmes.",
   "check.channel.revoked":

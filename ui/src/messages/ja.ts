@@ -154,6 +154,10 @@ export const ja: Catalogue<"ja"> = {
   "queued.retrying": "再試行しています",
   "approved.title": "承認しました",
   "approved.text": "{issuer}\u00a0が {time}\u00a0に確認しました。",
+  "taken.text": "{issuer} が {time} に回答を受け取りました。その結果は知らされません。",
+  "taken.code.title": "{code} を入力してください",
+  "taken.code.text":
+    "開始した場所で入力してください。{issuer} は {time} に承認を受け取り、このコードを待っています。",
   "denied.title": "拒否しました",
   "denied.text": "{issuer}\u00a0が {time}\u00a0に回答を確認しました。",
   "reported.title": "拒否して報告しました",
@@ -341,6 +345,7 @@ export const ja: Catalogue<"ja"> = {
   "connection.connecting": "{host}\u00a0に接続しています。",
   "connection.websocket": "接続済み。リクエストはすぐに届きます。",
   "connection.long_poll": "ロングポーリングで接続済み。リクエストはすぐに届きます。",
+  "connection.poll": "接続済み。サーバーに数秒ごとに問い合わせています。",
   "connection.retrying": "{problem} {seconds} 秒後に再試行します。",
   "connection.retrying_now": "{problem} 再試行しています。",
   "connection.revoked":
@@ -503,6 +508,7 @@ export const ja: Catalogue<"ja"> = {
   "check.tls.untrusted": "{host}\u00a0の証明書は信頼されていません。",
   "check.tls.failed": "{host}\u00a0への暗号化された接続を確立できませんでした。",
   "check.http.ready": "サーバーは、受け入れた鍵で応答しています。",
+  "check.http.answers": "サーバーは応答しています。",
   "check.http.other_keys":
     "サーバーの応答に、受け入れた鍵がありません。アカウントを追加し直す前に、管理者に問い合わせてください。",
   "check.http.not_an_issuer":
@@ -511,6 +517,7 @@ export const ja: Catalogue<"ja"> = {
   "check.channel.connected": "接続済み。リクエストはすぐに届きます。",
   "check.channel.long_poll":
     "ロングポーリングで接続済み。途中で WebSocket が遮断されていますが、リクエストはすぐに届きます。",
+  "check.channel.poll": "接続済み。サーバーに数秒ごとに問い合わせています。",
   "check.channel.connecting": "接続しています。",
   "check.channel.retrying": "接続していません。自動で再試行しています。",
   "check.channel.revoked":

@@ -42,6 +42,7 @@ const approved: RequestView["state"] = {
   device_name: null,
   receipt: "verified",
   muted_until: null,
+  code: null,
 };
 
 test("the window is fitted once to what it shows, and the statement is told as shown", async () => {

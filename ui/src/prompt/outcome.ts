@@ -96,13 +96,23 @@ function ended(state: Ended, { request }: Shown, client: string): Words {
     };
   }
   const confirmed = { issuer, time: timeWithSeconds(state.at) };
+  // Without a receipt the server has only taken the answer.
+  const proven = state.receipt !== "none";
+  if (state.outcome === "approved" && state.code !== null)
+    return {
+      icon: "check",
+      tone: "warning",
+      title: t("taken.code.title", { code: state.code }),
+      text: phrase("taken.code.text", confirmed),
+      recap: asked,
+    };
   switch (state.outcome) {
     case "approved":
       return {
         icon: "check",
         tone: "success",
         title: t("approved.title"),
-        text: phrase("approved.text", confirmed),
+        text: phrase(proven ? "approved.text" : "taken.text", confirmed),
         recap: receipt,
         closes: true,
       };
@@ -111,7 +121,7 @@ function ended(state: Ended, { request }: Shown, client: string): Words {
         icon: "x",
         tone: "",
         title: t("denied.title"),
-        text: phrase("denied.text", confirmed),
+        text: phrase(proven ? "denied.text" : "taken.text", confirmed),
         recap: receipt,
         closes: true,
       };

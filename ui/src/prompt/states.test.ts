@@ -113,6 +113,8 @@ describe("what is said", () => {
     expect(sentence("sending")).toBe("Sending your approval");
     expect(sentence("offline")).toBe("Not sent yet");
     expect(sentence("success")).toBe("Approved");
+    expect(sentence("taken")).toBe("Approved");
+    expect(sentence("taken-code")).toBe("Type 42 now");
     expect(sentence("denied")).toBe("Denied");
     expect(sentence("reported")).toBe("Denied and reported");
     expect(sentence("expired")).toBe("This request expired");
@@ -139,6 +141,12 @@ describe("what is said", () => {
     expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("This request was taken back");
     expect(screen.getByRole("button", { name: "Next request" })).toBeTruthy();
     expect(container.textContent).not.toContain("The next request follows");
+  });
+
+  test("an answer that was only taken is not called confirmed", () => {
+    const { container } = renderPrompt(prompts.taken);
+    expect(container.textContent).toContain("It does not say what came of it.");
+    expect(container.textContent).not.toContain("confirmed it");
   });
 
   test("a receipt that does not verify is said", () => {

@@ -1,9 +1,10 @@
 //! What binds an account to its issuer, kept on disk.
 
+use countersign_agent_api::Capabilities;
 use countersign_protocol::{Evidence, Issuer};
 use serde::{Deserialize, Serialize};
 
-use super::{VerifiedRequest, native};
+use super::{VerifiedRequest, native, privacyidea};
 use crate::keystore::DeviceKey;
 
 /// One account's ties to its issuer. Kept on disk by the engine; holds no secret.
@@ -27,13 +28,32 @@ pub struct Binding {
 pub enum Ties {
     /// Of the native protocol.
     Native(native::Ties),
+    /// Of a PUSH token.
+    PrivacyIdea(Box<privacyidea::Ties>),
 }
 
 impl Binding {
+    /// What its protocol can do; one request may do with more or less.
+    pub fn capabilities(&self) -> Capabilities {
+        match &self.ties {
+            Ties::Native(_) => native::CAPABILITIES,
+            Ties::PrivacyIdea(_) => privacyidea::CAPABILITIES,
+        }
+    }
+
+    /// Whether the issuer replaces a device's key.
+    pub fn replaces_keys(&self) -> bool {
+        match &self.ties {
+            Ties::Native(_) => true,
+            Ties::PrivacyIdea(_) => false,
+        }
+    }
+
     /// What people compare to know the issuer's key.
     pub fn fingerprint(&self) -> String {
         match &self.ties {
             Ties::Native(ties) => ties.fingerprint(),
+            Ties::PrivacyIdea(ties) => ties.fingerprint(),
         }
     }
 
@@ -41,6 +61,7 @@ impl Binding {
     pub fn device(&self) -> &str {
         match &self.ties {
             Ties::Native(ties) => ties.device_id.as_str(),
+            Ties::PrivacyIdea(ties) => ties.serial.as_str(),
         }
     }
 
@@ -49,6 +70,7 @@ impl Binding {
     pub fn restore(&self, message: String) -> Option<VerifiedRequest> {
         match &self.ties {
             Ties::Native(_) => native::restore(message),
+            Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message),
         }
     }
 
@@ -66,11 +88,12 @@ impl Binding {
                 issuer_name: issuer_name.to_owned(),
                 issuer_keys: ties.issuer_keys.iter().cloned().collect(),
                 device_id: ties.device_id.clone(),
-                device_key: self.key.public.clone(),
+                device_key: self.key.es256().ok()?.clone(),
                 request: request.message.clone(),
                 decision,
                 receipt: receipt.to_owned(),
             }),
+            Ties::PrivacyIdea(_) => None,
         }
     }
 }
@@ -87,6 +110,8 @@ struct Stored {
     issuer_keys: Option<countersign_protocol::KeySet>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoints: Option<native::Endpoints>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    privacyidea: Option<Box<privacyidea::Ties>>,
     key: DeviceKey,
     offset: i64,
 }
@@ -100,13 +125,15 @@ impl TryFrom<Stored> for Binding {
     type Error = UnknownProtocol;
 
     fn try_from(stored: Stored) -> Result<Self, UnknownProtocol> {
-        let ties = match (stored.device_id, stored.issuer_keys, stored.endpoints) {
-            (Some(device_id), Some(issuer_keys), Some(endpoints)) => Ties::Native(native::Ties {
+        let native = (stored.device_id, stored.issuer_keys, stored.endpoints);
+        let ties = match (native, stored.privacyidea) {
+            ((Some(device_id), Some(issuer_keys), Some(endpoints)), None) => Ties::Native(native::Ties {
                 device_id,
                 issuer_keys,
                 endpoints,
             }),
-            (_, _, _) => return Err(UnknownProtocol),
+            ((None, None, None), Some(ties)) => Ties::PrivacyIdea(ties),
+            (_, _) => return Err(UnknownProtocol),
         };
         Ok(Self {
             issuer: stored.issuer,
@@ -120,18 +147,25 @@ impl TryFrom<Stored> for Binding {
 
 impl From<Binding> for Stored {
     fn from(binding: Binding) -> Self {
-        let (device_id, issuer_keys, endpoints) = match binding.ties {
-            Ties::Native(ties) => (Some(ties.device_id), Some(ties.issuer_keys), Some(ties.endpoints)),
-        };
-        Self {
+        let mut stored = Self {
             issuer: binding.issuer,
-            device_id,
+            device_id: None,
             account: binding.account,
-            issuer_keys,
-            endpoints,
+            issuer_keys: None,
+            endpoints: None,
+            privacyidea: None,
             key: binding.key,
             offset: binding.offset,
+        };
+        match binding.ties {
+            Ties::Native(ties) => {
+                stored.device_id = Some(ties.device_id);
+                stored.issuer_keys = Some(ties.issuer_keys);
+                stored.endpoints = Some(ties.endpoints);
+            }
+            Ties::PrivacyIdea(ties) => stored.privacyidea = Some(ties),
         }
+        stored
     }
 }
 

@@ -3,20 +3,25 @@
 //! Invariants: what comes out of a channel is verified with the account's pinned keys, addressed to this device and
 //! account, and has a statement; anything else becomes a counted [`ChannelEvent::Rejected`] and is never shown. A channel
 //! delivers at least once and does not deduplicate: the engine does, by `txn`. A channel never ends a request by itself and
-//! never approves. The engine does not know which protocol it talks to; what one cannot do is said in [`Capabilities`].
+//! never approves. The engine does not know which protocol it talks to; what one cannot do is said in the binding's capabilities.
 
+mod backoff;
 mod binding;
 mod handle;
 pub mod native;
 mod offer;
+pub mod privacyidea;
+mod protocols;
 mod request;
 
 pub use binding::{Binding, Ties};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};
+pub use protocols::Protocols;
 pub use request::{Decision, Matched, RequestClaims, Signed, VerifiedRequest, Warns};
 
-use countersign_agent_api::{Capabilities, ErrorCode, KeyringState, Transport};
+use countersign_agent_api::{ErrorCode, KeyringState, Transport};
+use countersign_privacyidea::{ChallengeError, LinkError as PushLinkError};
 use countersign_protocol::{
     ApprovalReceipt, LinkError, StatementError, Txn, VerifyError, wire::ConfigurationError,
 };
@@ -29,9 +34,6 @@ use crate::{
 
 /// One protocol that issuers speak.
 pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
-    /// What it can do.
-    fn capabilities(&self) -> Capabilities;
-
     /// Reads an enrolment link and asks the issuer what it offers. Changes nothing anywhere.
     ///
     /// # Errors
@@ -60,7 +62,7 @@ pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<(), EnrolmentError>>;
 
     /// Has the issuer revoke the binding's device, at once and for good. Safe to repeat. Only called if
-    /// [`Capabilities::can_revoke`]. `other_key` is there after a rotation of which nobody knows how it ended: the issuer may
+    /// [`countersign_agent_api::Capabilities::can_revoke`]. `other_key` is there after a rotation of which nobody knows how it ended: the issuer may
     /// have taken it in place of the binding's.
     ///
     /// # Errors
@@ -98,6 +100,8 @@ pub enum ChannelEvent {
     /// A request ended without an answer of this subscription: decided elsewhere, cancelled, expired or locked. Also sent for
     /// requests this device never saw.
     Closed(Box<VerifiedReceipt>),
+    /// The issuer no longer lists a request and does not say why: answered elsewhere, taken back or expired.
+    Gone(Txn),
     /// What this device knows of the issuer was replaced by the issuer, provably: keep it.
     TiesChanged(Box<Ties>),
     /// Something came that did not verify. It was dropped.
@@ -197,6 +201,9 @@ pub enum RejectReason {
     /// Not everything in it can be shown.
     #[error("not everything in it can be shown")]
     Statement(#[source] StatementError),
+    /// A challenge that the server's key has not signed, or not for this token.
+    #[error("it is not acceptable")]
+    Challenge(#[source] ChallengeError),
     /// A receipt for another transaction or decision.
     #[error("it is about something else")]
     Inconsistent,
@@ -207,6 +214,13 @@ pub enum RejectReason {
 pub enum DecisionOutcome {
     /// The issuer has recorded this decision. The receipt fits it.
     Recorded(Box<VerifiedReceipt>),
+    /// The issuer has taken this answer, and gives no receipt.
+    Taken {
+        /// What to type where the action started.
+        code: Option<String>,
+    },
+    /// The issuer has not taken this answer, takes no other, and does not say why: too late, answered elsewhere, or the wrong choice.
+    NotTaken,
     /// Somebody or something was first.
     AlreadyDecided(Option<Box<VerifiedReceipt>>),
     /// Not counted; the request is still pending.
@@ -250,6 +264,14 @@ pub enum EnrolmentError {
     /// Not an enrolment link, or one that is not acceptable.
     #[error("this is not an enrolment link. Copy the whole link, or ask for a new one")]
     InvalidLink(#[source] LinkError),
+    /// A link of another protocol, not acceptable.
+    #[error("this enrolment link cannot be used. Ask for a new one")]
+    InvalidPushLink(#[source] PushLinkError),
+    /// The issuer wants the account behind a PIN or a biometric.
+    #[error(
+        "this account has to be behind a PIN or a biometric, which this app does not ask for. Ask for another link"
+    )]
+    NeedsUnlock,
     /// The code is unknown, used or expired.
     #[error("the issuer does not accept this link (any more). Ask for a new one")]
     Refused,
@@ -279,8 +301,8 @@ impl EnrolmentError {
     /// The same for callers of the agent.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::InvalidLink(_) => ErrorCode::InvalidLink,
-            Self::Refused => ErrorCode::OfferRefused,
+            Self::InvalidLink(_) | Self::InvalidPushLink(_) => ErrorCode::InvalidLink,
+            Self::Refused | Self::NeedsUnlock => ErrorCode::OfferRefused,
             Self::Net(e) => e.code(),
             Self::BadAnswer(_) | Self::Configuration(_) => ErrorCode::BadAnswer,
             Self::Issuer { .. } => ErrorCode::Refused,
@@ -294,6 +316,8 @@ impl EnrolmentError {
             Self::Net(e) => e.sent(),
             Self::BadAnswer(_) => true,
             Self::InvalidLink(_)
+            | Self::InvalidPushLink(_)
+            | Self::NeedsUnlock
             | Self::Refused
             | Self::Configuration(_)
             | Self::Issuer { .. }

@@ -1,8 +1,10 @@
 //! What an issuer offers before anything is made, and what comes of accepting it.
 
+use countersign_privacyidea::PushLink;
 use countersign_protocol::Issuer;
 
 use super::{Binding, native};
+use crate::keystore::KeyKind;
 
 /// What an issuer offers, before anything is made.
 #[derive(Clone)]
@@ -13,7 +15,7 @@ pub struct Offer {
     pub issuer_name: String,
     /// The account label.
     pub account: String,
-    /// What people compare to know the issuer's key.
+    /// What people compare to know the issuer's key. Empty if it shows its key only to whom it has enrolled.
     pub fingerprint: String,
     /// When the offer ends, by this computer's clock.
     pub expires_at: i64,
@@ -25,6 +27,18 @@ pub struct Offer {
 pub enum Terms {
     /// Of the native protocol.
     Native(native::Terms),
+    /// Of a PUSH token: the link itself.
+    PrivacyIdea(Box<PushLink>),
+}
+
+impl Offer {
+    /// Which kind of key accepts it.
+    pub fn key_kind(&self) -> KeyKind {
+        match &self.terms {
+            Terms::Native(_) => KeyKind::Es256,
+            Terms::PrivacyIdea(_) => KeyKind::Rsa3072,
+        }
+    }
 }
 
 impl std::fmt::Debug for Offer {

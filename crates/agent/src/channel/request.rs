@@ -1,6 +1,6 @@
 //! What an issuer asks and what a person decided, whatever protocol carries it.
 
-use countersign_agent_api::Requires;
+use countersign_agent_api::{Capabilities, Requires};
 use countersign_protocol::{
     Client, DecidedOn, KeyProtection, MatchCode, Origin, Reason, Statement, Txn, Verdict,
 };
@@ -37,6 +37,8 @@ pub struct RequestClaims {
     pub warns: Warns,
     /// The details as they came, indented, for those who want to read them so. Empty if there are none.
     pub raw_details: String,
+    /// What can be done about this request.
+    pub capabilities: Capabilities,
 }
 
 /// Whether an issuer warns of what it asks.

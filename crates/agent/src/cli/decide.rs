@@ -13,7 +13,7 @@ use super::{
     render,
     session::{Session, unexpected},
 };
-use crate::wording::LANGUAGE;
+use crate::{statement_text::plain, wording::LANGUAGE};
 
 /// How long the end of an answer is waited for. After that it is still on its way.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,8 +64,23 @@ pub(super) async fn approve(
             }
             None
         }
-        // No protocol that is spoken here asks for a choice.
-        Matching::Choice { .. } => None,
+        Matching::Choice { options } => match code {
+            Some(code) => Some(code),
+            None => {
+                let question = format!(
+                    "Type the one that is shown where you started this: {} (empty to stop): ",
+                    options
+                        .iter()
+                        .map(|option| plain(option))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                );
+                match render::ask(&question)? {
+                    picked if picked.is_empty() => return Ok(stopped()),
+                    picked => Some(picked),
+                }
+            }
+        },
     };
     answer(session, &request, Verdict::Approve, match_code, None).await
 }

@@ -96,7 +96,10 @@ struct Way {
 async fn explore(doctor: &Doctor, binding: &Binding) -> Way {
     let mut trace = Trace::default();
     let answer = async {
-        let text = format!("{}{CONFIGURATION_PATH}", binding.issuer);
+        let text = match &binding.ties {
+            Ties::Native(_) => format!("{}{CONFIGURATION_PATH}", binding.issuer),
+            Ties::PrivacyIdea(ties) => ties.url.to_string(),
+        };
         let url = Url::parse(&text).map_err(|_| NetError::InvalidUrl(text))?;
         let mut connection = NetConnection::open_traced(&doctor.net, &url, &mut trace).await?;
         connection
@@ -205,10 +208,17 @@ fn configuration(way: &Way, binding: &Binding) -> Found {
         Err(error) => return Found::failed("http.no_answer", sentence(error)),
     };
     let status = answer.status.as_u16();
+    let ties = match &binding.ties {
+        Ties::Native(ties) => ties,
+        // Without a question it has nothing to say: only that it is there, and the right one.
+        Ties::PrivacyIdea(_) if countersign_privacyidea::reply::time(&answer.body).is_some() => {
+            return Found::passed("http.answers", "The server answers.");
+        }
+        Ties::PrivacyIdea(_) => return not_an_issuer(status),
+    };
     let read = json::from_slice::<Configuration>(&answer.body, MAX_BODY);
     match read {
         Ok(configuration) if status == 200 && configuration.check(&binding.issuer).is_ok() => {
-            let Ties::Native(ties) = &binding.ties;
             let pinned = |key| ties.issuer_keys.iter().any(|known| known == key);
             if configuration.keys.iter().any(pinned) {
                 return Found::passed("http.ready", "The issuer answers, with a key that you accepted.");
@@ -218,13 +228,15 @@ fn configuration(way: &Way, binding: &Binding) -> Found {
                 "The issuer answers with none of the keys that you accepted. Ask its administrator before you enrol again.",
             )
         }
-        Ok(_) | Err(_) => {
-            let detail = format!(
-                "Something answers with status {status}, but not as an issuer does. Check the proxy setting."
-            );
-            Found::failed("http.not_an_issuer", detail).with("status", status)
-        }
+        Ok(_) | Err(_) => not_an_issuer(status),
     }
+}
+
+fn not_an_issuer(status: u16) -> Found {
+    let detail = format!(
+        "Something answers with status {status}, but not as an issuer does. Check the proxy setting."
+    );
+    Found::failed("http.not_an_issuer", detail).with("status", status)
 }
 
 fn channel(connection: &Connection) -> Found {
@@ -239,6 +251,13 @@ fn channel(connection: &Connection) -> Found {
         } => Found::warning(
             "channel.long_poll",
             "Connected by long poll: something on the way blocks WebSockets. Requests still arrive at once.",
+        ),
+        Connection::Connected {
+            transport: Transport::Poll,
+            ..
+        } => Found::passed(
+            "channel.poll",
+            "Connected. The server is asked every few seconds.",
         ),
         Connection::Connecting => Found::warning("channel.connecting", "Connecting."),
         Connection::Retrying { problem, .. } => Found::failed(

@@ -158,8 +158,10 @@ async fn an_issuer_with_other_keys_is_named() {
     let agent = TestAgent::trusting(&issuer).await;
     let doctor = doctor(&agent, &issuer, ProxyChoice::Direct);
     let mut binding = agent.binding(&issuer);
-    let Ties::Native(ties) = &mut binding.ties;
-    ties.issuer_keys = KeySet::from_iter([agent.key.public.clone()]);
+    let Ties::Native(ties) = &mut binding.ties else {
+        panic!("another protocol")
+    };
+    ties.issuer_keys = KeySet::from_iter([agent.key.es256().unwrap().clone()]);
     let facts = facts(binding);
     let serve = async {
         let call = issuer.call("/.well-known/countersign-configuration").await;

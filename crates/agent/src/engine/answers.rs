@@ -234,6 +234,13 @@ impl Engine {
         }
         match outcome {
             DecisionOutcome::Recorded(receipt) => self.receipt(&account, &receipt, now, fx),
+            DecisionOutcome::Taken { code } => self.taken(id, code, now, fx),
+            DecisionOutcome::NotTaken => {
+                let why = "The issuer has not taken this answer: it was too late, or not the first, or the wrong choice.";
+                self.tell_refused(id, Why::Said(why), fx);
+                self.inbox.forget(id);
+                fx.push(self.save_outbox(Then::Nothing));
+            }
             DecisionOutcome::AlreadyDecided(Some(receipt))
             | DecisionOutcome::Locked(Some(receipt))
             | DecisionOutcome::Expired(Some(receipt)) => self.receipt(&account, &receipt, now, fx),

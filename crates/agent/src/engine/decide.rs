@@ -46,6 +46,12 @@ pub(super) fn check(
         );
     }
     match verdict {
+        Verdict::Report if !request.claims().capabilities.can_report => {
+            return refuse(
+                ErrorCode::Refused,
+                "This issuer takes no reports. Deny the request, and tell its administrator.",
+            );
+        }
         Verdict::Deny | Verdict::Report => return Ok(None),
         Verdict::Approve => {}
     }

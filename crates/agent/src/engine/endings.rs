@@ -34,6 +34,22 @@ impl Engine {
         self.end(&id, end, fx);
     }
 
+    /// The issuer has taken this computer's answer, and gives no receipt for it.
+    pub(super) fn taken(&mut self, id: &RequestId, code: Option<String>, now: i64, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let verdict = match &request.stage {
+            Stage::Sending(underway) | Stage::Queued(underway, _) => underway.verdict,
+            Stage::Pending | Stage::Signing(_) | Stage::Ended(_) => return,
+        };
+        let at = now + self.offset(&request.account);
+        let end = End {
+            decided_by: DecidedBy::ThisDevice,
+            code,
+            ..receipts::end_without_receipt(Outcome::from(verdict), at, now)
+        };
+        self.end(id, end, fx);
+    }
+
     /// It is over, as far as this computer can tell.
     pub(super) fn end_without_receipt(
         &mut self,

@@ -14,7 +14,7 @@ use crate::{
     },
     history::Record,
     ipc::ConnectionId,
-    keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
+    keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStoreError},
     launch::{LaunchError, Launched},
     notify::{Notification, NotificationEvent, NotificationId, NotifyError},
     state_dir::StateError,
@@ -35,8 +35,6 @@ pub struct Settings {
     pub device_name: String,
     /// What protects a key made now.
     pub key_protection: countersign_protocol::KeyProtection,
-    /// What the issuers' protocol can do.
-    pub capabilities: countersign_agent_api::Capabilities,
 }
 
 /// One call of a front end, to be answered once.
@@ -143,6 +141,15 @@ pub enum KeyPurpose {
 }
 
 impl KeyPurpose {
+    /// Which kind of key it takes.
+    pub fn kind(&self) -> KeyKind {
+        match self {
+            Self::Enrolment(enrolment) => enrolment.offer.key_kind(),
+            // Only the native protocol replaces keys.
+            Self::Rotation(_) => KeyKind::Es256,
+        }
+    }
+
     /// Who waits for it.
     pub(super) fn call(&self) -> Call {
         match self {

@@ -198,6 +198,11 @@ impl Inbox {
             .find(|r| r.account == *account && r.claims().txn == *txn)
     }
 
+    /// Forgets a request that the issuer no longer knows.
+    pub(super) fn forget(&mut self, id: &RequestId) {
+        self.requests.retain(|r| r.id != *id);
+    }
+
     /// Forgets everything of an account that was removed.
     pub(super) fn forget_account(&mut self, account: &AccountId) {
         self.requests.retain(|r| r.account != *account);

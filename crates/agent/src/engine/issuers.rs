@@ -76,6 +76,13 @@ impl Engine {
             }
             ChannelEvent::Request(request) => self.requested(account, *request, now, fx),
             ChannelEvent::Closed(receipt) => self.receipt(account, &receipt, now, fx),
+            ChannelEvent::Gone(txn) => {
+                let request = self.inbox.by_txn(account, &txn);
+                // One that is being answered ends by what becomes of the answer.
+                if let Some(id) = request.filter(|r| r.is_pending()).map(|r| r.id.clone()) {
+                    self.inbox.forget(&id);
+                }
+            }
             ChannelEvent::TiesChanged(ties) => {
                 if let Some(account) = self.account_mut(account) {
                     account.binding.ties = *ties;

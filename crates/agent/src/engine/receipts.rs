@@ -38,6 +38,7 @@ pub(super) fn end(request: &Tracked, account: &Account, receipt: &VerifiedReceip
         decided_by,
         decision_hash,
         receipt,
+        code: None,
     }
 }
 
@@ -51,6 +52,7 @@ pub(super) fn end_without_receipt(outcome: Outcome, at: i64, now: i64) -> End {
         decided_by,
         decision_hash: None,
         receipt: Receipt::Missing,
+        code: None,
     }
 }
 

@@ -105,6 +105,8 @@ pub(super) struct End {
     /// The decision that the receipt names.
     pub(super) decision_hash: Option<String>,
     pub(super) receipt: Receipt,
+    /// What to type where the action started: the answer alone does not finish it.
+    pub(super) code: Option<String>,
 }
 
 /// Who decided.

@@ -78,7 +78,7 @@ impl Engine {
                 return Ok(());
             }
         }
-        if !self.settings.capabilities.can_revoke {
+        if !binding.capabilities().can_revoke {
             let text = "This issuer cannot be told from here. Ask its administrator to remove this computer.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }

@@ -68,7 +68,7 @@ impl Engine {
             statement_hash: request.statement().hash().to_owned(),
             raw_details: claims.raw_details.clone(),
             requires: claims.requires.clone(),
-            capabilities: self.settings.capabilities,
+            capabilities: claims.capabilities,
             key_protection: protection_view(account.protection),
             issued_at: claims.iat - offset,
             expires_at: claims.exp.map(|exp| exp - offset),
@@ -113,7 +113,7 @@ impl Engine {
             fingerprint: account.binding.fingerprint(),
             key_protection: protection_view(account.protection),
             key: line.map_or(KeyringState::Unknown, |line| line.key),
-            capabilities: self.settings.capabilities,
+            capabilities: account.binding.capabilities(),
             connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
             clock_offset: account.binding.offset,
             added_at: account.added_at,
@@ -192,6 +192,7 @@ fn ended(end: &End, account: &Account, client: &str) -> RequestState {
             Receipt::Inconsistent(_) => api::ReceiptState::Invalid,
         },
         muted_until: mute.map(|mute| mute.until),
+        code: end.code.clone(),
     }
 }
 

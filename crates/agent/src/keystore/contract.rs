@@ -4,12 +4,12 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
-use super::{DeviceKey, Interaction, KeyRef, KeyStore, KeyStoreError, MemoryKeyStore, MemoryState};
+use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MemoryKeyStore, MemoryState};
 
 const SILENT: Interaction = Interaction::Forbidden;
 
 fn verifies(key: &DeviceKey, message: &[u8], signature: &[u8]) -> bool {
-    let jwk: serde_json::Value = serde_json::from_str(&key.public.to_json()).unwrap();
+    let jwk: serde_json::Value = serde_json::from_str(&key.es256().unwrap().to_json()).unwrap();
     let mut point = vec![4];
     for coordinate in ["x", "y"] {
         point.extend(URL_SAFE_NO_PAD.decode(jwk[coordinate].as_str().unwrap()).unwrap());
@@ -21,8 +21,8 @@ fn verifies(key: &DeviceKey, message: &[u8], signature: &[u8]) -> bool {
 
 fn a_store_keeps_the_contract(store: &dyn KeyStore) {
     store.probe(SILENT).unwrap();
-    let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
-    let other = store.create(&KeyRef::drawn(), SILENT).unwrap();
+    let key = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
+    let other = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
     assert_ne!(key.reference, other.reference);
     assert_ne!(key.public, other.public);
     assert_eq!(store.public_key(&key.reference, SILENT).unwrap(), key.public);
@@ -65,7 +65,7 @@ fn a_locked_store_says_so(store: &dyn KeyStore, key: &DeviceKey) {
             Err(KeyStoreError::Locked)
         ));
         assert!(matches!(
-            store.create(&KeyRef::drawn(), interaction),
+            store.create(&KeyRef::drawn(), KeyKind::Es256, interaction),
             Err(KeyStoreError::Locked)
         ));
         assert!(matches!(
@@ -83,7 +83,7 @@ fn a_store_without_a_keyring_says_so(store: &dyn KeyStore, key: &DeviceKey) {
         Err(KeyStoreError::NoEntry)
     ));
     assert!(matches!(
-        store.create(&KeyRef::drawn(), SILENT),
+        store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT),
         Err(KeyStoreError::NoCollection)
     ));
 }
@@ -100,14 +100,16 @@ fn a_store_without_a_service_says_so(store: &dyn KeyStore, key: &DeviceKey) {
             Err(KeyStoreError::NoService(_))
         ));
         assert!(matches!(
-            store.create(&KeyRef::drawn(), interaction),
+            store.create(&KeyRef::drawn(), KeyKind::Es256, interaction),
             Err(KeyStoreError::NoService(_))
         ));
     }
 }
 
 fn some_key() -> DeviceKey {
-    MemoryKeyStore::new().create(&KeyRef::drawn(), SILENT).unwrap()
+    MemoryKeyStore::new()
+        .create(&KeyRef::drawn(), KeyKind::Es256, SILENT)
+        .unwrap()
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn the_store_in_memory_keeps_the_contract() {
     let store = MemoryKeyStore::new();
     a_store_keeps_the_contract(&store);
     assert_eq!(store.count(), 0);
-    let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
+    let key = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
     store.set_state(MemoryState::Locked);
     a_locked_store_says_so(&store, &key);
     store.set_state(MemoryState::NoCollection);
@@ -234,7 +236,7 @@ mod gnome_keyring {
     fn inside_locked() {
         assert_inside();
         let (store, latecomer) = (store(), store());
-        let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
+        let key = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
         lock();
         a_locked_store_says_so(&store, &key);
         a_locked_store_says_so(&latecomer, &key);
@@ -301,7 +303,7 @@ mod gnome_keyring {
     fn inside_restart() {
         assert_inside();
         let store = store();
-        let key = store.create(&KeyRef::drawn(), SILENT).unwrap();
+        let key = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
         let pid = process_of("org.freedesktop.secrets");
         shell(&format!(
             "pid={pid}; kill $pid; while kill -0 $pid 2>/dev/null; do :; done"
@@ -324,7 +326,7 @@ mod gnome_keyring {
     #[ignore = "started by labels_and_attributes_name_nobody"]
     fn inside_labels() {
         assert_inside();
-        let key = store().create(&KeyRef::drawn(), SILENT).unwrap();
+        let key = store().create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
         let bus = Connection::session().unwrap();
         let get = |path: &OwnedObjectPath, property: &str| {
             bus.call_method(

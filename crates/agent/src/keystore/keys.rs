@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{DeviceKey, Interaction, KeyRef, KeyStore, KeyStoreError};
+use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey};
 
 /// Calls that may be stuck in a store at the same time. Each holds a thread until the store lets go of it.
 const MAX_THREADS: usize = 4;
@@ -70,6 +70,7 @@ impl Keys {
     pub async fn create(
         &self,
         reference: &KeyRef,
+        kind: KeyKind,
         interaction: Interaction,
     ) -> Result<DeviceKey, KeyStoreError> {
         let reference = reference.clone();
@@ -80,7 +81,7 @@ impl Keys {
         };
         self.run(
             interaction,
-            move |store| store.create(&reference, interaction),
+            move |store| store.create(&reference, kind, interaction),
             undo,
         )
         .await
@@ -106,11 +107,27 @@ impl Keys {
                 &StoreSigner {
                     store,
                     key: &key,
+                    public: key.es256()?,
                     interaction,
                 },
             )
             .map_err(from_sign_error)
         };
+        self.run(interaction, work, |_, _| {}).await
+    }
+
+    /// See [`KeyStore::sign`].
+    ///
+    /// # Errors
+    /// As there, and [`KeyStoreError::TimedOut`].
+    pub async fn sign(
+        &self,
+        key: &DeviceKey,
+        message: Vec<u8>,
+        interaction: Interaction,
+    ) -> Result<Vec<u8>, KeyStoreError> {
+        let key = key.clone();
+        let work = move |store: &dyn KeyStore| store.sign(&key, &message, interaction);
         self.run(interaction, work, |_, _| {}).await
     }
 
@@ -122,7 +139,7 @@ impl Keys {
         &self,
         reference: &KeyRef,
         interaction: Interaction,
-    ) -> Result<Jwk, KeyStoreError> {
+    ) -> Result<PublicKey, KeyStoreError> {
         let reference = reference.clone();
         self.run(
             interaction,
@@ -193,12 +210,13 @@ impl Keys {
 struct StoreSigner<'a> {
     store: &'a dyn KeyStore,
     key: &'a DeviceKey,
+    public: &'a Jwk,
     interaction: Interaction,
 }
 
 impl Signer for StoreSigner<'_> {
     fn public_key(&self) -> &Jwk {
-        &self.key.public
+        self.public
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
@@ -242,7 +260,7 @@ mod tests {
     async fn a_hanging_store_times_out_and_recovers() {
         let (store, keys) = keys();
         let key = keys
-            .create(&KeyRef::drawn(), Interaction::Forbidden)
+            .create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
             .await
             .unwrap();
         store.set_state(MemoryState::Hanging);
@@ -263,7 +281,8 @@ mod tests {
         let (store, keys) = keys();
         store.set_state(MemoryState::Hanging);
         assert!(matches!(
-            keys.create(&KeyRef::drawn(), Interaction::Forbidden).await,
+            keys.create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
+                .await,
             Err(KeyStoreError::TimedOut)
         ));
         store.set_state(MemoryState::Ready);
@@ -277,7 +296,7 @@ mod tests {
     async fn the_stores_own_error_survives_signing() {
         let (store, keys) = keys();
         let key = keys
-            .create(&KeyRef::drawn(), Interaction::Forbidden)
+            .create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
             .await
             .unwrap();
         store.set_state(MemoryState::Locked);

@@ -5,11 +5,11 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, Signer};
+use countersign_protocol::{Evidenced, KeyProtection, ProtectionLevel};
 use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
-use super::{DeviceKey, Interaction, KeyRef, KeyStore, KeyStoreError};
+use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey, key::LoadedKey};
 
 /// How the store behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,25 +116,27 @@ impl MemoryKeyStore {
         }
     }
 
-    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<Es256Key, KeyStoreError> {
+    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError> {
         let inner = match self.ready(interaction) {
             Err(KeyStoreError::NoCollection) => return Err(KeyStoreError::NoEntry),
             other => other?,
         };
         let bytes = inner.keys.get(reference).ok_or(KeyStoreError::NoEntry)?;
-        Es256Key::from_pkcs8(bytes, &self.rng).map_err(|_| KeyStoreError::Damaged)
+        LoadedKey::from_pkcs8(bytes, &self.rng)
     }
 }
 
 impl KeyStore for MemoryKeyStore {
-    fn create(&self, reference: &KeyRef, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
+    fn create(
+        &self,
+        reference: &KeyRef,
+        kind: KeyKind,
+        interaction: Interaction,
+    ) -> Result<DeviceKey, KeyStoreError> {
         let mut inner = self.ready(interaction)?;
         let reference = reference.clone();
-        let bytes = Es256Key::generate_pkcs8(&self.rng).unwrap();
-        let public = Es256Key::from_pkcs8(&bytes, &self.rng)
-            .unwrap()
-            .public_key()
-            .clone();
+        let bytes = LoadedKey::generate_pkcs8(kind, &self.rng)?;
+        let public = LoadedKey::from_pkcs8(&bytes, &self.rng)?.public_key();
         inner.keys.insert(reference.clone(), bytes);
         Ok(DeviceKey { reference, public })
     }
@@ -146,14 +148,14 @@ impl KeyStore for MemoryKeyStore {
         interaction: Interaction,
     ) -> Result<Vec<u8>, KeyStoreError> {
         let loaded = self.load(&key.reference, interaction)?;
-        if *loaded.public_key() != key.public {
+        if loaded.public_key() != key.public {
             return Err(KeyStoreError::Damaged);
         }
-        Ok(loaded.sign(message).unwrap())
+        loaded.sign(message, &self.rng)
     }
 
-    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<Jwk, KeyStoreError> {
-        Ok(self.load(reference, interaction)?.public_key().clone())
+    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError> {
+        Ok(self.load(reference, interaction)?.public_key())
     }
 
     fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {

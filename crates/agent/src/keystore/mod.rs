@@ -7,18 +7,20 @@
 
 #[cfg(test)]
 mod contract;
+mod key;
 mod keys;
 #[cfg(test)]
 mod memory;
 mod secret_service;
 
+pub use key::{DeviceKey, KeyKind, PublicKey, RsaJwk};
 pub use keys::{Keys, Limits};
 #[cfg(test)]
 pub use memory::{MemoryKeyStore, MemoryState};
 pub use secret_service::SecretServiceKeyStore;
 
 use countersign_agent_api::{ErrorCode, KeyringState};
-use countersign_protocol::{Jwk, KeyProtection, SignError};
+use countersign_protocol::{KeyProtection, SignError};
 use serde::{Deserialize, Serialize};
 
 /// Names one key in its store: 22 random base64url characters, saying nothing about whose key it is.
@@ -71,16 +73,6 @@ impl From<KeyRef> for String {
     }
 }
 
-/// An enrolled or just made key: where it is, and its public half.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeviceKey {
-    /// Where the private half is.
-    pub reference: KeyRef,
-    /// The public half. A store whose key does not match it has lost the key ([`KeyStoreError::Damaged`]).
-    pub public: Jwk,
-}
-
 /// Whether a call may make the store ask the person (to unlock it, for instance).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interaction {
@@ -92,13 +84,18 @@ pub enum Interaction {
 
 /// Where device keys are kept. Every method may block; see [`Keys`] for the asynchronous way.
 pub trait KeyStore: std::fmt::Debug + Send + Sync {
-    /// Makes an ES256 key and keeps it under this reference, which is new.
+    /// Makes a key of this kind and keeps it under this reference, which is new.
     ///
     /// # Errors
     /// All but [`KeyStoreError::NoEntry`]. After an error nothing is kept.
-    fn create(&self, reference: &KeyRef, interaction: Interaction) -> Result<DeviceKey, KeyStoreError>;
+    fn create(
+        &self,
+        reference: &KeyRef,
+        kind: KeyKind,
+        interaction: Interaction,
+    ) -> Result<DeviceKey, KeyStoreError>;
 
-    /// Signs `message` with `key`; the result is the raw 64 byte signature (RFC 7515, appendix A.3).
+    /// Signs `message` with `key`; the result is the raw signature: 64 bytes of ES256 (RFC 7515, appendix A.3), 384 of RSA.
     ///
     /// # Errors
     /// [`KeyStoreError::NoEntry`] if the key is not there; [`KeyStoreError::Damaged`] if what is there is another one.
@@ -113,7 +110,7 @@ pub trait KeyStore: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As for [`KeyStore::sign`].
-    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<Jwk, KeyStoreError>;
+    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError>;
 
     /// Deletes the key. One that is not there any more counts as deleted.
     ///

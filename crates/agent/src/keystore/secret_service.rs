@@ -15,7 +15,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use countersign_protocol::{Es256Key, Evidenced, Jwk, KeyProtection, ProtectionLevel, Signer};
+use countersign_protocol::{Evidenced, KeyProtection, ProtectionLevel};
 use keyring_core::{Entry, Error, api::CredentialStoreApi as _};
 use ring::rand::SystemRandom;
 use zbus::{
@@ -26,7 +26,7 @@ use zbus::{
 use zbus_secret_service_keyring_store::Store;
 use zeroize::Zeroizing;
 
-use super::{DeviceKey, Interaction, KeyRef, KeyStore, KeyStoreError};
+use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey, key::LoadedKey};
 
 const SERVICE_NAME: &str = "org.freedesktop.secrets";
 const SERVICE_PATH: &str = "/org/freedesktop/secrets";
@@ -119,26 +119,29 @@ impl SecretServiceKeyStore {
         Ok(session)
     }
 
-    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<Es256Key, KeyStoreError> {
+    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError> {
         let text = self.with(|session| session.read(reference, interaction))?;
         let bytes = Zeroizing::new(
             STANDARD
                 .decode(text.as_bytes())
                 .map_err(|_| KeyStoreError::Damaged)?,
         );
-        Es256Key::from_pkcs8(&bytes, &self.rng).map_err(|_| KeyStoreError::Damaged)
+        LoadedKey::from_pkcs8(&bytes, &self.rng)
     }
 }
 
 impl KeyStore for SecretServiceKeyStore {
-    fn create(&self, reference: &KeyRef, interaction: Interaction) -> Result<DeviceKey, KeyStoreError> {
-        let bytes = Es256Key::generate_pkcs8(&self.rng).map_err(KeyStoreError::Message)?;
+    fn create(
+        &self,
+        reference: &KeyRef,
+        kind: KeyKind,
+        interaction: Interaction,
+    ) -> Result<DeviceKey, KeyStoreError> {
+        let bytes = LoadedKey::generate_pkcs8(kind, &self.rng)?;
         let text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
         self.with(|session| session.write(reference, &text, interaction))?;
         // Read back: a key that cannot be read again must not be enrolled.
-        let public = self
-            .load(reference, interaction)
-            .map(|key| key.public_key().clone());
+        let public = self.load(reference, interaction).map(|key| key.public_key());
         match public {
             Ok(public) => Ok(DeviceKey {
                 reference: reference.clone(),
@@ -160,14 +163,14 @@ impl KeyStore for SecretServiceKeyStore {
         interaction: Interaction,
     ) -> Result<Vec<u8>, KeyStoreError> {
         let loaded = self.load(&key.reference, interaction)?;
-        if *loaded.public_key() != key.public {
+        if loaded.public_key() != key.public {
             return Err(KeyStoreError::Damaged);
         }
-        loaded.sign(message).map_err(KeyStoreError::Message)
+        loaded.sign(message, &self.rng)
     }
 
-    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<Jwk, KeyStoreError> {
-        Ok(self.load(reference, interaction)?.public_key().clone())
+    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError> {
+        Ok(self.load(reference, interaction)?.public_key())
     }
 
     fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {

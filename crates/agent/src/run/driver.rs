@@ -318,8 +318,9 @@ impl Driver {
             }
             Effect::CreateKey(purpose, reference) => {
                 let keys = self.parts.keys.clone();
+                let kind = purpose.kind();
                 self.job(async move {
-                    let result = keys.create(&reference, Interaction::Allowed).await;
+                    let result = keys.create(&reference, kind, Interaction::Allowed).await;
                     event(Event::KeyCreated(purpose, reference, result))
                 });
             }

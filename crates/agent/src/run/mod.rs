@@ -14,6 +14,7 @@ pub use preferences::Preferences;
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use countersign_agent_api::socket::{self, SocketError};
+use ring::rand::SecureRandom;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -22,7 +23,7 @@ use tokio::{
 use crate::{
     accounts::{Accounts, Outbox},
     autostart::Autostart,
-    channel::{IssuerProtocol, native::Native},
+    channel::{Protocols, native::Native, privacyidea::PrivacyIdea},
     config::{App, ConfigFiles, Effective, Network, config_home},
     edge::{self, Clock, SystemClock},
     engine::{Engine, Language, Settings},
@@ -84,12 +85,12 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
         ..Limits::default()
     };
     let keys = Keys::new(Arc::new(SecretServiceKeyStore::new(edge::random())), limits);
-    let issuers = Native::new(
-        net.clone(),
-        keys.clone(),
-        Arc::clone(&clock),
-        Arc::new(edge::random()),
-    );
+    let rng: Arc<dyn SecureRandom + Send + Sync> = Arc::new(edge::random());
+    let (way, used) = (net.clone(), keys.clone());
+    let issuers = Protocols {
+        native: Native::new(way.clone(), used.clone(), Arc::clone(&clock), Arc::clone(&rng)),
+        privacyidea: PrivacyIdea::new(way, used, Arc::clone(&clock), rng),
+    };
     let (notifier, notifications) = DesktopNotifier::new(Box::new(edge::random()));
     let preferences = Preferences::new(files, autostart(), net.clone(), effective);
     let settings = Settings {
@@ -98,7 +99,6 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
         time_zone: jiff::tz::TimeZone::system(),
         device_name: device_name(),
         key_protection: keys.protection(),
-        capabilities: issuers.capabilities(),
     };
     let session = tray::Session {
         language: settings.language,

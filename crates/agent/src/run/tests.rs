@@ -18,10 +18,11 @@ use crate::{
     accounts::{Account, Standing},
     channel::{
         Binding, ChannelCommand, ChannelEvent, Decision, DecisionOutcome, Enrolled, EnrolmentError, FarEnd,
-        Health, Offer, Signed, Subscription, Ties, VerifiedReceipt, VerifiedRequest, native, subscription,
+        Health, IssuerProtocol, Offer, Signed, Subscription, Ties, VerifiedReceipt, VerifiedRequest, native,
+        subscription,
     },
     edge::Clock,
-    keystore::{DeviceKey, Interaction, KeyRef, KeyStore as _, KeyStoreError, MemoryKeyStore},
+    keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore as _, KeyStoreError, MemoryKeyStore},
     launch::{AppLauncher, LaunchError, Launched},
     notify::{Action, MemoryNotifier},
 };
@@ -46,16 +47,6 @@ struct TestIssuers {
 }
 
 impl IssuerProtocol for TestIssuers {
-    fn capabilities(&self) -> countersign_agent_api::Capabilities {
-        countersign_agent_api::Capabilities {
-            signed_requests: true,
-            signs_statement: true,
-            can_report: true,
-            has_expiry: true,
-            can_revoke: true,
-        }
-    }
-
     fn preview<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {
         future::ready(Err(EnrolmentError::Refused)).boxed()
     }
@@ -123,7 +114,9 @@ impl World {
         let rng = edge::random();
         let issuer_key = Es256Key::from_pkcs8(&Es256Key::generate_pkcs8(&rng).unwrap(), &rng).unwrap();
         let store = Arc::new(MemoryKeyStore::new());
-        let device_key = store.create(&KeyRef::drawn(), Interaction::Forbidden).unwrap();
+        let device_key = store
+            .create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
+            .unwrap();
         let keys = Keys::new(store, Limits::default());
         let accounts = Accounts {
             accounts: vec![account(&issuer_key, &device_key)],
@@ -151,7 +144,6 @@ impl World {
             time_zone: jiff::tz::TimeZone::UTC,
             device_name: "desk".into(),
             key_protection: keys.protection(),
-            capabilities: issuers.capabilities(),
         };
         let parts = Parts {
             clock: Arc::new(StoppedClock),
@@ -210,7 +202,7 @@ impl World {
         let Some(ChannelCommand::Answer(answer)) = self.far.commands.recv().await else {
             panic!("no answer")
         };
-        let keys: KeySet = [self.device_key.public.clone()].into_iter().collect();
+        let keys: KeySet = [self.device_key.es256().unwrap().clone()].into_iter().collect();
         let device = device();
         let expect = Expect {
             issuer: Some(device.as_str()),

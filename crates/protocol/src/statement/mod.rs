@@ -84,6 +84,21 @@ impl Statement {
         Self::of(lines.0)
     }
 
+    /// The statement of a request that came by another protocol, which says less: who asks, for which account, in what words. Under the same
+    /// rules as any other.
+    ///
+    /// # Errors
+    /// If one of the texts cannot become a line.
+    pub fn plain(client: &str, account: &str, message: Option<&str>) -> Result<Self, StatementError> {
+        let mut lines = Lines::default();
+        lines.text("client", client)?;
+        lines.text("account", account)?;
+        if let Some(message) = message {
+            lines.text("message", message)?;
+        }
+        Self::of(lines.0)
+    }
+
     /// The lines, in the order in which they are shown.
     pub fn lines(&self) -> &[Line] {
         &self.lines

@@ -67,8 +67,7 @@ impl Ties {
 }
 
 impl Binding {
-    pub(super) fn of(binding: &channel::Binding) -> Self {
-        let channel::Ties::Native(ties) = &binding.ties;
+    pub(super) fn of(binding: &channel::Binding, ties: &Ties) -> Self {
         Self {
             issuer: binding.issuer.clone(),
             device_id: ties.device_id.clone(),

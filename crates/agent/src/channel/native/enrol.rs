@@ -74,10 +74,10 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
 pub(super) async fn enrol(
     native: &Native,
     offer: &Offer,
+    terms: &super::Terms,
     key: &DeviceKey,
     device_name: &str,
 ) -> Result<Enrolled, EnrolmentError> {
-    let Terms::Native(terms) = &offer.terms;
     let now = native.clock.now().saturating_add(terms.offset);
     let claims = ApprovalEnrol {
         aud: offer.issuer.clone(),
@@ -166,7 +166,7 @@ pub(super) async fn rotate(
     .await?;
     match exchange::read::<RotationResponse>(&answer, 200) {
         Reply::Done(response)
-            if response.kid == *new.public.thumbprint() && response.device_id == binding.device_id =>
+            if response.kid == *new.es256()?.thumbprint() && response.device_id == binding.device_id =>
         {
             Ok(())
         }

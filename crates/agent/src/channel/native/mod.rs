@@ -3,7 +3,6 @@
 //! One task per account owns its connection (`task`); what arrives is judged in `verify`, which does no I/O.
 
 mod answer;
-mod backoff;
 mod binding;
 mod device;
 mod enrol;
@@ -37,8 +36,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use ring::rand::SecureRandom;
 
 use super::{
-    Binding, Decision, Enrolled, EnrolmentError, IssuerProtocol, Offer, Signed, Subscription,
-    VerifiedRequest, subscription,
+    Binding, Decision, Enrolled, EnrolmentError, Offer, Signed, Subscription, VerifiedRequest, subscription,
 };
 use crate::{
     edge::Clock,
@@ -80,47 +78,51 @@ impl std::fmt::Debug for Native {
     }
 }
 
-impl IssuerProtocol for Native {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            signed_requests: true,
-            signs_statement: true,
-            can_report: true,
-            has_expiry: true,
-            can_revoke: true,
-        }
-    }
+/// What this protocol can do.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    signed_requests: true,
+    signs_statement: true,
+    can_report: true,
+    has_expiry: true,
+    can_revoke: true,
+};
 
-    fn preview<'a>(&'a self, link: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {
+impl Native {
+    pub(super) fn preview<'a>(&'a self, link: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {
         enrol::preview(self, link).boxed()
     }
 
-    fn enrol<'a>(
+    pub(super) fn enrol<'a>(
         &'a self,
         offer: &'a Offer,
+        terms: &'a Terms,
         key: &'a DeviceKey,
         device_name: &'a str,
     ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
-        enrol::enrol(self, offer, key, device_name).boxed()
+        enrol::enrol(self, offer, terms, key, device_name).boxed()
     }
 
-    fn rotate<'a>(
+    pub(super) fn rotate<'a>(
         &'a self,
-        binding: &'a Binding,
+        binding: &Binding,
+        ties: &Ties,
         new: &'a DeviceKey,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        async move { enrol::rotate(self, &binding::Binding::of(binding), new).await }.boxed()
+        let binding = binding::Binding::of(binding, ties);
+        async move { enrol::rotate(self, &binding, new).await }.boxed()
     }
 
-    fn revoke<'a>(
+    pub(super) fn revoke<'a>(
         &'a self,
-        binding: &'a Binding,
+        binding: &Binding,
+        ties: &Ties,
         other_key: Option<&'a DeviceKey>,
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        async move { revoke::revoke(self, &binding::Binding::of(binding), other_key).await }.boxed()
+        let binding = binding::Binding::of(binding, ties);
+        async move { revoke::revoke(self, &binding, other_key).await }.boxed()
     }
 
-    fn sign<'a>(
+    pub(crate) fn sign<'a>(
         &'a self,
         binding: &'a Binding,
         request: &'a VerifiedRequest,
@@ -141,9 +143,10 @@ impl IssuerProtocol for Native {
         .boxed()
     }
 
-    fn subscribe(&self, binding: Binding) -> Subscription {
+    pub(super) fn subscribe(&self, binding: Binding, ties: Ties) -> Subscription {
         let (near, far) = subscription();
-        tokio::spawn(task::run(self.clone(), binding::Binding::of(&binding), far));
+        let binding = binding::Binding::of(&binding, &ties);
+        tokio::spawn(task::run(self.clone(), binding, far));
         near
     }
 }

@@ -31,6 +31,7 @@ pub(crate) fn verified(message: String, claims: ApprovalRequest, statement: Stat
         iat: claims.iat,
         exp: Some(claims.exp),
         requires: requires(claims.requires),
+        capabilities: super::CAPABILITIES,
     };
     VerifiedRequest {
         message,

@@ -49,6 +49,8 @@ fn is_about_key(error: &EnrolmentError) -> bool {
         }
         EnrolmentError::Key(_) => true,
         EnrolmentError::InvalidLink(_)
+        | EnrolmentError::InvalidPushLink(_)
+        | EnrolmentError::NeedsUnlock
         | EnrolmentError::Refused
         | EnrolmentError::Net(_)
         | EnrolmentError::Configuration(_)

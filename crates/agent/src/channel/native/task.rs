@@ -11,13 +11,12 @@ use tokio::{
 use super::{
     Native,
     answer::Posts,
-    backoff::Backoff,
     binding::Binding,
     device::{Device, End, Unwanted, random},
     poll, stream,
 };
 use crate::{
-    channel::{AnswerRequest, ChannelCommand, ChannelProblem, FarEnd, Health},
+    channel::{AnswerRequest, ChannelCommand, ChannelProblem, FarEnd, Health, backoff::Backoff},
     net::{self, NetError},
 };
 

@@ -120,6 +120,12 @@ fn connection(connection: &Connection) -> String {
         } => {
             format!("connected by long poll since {}", instant(*since))
         }
+        Connection::Connected {
+            transport: Transport::Poll,
+            since,
+        } => {
+            format!("connected by asking every few seconds since {}", instant(*since))
+        }
         Connection::Retrying {
             at,
             problem,

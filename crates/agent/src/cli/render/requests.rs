@@ -165,14 +165,19 @@ fn state(state: &RequestState) -> String {
             at,
             device_name,
             receipt: kept,
+            code,
             ..
         } => {
             let device = device_name
                 .as_ref()
                 .map(|name| format!(" on {}", plain(name)))
                 .unwrap_or_default();
+            let code = code
+                .as_ref()
+                .map(|code| format!(". Now type {} where you started this", plain(code)))
+                .unwrap_or_default();
             format!(
-                "{}{device} at {}, {}",
+                "{}{device} at {}, {}{code}",
                 outcome_word(*outcome),
                 instant(*at),
                 receipt(*kept)

@@ -90,7 +90,9 @@ impl Bench {
             account: "second@alder.example".into(),
             ..self.issuer.binding(key)
         };
-        let Ties::Native(ties) = binding.ties;
+        let Ties::Native(ties) = binding.ties else {
+            panic!("another protocol")
+        };
         let device_id = countersign_protocol::DeviceId::from_random([2; 16]);
         let ties = Ties::Native(native::Ties { device_id, ..ties });
         Enrolled {
@@ -504,7 +506,9 @@ fn a_rotation_that_ends_after_a_revocation_does_not_connect() {
 fn new_issuer_keys_are_kept() {
     let mut bench = Bench::new();
     let issuer_keys = [software_key().public_key().clone()].into_iter().collect();
-    let Ties::Native(ties) = bench.binding().ties;
+    let Ties::Native(ties) = bench.binding().ties else {
+        panic!("another protocol")
+    };
     let changed = Ties::Native(native::Ties { issuer_keys, ..ties });
     bench.channel(ChannelEvent::TiesChanged(Box::new(changed.clone())));
     assert_eq!(bench.disk.accounts.accounts[0].binding.ties, changed);

@@ -60,7 +60,7 @@ impl Issuer {
 
     /// Binds a device key: the only one accepted from now on.
     pub(super) fn binding(&mut self, key: DeviceKey) -> Binding {
-        self.device_keys = [key.public.clone()].into_iter().collect();
+        self.device_keys = [key.es256().unwrap().clone()].into_iter().collect();
         Binding {
             issuer: self.url.clone(),
             account: "mara@alder.example".into(),

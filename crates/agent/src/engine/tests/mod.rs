@@ -5,6 +5,7 @@ mod answers;
 mod arrivals;
 mod calls;
 mod enrolment;
+mod foreign;
 mod hush;
 mod issuer;
 mod notifications;
@@ -26,7 +27,7 @@ use crate::{
     channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Health, Offer, Signed, native},
     edge,
     ipc::ConnectionId,
-    keystore::{DeviceKey, KeyRef},
+    keystore::{DeviceKey, KeyRef, PublicKey},
     notify::{Action, Notification, NotificationEvent, NotificationId},
     state_dir::StateError,
 };
@@ -75,13 +76,6 @@ fn settings(privacy: Privacy, open_prompt: OpenPrompt) -> Settings {
         time_zone: jiff::tz::TimeZone::UTC,
         device_name: "desk".into(),
         key_protection: protection(),
-        capabilities: countersign_agent_api::Capabilities {
-            signed_requests: true,
-            signs_statement: true,
-            can_report: true,
-            has_expiry: true,
-            can_revoke: true,
-        },
     }
 }
 
@@ -100,7 +94,7 @@ fn software_key() -> Es256Key {
 fn device_key(key: &Es256Key, number: u8) -> DeviceKey {
     DeviceKey {
         reference: KeyRef::from_random([number; 16]),
-        public: key.public_key().clone(),
+        public: PublicKey::Es256(key.public_key().clone()),
     }
 }
 
@@ -327,8 +321,8 @@ impl Bench {
     fn signature(&mut self, order: SignOrder) -> (RequestId, Signed) {
         let request = order.request.clone();
         assert_eq!(
-            order.binding.key.public,
-            *self.key.public_key(),
+            order.binding.key.es256().unwrap(),
+            self.key.public_key(),
             "signed with another key"
         );
         self.jtis += 1;

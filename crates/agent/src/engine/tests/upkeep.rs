@@ -116,15 +116,6 @@ fn a_revocation_is_done_when_the_connection_says_so_although_the_answer_is_lost(
     assert_eq!(bench.desktop(), BTreeMap::new());
 }
 
-#[test]
-fn what_a_protocol_cannot_revoke_is_said() {
-    let mut settings = settings(Privacy::Private, OpenPrompt::Always);
-    settings.capabilities.can_revoke = false;
-    let mut bench = Bench::with(settings);
-    assert_eq!(bench.call(revoke()).unwrap_err().code, ErrorCode::Unavailable);
-    assert_eq!(bench.disk.accounts.accounts[0].standing, Standing::Enrolled);
-}
-
 /// The setting is changed on disk; what is in force then.
 fn change(bench: &mut Bench, way: Way, set: impl FnOnce(&mut countersign_agent_api::Settings)) {
     let request = Request::ChangeSetting {

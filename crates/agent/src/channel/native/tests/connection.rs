@@ -11,7 +11,7 @@ use tokio::net::TcpSocket;
 
 use super::{
     super::{
-        super::{ChannelEvent, ChannelProblem, Health, Subscription, Ties},
+        super::{ChannelEvent, ChannelProblem, Health, IssuerProtocol as _, Subscription, Ties},
         Timing,
     },
     Agent, FakeIssuer, NOW, connected, health,
@@ -82,9 +82,11 @@ async fn an_issuer_that_is_not_there_yet_is_found_when_it_comes() {
     let elsewhere = FakeIssuer::start().await;
     let agent = Agent::trusting(&elsewhere).await;
     let mut binding = agent.binding(&elsewhere);
-    let Ties::Native(ties) = &mut binding.ties;
+    let Ties::Native(ties) = &mut binding.ties else {
+        panic!("another protocol")
+    };
     ties.endpoints.stream = format!("wss://127.0.0.1:{port}/stream");
-    let mut subscription = super::super::IssuerProtocol::subscribe(&agent.native, binding);
+    let mut subscription = agent.protocols.subscribe(binding);
     assert!(matches!(health(&mut subscription).await, Health::Connecting));
     let listener = match health(&mut subscription).await {
         Health::Retrying {
@@ -275,7 +277,7 @@ async fn without_the_key_nothing_is_sent_and_the_state_is_named() {
         (MemoryState::NoCollection, KeyringState::Empty),
     ] {
         agent.store.set_state(state);
-        let mut subscription = super::super::IssuerProtocol::subscribe(&agent.native, binding.clone());
+        let mut subscription = agent.protocols.subscribe(binding.clone());
         assert!(matches!(health(&mut subscription).await, Health::Connecting));
         match health(&mut subscription).await {
             Health::NoKey(state) => assert_eq!(state, named),

@@ -15,7 +15,7 @@ use super::{
     ACCOUNT, Agent, FakeIssuer, NOW, device,
     issuer::new_key,
 };
-use crate::keystore::{Interaction, KeyRef};
+use crate::keystore::{Interaction, KeyKind, KeyRef};
 
 const CODE: &str = "abcdefghijklmnopqrstuv";
 
@@ -71,7 +71,7 @@ async fn previewed(
     };
     tokio::select! {
         biased;
-        result = agent.native.preview(&link) => result,
+        result = agent.protocols.preview(&link) => result,
         () = async { serve.await; std::future::pending().await } => unreachable!(),
     }
 }
@@ -100,7 +100,7 @@ async fn an_offer_is_previewed_and_accepted() {
             now: NOW + 30,
         };
         let (claims, key) = jws::verify_with_embedded_key::<ApprovalEnrol>(&token, &expect).unwrap();
-        assert_eq!(key, agent.key.public);
+        assert_eq!(key, *agent.key.es256().unwrap());
         assert_eq!(
             (claims.code.as_str(), claims.device.name.as_str()),
             (CODE, "Workstation")
@@ -114,7 +114,7 @@ async fn an_offer_is_previewed_and_accepted() {
         };
         call.answer(201, &response);
     };
-    let (enrolled, ()) = tokio::join!(agent.native.enrol(&offer, &agent.key, "Workstation"), serve);
+    let (enrolled, ()) = tokio::join!(agent.protocols.enrol(&offer, &agent.key, "Workstation"), serve);
     let expected = super::super::super::Binding {
         offset: 30,
         ..agent.binding(&issuer)
@@ -168,7 +168,7 @@ async fn links_that_are_not_acceptable_send_nothing() {
         format!("{good}&code={CODE}"),
         String::new(),
     ] {
-        let error = agent.native.preview(&bad).await.unwrap_err();
+        let error = agent.protocols.preview(&bad).await.unwrap_err();
         assert_eq!(error.code(), ApiCode::InvalidLink, "{bad}");
     }
     assert!(issuer.is_untouched().await);
@@ -186,7 +186,7 @@ async fn a_used_or_expired_code_is_refused_as_such() {
             .answer(200, &configuration(&issuer));
         issuer.call("/preview").await.refuse(ErrorCode::InvalidCode);
     };
-    let (result, ()) = tokio::join!(agent.native.preview(&link), serve);
+    let (result, ()) = tokio::join!(agent.protocols.preview(&link), serve);
     let error = result.unwrap_err();
     assert!(matches!(error, EnrolmentError::Refused));
     assert!(!error.outcome_unknown());
@@ -209,7 +209,7 @@ async fn other_keys_than_those_shown_end_the_enrolment() {
         };
         issuer.call("/enrol").await.answer(201, &response);
     };
-    let (result, ()) = tokio::join!(agent.native.enrol(&offer, &agent.key, "Workstation"), serve);
+    let (result, ()) = tokio::join!(agent.protocols.enrol(&offer, &agent.key, "Workstation"), serve);
     assert!(matches!(result.unwrap_err(), EnrolmentError::BadAnswer(_)));
 }
 
@@ -221,7 +221,7 @@ async fn an_enrolment_without_an_answer_has_an_unknown_outcome() {
         .await
         .unwrap();
     let serve = async { issuer.call("/enrol").await.cut() };
-    let (result, ()) = tokio::join!(agent.native.enrol(&offer, &agent.key, "Workstation"), serve);
+    let (result, ()) = tokio::join!(agent.protocols.enrol(&offer, &agent.key, "Workstation"), serve);
     let error = result.unwrap_err();
     assert!(error.outcome_unknown(), "{error:?}");
     assert_eq!(error.code(), ApiCode::Unreachable);
@@ -234,14 +234,14 @@ async fn a_rotation_is_proven_by_both_keys() {
     let binding = agent.binding(&issuer);
     let new = agent
         .keys
-        .create(&KeyRef::drawn(), Interaction::Forbidden)
+        .create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
         .await
         .unwrap();
     for right in [true, false] {
         let serve = async {
             let call = issuer.call("/rotation").await;
             let token = call.json::<RotationRequest>().rotation;
-            let old_keys = KeySet::from_iter([agent.key.public.clone()]);
+            let old_keys = KeySet::from_iter([agent.key.es256().unwrap().clone()]);
             let (device, url) = (device(), issuer.url());
             let expect = Expect {
                 issuer: Some(device.as_str()),
@@ -250,11 +250,11 @@ async fn a_rotation_is_proven_by_both_keys() {
             };
             let outer: ApprovalRotate = jws::verify(&token, &old_keys, &expect).unwrap();
             let (_, key) = outer.new_key(NOW).unwrap();
-            assert_eq!(key, new.public);
+            assert_eq!(key, *new.es256().unwrap());
             let kid = if right {
                 key.thumbprint().clone()
             } else {
-                agent.key.public.thumbprint().clone()
+                agent.key.es256().unwrap().thumbprint().clone()
             };
             call.answer(
                 200,
@@ -264,7 +264,7 @@ async fn a_rotation_is_proven_by_both_keys() {
                 },
             );
         };
-        let (result, ()) = tokio::join!(agent.native.rotate(&binding, &new), serve);
+        let (result, ()) = tokio::join!(agent.protocols.rotate(&binding, &new), serve);
         assert_eq!(result.is_ok(), right, "{result:?}");
     }
 }
@@ -281,7 +281,7 @@ async fn a_revocation_is_proven_even_by_a_clock_that_is_wrong() {
             assert_eq!((call.query.as_str(), call.body.as_str()), ("", ""));
             call.answer(200, &RevocationResponse {});
         };
-        let (result, ()) = tokio::join!(agent.native.revoke(&binding, None), serve);
+        let (result, ()) = tokio::join!(agent.protocols.revoke(&binding, None), serve);
         result.unwrap();
     }
 }
@@ -291,7 +291,11 @@ async fn a_device_that_is_revoked_already_has_what_it_wants() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
     issuer.refuse(ErrorCode::DeviceRevoked);
-    agent.native.revoke(&agent.binding(&issuer), None).await.unwrap();
+    agent
+        .protocols
+        .revoke(&agent.binding(&issuer), None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -300,11 +304,11 @@ async fn a_revocation_that_is_refused_or_not_answered_is_not_taken_for_done() {
     let agent = Agent::trusting(&issuer).await;
     let binding = agent.binding(&issuer);
     let serve = async { issuer.call(DEVICE_PATH).await.cut() };
-    let (result, ()) = tokio::join!(agent.native.revoke(&binding, None), serve);
+    let (result, ()) = tokio::join!(agent.protocols.revoke(&binding, None), serve);
     assert!(result.unwrap_err().outcome_unknown());
     for error in [ErrorCode::Unavailable, ErrorCode::UseNonce, ErrorCode::Stale] {
         issuer.refuse(error);
-        assert!(agent.native.revoke(&binding, None).await.is_err(), "{error}");
+        assert!(agent.protocols.revoke(&binding, None).await.is_err(), "{error}");
     }
 }
 
@@ -314,15 +318,15 @@ async fn after_an_unfinished_rotation_whichever_key_the_issuer_has_revokes() {
     let agent = Agent::trusting(&issuer).await;
     let other = agent
         .keys
-        .create(&KeyRef::drawn(), Interaction::Forbidden)
+        .create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
         .await
         .unwrap();
     let binding = agent.binding(&issuer);
     for known in [&binding.key, &other] {
-        issuer.know(&known.public);
+        issuer.know(known.es256().unwrap());
         let serve = async { issuer.call(DEVICE_PATH).await.answer(200, &RevocationResponse {}) };
-        let (result, ()) = tokio::join!(agent.native.revoke(&binding, Some(&other)), serve);
+        let (result, ()) = tokio::join!(agent.protocols.revoke(&binding, Some(&other)), serve);
         result.unwrap();
     }
-    assert!(agent.native.revoke(&binding, None).await.is_err());
+    assert!(agent.protocols.revoke(&binding, None).await.is_err());
 }

@@ -165,7 +165,9 @@ async fn keys_introduced_by_a_pinned_key_are_adopted() {
         .await;
     match next(&mut subscription).await {
         ChannelEvent::TiesChanged(ties) => {
-            let Ties::Native(ties) = *ties;
+            let Ties::Native(ties) = *ties else {
+                panic!("another protocol")
+            };
             assert_eq!(ties.issuer_keys, set);
         }
         other => panic!("{other:?}"),

@@ -20,12 +20,15 @@ use countersign_protocol::{ApprovalProof, DeviceId, Issuer, Jti};
 use tokio::time::timeout;
 
 use super::{
-    super::{Binding, ChannelEvent, Health, IssuerProtocol as _, Subscription, VerifiedRequest},
+    super::{
+        Binding, ChannelEvent, Health, IssuerProtocol as _, Protocols, Subscription, VerifiedRequest,
+        privacyidea::PrivacyIdea,
+    },
     Endpoints, Native, Timing, binding,
 };
 use crate::{
     edge::Clock,
-    keystore::{DeviceKey, Interaction, KeyRef, Keys, Limits, MemoryKeyStore},
+    keystore::{DeviceKey, Interaction, KeyKind, KeyRef, Keys, Limits, MemoryKeyStore},
     net::{Net, ProxyChoice, Routes, client_config},
 };
 pub(crate) use enrolment::configuration;
@@ -52,7 +55,7 @@ impl Clock for FakeClock {
 
 /// A device on this computer, and everything a test may want to reach into.
 pub(crate) struct Agent {
-    pub(crate) native: Native,
+    pub(crate) protocols: Protocols,
     pub(crate) keys: Keys,
     pub(crate) store: Arc<MemoryKeyStore>,
     pub(crate) key: DeviceKey,
@@ -68,7 +71,7 @@ impl Agent {
         let store = Arc::new(MemoryKeyStore::new());
         let keys = Keys::new(Arc::clone(&store) as _, Limits::default());
         let key = keys
-            .create(&KeyRef::drawn(), Interaction::Forbidden)
+            .create(&KeyRef::drawn(), KeyKind::Es256, Interaction::Forbidden)
             .await
             .unwrap();
         let net = Net::new(
@@ -81,8 +84,14 @@ impl Agent {
             FakeClock::at(now),
             Arc::new(crate::edge::random()),
         );
+        let privacyidea = PrivacyIdea::new(
+            native.net.clone(),
+            keys.clone(),
+            FakeClock::at(now),
+            Arc::new(crate::edge::random()),
+        );
         Self {
-            native,
+            protocols: Protocols { native, privacyidea },
             keys,
             store,
             key,
@@ -90,13 +99,13 @@ impl Agent {
     }
 
     pub(crate) fn with_timing(mut self, timing: Timing) -> Self {
-        self.native.timing = timing;
+        self.protocols.native.timing = timing;
         self
     }
 
     /// Bound to the issuer, which learns the device key.
     pub(crate) fn binding(&self, issuer: &FakeIssuer) -> Binding {
-        issuer.know(&self.key.public);
+        issuer.know(self.key.es256().unwrap());
         let at = |path: &str| format!("{}{path}", issuer.url());
         let binding = binding::Binding {
             issuer: Issuer::parse(&issuer.url()).unwrap(),
@@ -116,7 +125,7 @@ impl Agent {
     }
 
     pub(crate) fn subscribe(&self, issuer: &FakeIssuer) -> Subscription {
-        self.native.subscribe(self.binding(issuer))
+        self.protocols.subscribe(self.binding(issuer))
     }
 }
 

@@ -1,0 +1,139 @@
+//! PUSH tokens of a privacyIDEA server: nothing is changed on the server, and nobody's push service takes part.
+//!
+//! The server never calls: it is asked every few seconds (`task`). What it lists is verified with the key that it gave at
+//! enrolment (`request`); a challenge is answered at most once, also after a restart, because its name is kept with the
+//! account before the answer leaves ([`Ties::answered`]). What the protocol cannot do is said in [`CAPABILITIES`].
+
+mod enrol;
+mod exchange;
+mod request;
+mod task;
+#[cfg(test)]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names what it expects; everything else fails it"
+)]
+mod tests;
+mod ties;
+
+pub(crate) use request::restore;
+pub use task::Timing;
+pub use ties::Ties;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use countersign_agent_api::Capabilities;
+use countersign_privacyidea::PushLink;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use ring::rand::SecureRandom;
+use tokio::sync::Semaphore;
+
+use super::{
+    Binding, Decision, Enrolled, EnrolmentError, Offer, Signed, Subscription, VerifiedRequest, subscription,
+};
+use crate::{
+    edge::Clock,
+    keystore::{DeviceKey, Interaction, KeyStoreError, Keys},
+    net::Net,
+};
+
+/// What this protocol can do: the server signs what it asks; the answer is signed over the challenge's name, not over its text.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    signed_requests: true,
+    signs_statement: false,
+    can_report: false,
+    has_expiry: false,
+    can_revoke: false,
+};
+
+/// privacyIDEA servers. Cheap to clone.
+#[derive(Clone)]
+pub struct PrivacyIdea {
+    net: Net,
+    keys: Keys,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn SecureRandom + Send + Sync>,
+    timing: Timing,
+    /// Accounts of one server take turns: it has one connection of this computer at a time.
+    turns: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+}
+
+impl PrivacyIdea {
+    /// Over this network, with these keys.
+    pub fn new(
+        net: Net,
+        keys: Keys,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn SecureRandom + Send + Sync>,
+    ) -> Self {
+        Self {
+            net,
+            keys,
+            clock,
+            rng,
+            timing: Timing::default(),
+            turns: Arc::default(),
+        }
+    }
+
+    /// Whether a link is one of this protocol's.
+    pub fn is_meant(link: &str) -> bool {
+        PushLink::is_meant(link)
+    }
+
+    pub(super) fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
+        enrol::preview(link, self.clock.now())
+    }
+
+    pub(super) fn enrol<'a>(
+        &'a self,
+        offer: &'a Offer,
+        link: &'a PushLink,
+        key: &'a DeviceKey,
+        device_name: &'a str,
+    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
+        enrol::enrol(self, offer, link, key, device_name).boxed()
+    }
+
+    pub(super) async fn sign(
+        &self,
+        binding: &Binding,
+        ties: &Ties,
+        asked: &VerifiedRequest,
+        decision: &Decision,
+    ) -> Result<Signed, KeyStoreError> {
+        let (challenge, answer) = request::answer(ties, &asked.message, decision)
+            .map_err(|error| KeyStoreError::Failed(error.to_string().into()))?;
+        let input = challenge
+            .signing_input(&answer)
+            .map_err(|error| KeyStoreError::Failed(Box::new(error)))?;
+        let signature = self
+            .keys
+            .sign(&binding.key, input.into_bytes(), Interaction::Allowed)
+            .await?;
+        Ok(Signed {
+            message: challenge.form(&answer, &signature),
+            exp: None,
+        })
+    }
+
+    pub(super) fn subscribe(&self, binding: Binding, ties: Ties) -> Subscription {
+        let (near, far) = subscription();
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = turns.entry(ties.url.origin().ascii_serialization());
+            Arc::clone(turn.or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        tokio::spawn(task::run(self.clone(), binding, ties, turn, far));
+        near
+    }
+}
+
+impl std::fmt::Debug for PrivacyIdea {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PrivacyIdea").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,375 @@
+//! A server that keeps to the protocol, and does what a test tells it beside.
+
+use std::{
+    convert::Infallible,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use countersign_privacyidea::{RsaKey, poll};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use url::form_urlencoded;
+
+use super::NOW;
+use crate::keystore::DeviceKey;
+
+const SERIAL: &str = "PIPU0001";
+const CREDENTIAL: &str = "ea73cc79cacf5677a63cc48d54b0217dd1cff692";
+
+pub(super) struct FakeServer {
+    url: String,
+    ca_dir: tempfile::TempDir,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    url: String,
+    /// PKCS #1 of the device's key.
+    device: Option<Vec<u8>>,
+    waiting: Vec<Waiting>,
+    taken: Vec<String>,
+    lists_answered: bool,
+    reasons: bool,
+    codes: bool,
+    alter: (String, String),
+    trouble: String,
+}
+
+struct Waiting {
+    nonce: String,
+    right: Option<String>,
+    answered: bool,
+}
+
+impl FakeServer {
+    pub(super) async fn start() -> Self {
+        let ca_dir = tempfile::tempdir().unwrap();
+        let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        std::fs::write(ca_dir.path().join("ca.pem"), authority.pem()).unwrap();
+        let pair = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&pair, &authority).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.der().clone()],
+                PrivateKeyDer::try_from(pair.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/ttype/push", listener.local_addr().unwrap());
+        let state = State {
+            url: url.clone(),
+            ..State::default()
+        };
+        let state = Arc::new(Mutex::new(state));
+        let shared = Arc::clone(&state);
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(tcp).await else {
+                        return;
+                    };
+                    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+                    let _ = http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Self { url, ca_dir, state }
+    }
+
+    pub(super) fn ca_file(&self) -> PathBuf {
+        self.ca_dir.path().join("ca.pem")
+    }
+
+    pub(super) fn link(&self) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("url", &self.url)
+            .append_pair("ttl", "10")
+            .append_pair("issuer", "Alder Group")
+            .append_pair("enrollment_credential", CREDENTIAL)
+            .append_pair("v", "1")
+            .append_pair("serial", SERIAL)
+            .append_pair("sslverify", "1")
+            .append_pair("poll_only", "True")
+            .finish();
+        format!("otpauth://pipush/{SERIAL}?{}", query.replace('+', "%20"))
+    }
+
+    pub(super) fn nonce(&self, number: u8) -> String {
+        base32(&[number; 20])
+    }
+
+    /// Something waits; with options, of which this one is right.
+    pub(super) fn challenge(&self, number: u8, right: Option<&str>) {
+        let waiting = Waiting {
+            nonce: self.nonce(number),
+            right: right.map(str::to_owned),
+            answered: false,
+        };
+        self.state().waiting.push(waiting);
+    }
+
+    pub(super) fn withdraw(&self) {
+        self.state().waiting.clear();
+    }
+
+    pub(super) fn taken(&self) -> Vec<String> {
+        self.state().taken.clone()
+    }
+
+    pub(super) fn keep_listing(&self) {
+        self.state().lists_answered = true;
+    }
+
+    pub(super) fn understands_reasons(&self) {
+        self.state().reasons = true;
+    }
+
+    pub(super) fn gives_codes(&self) {
+        self.state().codes = true;
+    }
+
+    /// Somebody on the way replaces one text by another.
+    pub(super) fn alter(&self, from: &str, to: &str) {
+        self.state().alter = (from.to_owned(), to.to_owned());
+    }
+
+    pub(super) fn trouble(&self, kind: &str) {
+        kind.clone_into(&mut self.state().trouble);
+    }
+
+    pub(super) fn forget_key(&self) {
+        self.state().device = None;
+    }
+
+    pub(super) fn take_key(&self, key: &DeviceKey) {
+        self.state().device = Some(pkcs1(&key.rsa().unwrap().to_wire()));
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+async fn serve(
+    state: Arc<Mutex<State>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let fields = match head.uri.query() {
+        Some(query) => form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        None => form_urlencoded::parse(&body).into_owned().collect(),
+    };
+    let mut state = state.lock().unwrap();
+    let (status, text) = match state.trouble.as_str() {
+        "500" => (500, "{}".to_owned()),
+        "large" => (200, "x".repeat(10 * 1024 * 1024)),
+        "html" => (200, "<html>".to_owned()),
+        _ => {
+            let fields = Fields(fields);
+            let answer = if head.uri.query().is_some() {
+                state.listed(&fields)
+            } else if fields.has("enrollment_credential") {
+                state.enrol(&fields)
+            } else {
+                state.answer(&fields)
+            };
+            match answer {
+                Ok((value, detail)) => {
+                    let result = json!({"status": true, "value": value});
+                    let answer = json!({"result": result, "detail": detail, "time": NOW});
+                    (200, answer.to_string())
+                }
+                Err((status, code, message)) => {
+                    let error = json!({"code": code, "message": message});
+                    let answer = json!({"result": {"status": false, "error": error}, "time": NOW});
+                    (status, answer.to_string())
+                }
+            }
+        }
+    };
+    let (from, to) = state.alter.clone();
+    let text = if from.is_empty() {
+        text
+    } else {
+        text.replace(&from, &to)
+    };
+    let response = Response::builder().status(status);
+    Ok(response.body(Full::new(Bytes::from(text))).unwrap())
+}
+
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn get(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+}
+
+type Said = Result<(Value, Value), (u16, i64, &'static str)>;
+
+impl State {
+    fn enrol(&mut self, fields: &Fields) -> Said {
+        if fields.get("enrollment_credential") != CREDENTIAL {
+            return Err((400, 905, "no"));
+        }
+        if self.device.is_some() || fields.get("serial") != SERIAL {
+            return Err((404, 601, "no"));
+        }
+        assert!(fields.has("fbtoken"), "a real server wants it");
+        self.device = Some(pkcs1(fields.get("pubkey")));
+        let key = pkcs1(&key().public_key().to_wire());
+        Ok((true.into(), json!({"public_key": STANDARD.encode(key)})))
+    }
+
+    fn listed(&self, fields: &Fields) -> Said {
+        let at = fields.get("timestamp");
+        let right = (NOW - 60..=NOW + 60).any(|time| poll::timestamp(time) == at);
+        if !right {
+            return Err((400, 10, "ERR10: Timestamp not in valid range."));
+        }
+        let input = format!("{}|{at}", fields.get("serial"));
+        if !self.signed(&input, fields.get("signature")) {
+            return Err((400, 10, "ERR10: Could not verify signature!"));
+        }
+        let waiting = self.waiting.iter().filter(|w| !w.answered || self.lists_answered);
+        Ok((
+            waiting.map(|waiting| self.challenge(waiting)).collect(),
+            Value::Null,
+        ))
+    }
+
+    fn challenge(&self, waiting: &Waiting) -> Value {
+        let (question, title) = ("Log in to the portal", "Alder portal");
+        let (nonce, url) = (&waiting.nonce, &self.url);
+        let mut signed = format!("{nonce}|{url}|{SERIAL}|{question}|{title}|1");
+        let mut challenge = json!({
+            "nonce": nonce, "url": url, "serial": SERIAL, "question": question, "title": title, "sslverify": "1",
+        });
+        if let Some(right) = &waiting.right {
+            let options = format!("10,01,{right}");
+            signed = format!("{signed}|{options}");
+            challenge["require_presence"] = options.into();
+            challenge["version"] = "2".into();
+        }
+        challenge["signature"] = sign(&signed).into();
+        if self.reasons {
+            let signed = format!(r#"{{"capabilities":{{"decline_reason":true}},"nonce":"{nonce}"}}"#);
+            challenge["capabilities"] = r#"{"decline_reason": true}"#.into();
+            challenge["capabilities_signature"] = sign(&signed).into();
+        }
+        challenge
+    }
+
+    fn answer(&mut self, fields: &Fields) -> Said {
+        let mut input = format!("{}|{SERIAL}", fields.get("nonce"));
+        let mut said = "accept".to_owned();
+        if fields.get("decline") == "1" {
+            input.push_str("|decline");
+            said = "decline".to_owned();
+            if fields.has("decline_reason") && self.reasons {
+                input = format!("{input}|{}", fields.get("decline_reason"));
+                said = format!("{said} {}", fields.get("decline_reason"));
+            }
+        }
+        let picked = fields.get("presence_answer");
+        if !picked.is_empty() {
+            input = format!("{input}|{picked}");
+            said = format!("{said} {picked}");
+        }
+        let signed = self.signed(&input, fields.get("signature"));
+        let (nonce, codes) = (fields.get("nonce").to_owned(), self.codes);
+        let waiting = self.waiting.iter_mut().find(|w| w.nonce == nonce && !w.answered);
+        let Some(waiting) = waiting.filter(|_| signed) else {
+            return Ok((false.into(), Value::Null));
+        };
+        let accepts = said.starts_with("accept");
+        if accepts && waiting.right.as_deref().is_some_and(|right| right != picked) {
+            return Ok((false.into(), Value::Null));
+        }
+        waiting.answered = true;
+        self.taken.push(said);
+        let detail = if codes && accepts {
+            json!({"display_code": "42"})
+        } else {
+            Value::Null
+        };
+        Ok((true.into(), detail))
+    }
+
+    fn signed(&self, input: &str, signature: &str) -> bool {
+        let Some(device) = &self.device else { return false };
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, device)
+            .verify(input.as_bytes(), &from_base32(signature))
+            .is_ok()
+    }
+}
+
+fn key() -> &'static RsaKey {
+    static KEY: OnceLock<RsaKey> = OnceLock::new();
+    KEY.get_or_init(|| RsaKey::from_pkcs8(&RsaKey::generate_pkcs8(&[3; 32]).unwrap()).unwrap())
+}
+
+fn sign(text: &str) -> String {
+    base32(&key().sign(text.as_bytes(), &crate::edge::random()).unwrap())
+}
+
+/// What is in a `SubjectPublicKeyInfo` of 3072 bits, behind its fixed beginning.
+fn pkcs1(wire: &str) -> Vec<u8> {
+    STANDARD.decode(wire).unwrap()[24..].to_vec()
+}
+
+const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+fn base32(bytes: &[u8]) -> String {
+    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let digit = |five: &[u8]| {
+        let five = format!("{:0<5}", std::str::from_utf8(five).unwrap());
+        char::from(ALPHABET.as_bytes()[usize::from_str_radix(&five, 2).unwrap()])
+    };
+    let text: String = bits.as_bytes().chunks(5).map(digit).collect();
+    let padding = (8 - text.len() % 8) % 8;
+    text + &"=".repeat(padding)
+}
+
+fn from_base32(text: &str) -> Vec<u8> {
+    let digit = |c| ALPHABET.find(c).expect("upper case, as RFC 4648 writes it");
+    let bits: String = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|c| format!("{:05b}", digit(c)))
+        .collect();
+    let byte = |eight: &[u8]| u8::from_str_radix(std::str::from_utf8(eight).unwrap(), 2).unwrap();
+    bits.as_bytes().chunks_exact(8).map(byte).collect()
+}

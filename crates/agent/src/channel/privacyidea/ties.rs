@@ -1,0 +1,104 @@
+//! What is kept of an account at a privacyIDEA server.
+
+use countersign_privacyidea::{Serial, ServerKey};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The most challenges that are remembered as answered: far more than a server lists at a time.
+const MAX_ANSWERED: usize = 64;
+
+/// What only this protocol understands of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ties {
+    /// The token.
+    pub serial: Serial,
+    /// Where the server is polled and answered.
+    #[serde(with = "address")]
+    pub url: Url,
+    /// The key that the server gave at enrolment; pinned.
+    pub server_key: ServerKey,
+    /// Challenges that were answered, oldest first: never answered again, whatever the server lists.
+    pub answered: Vec<String>,
+}
+
+/// A URL as text.
+mod address {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use url::Url;
+
+    pub(super) fn serialize<S: Serializer>(url: &Url, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(url.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Url::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+impl Ties {
+    /// The first 128 bits of the key's SHA-256 in groups, as for every issuer.
+    pub fn fingerprint(&self) -> String {
+        let digest = self.server_key.digest();
+        let groups: Vec<String> = digest[..16]
+            .chunks(2)
+            .map(|pair| pair.iter().map(|byte| format!("{byte:02X}")).collect())
+            .collect();
+        groups.join(" ")
+    }
+
+    /// Whether this challenge was answered.
+    pub fn has_answered(&self, nonce: &str) -> bool {
+        self.answered.iter().any(|answered| answered == nonce)
+    }
+
+    /// Remembers that this challenge is answered.
+    pub fn answer(&mut self, nonce: &str) {
+        if self.has_answered(nonce) {
+            return;
+        }
+        if self.answered.len() >= MAX_ANSWERED {
+            self.answered.remove(0);
+        }
+        self.answered.push(nonce.to_owned());
+    }
+}
+
+#[cfg(test)]
+impl Ties {
+    /// Of an account at a server that is recorded in the vectors.
+    pub(crate) fn for_tests() -> Self {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../../vectors/privacyidea.json")).unwrap();
+        let key = vectors[0]["enrol_answer"]["detail"]["public_key"]
+            .as_str()
+            .unwrap();
+        Self {
+            serial: Serial::try_from("PIPU0001".to_owned()).unwrap(),
+            url: Url::parse("https://id.alder.example/ttype/push").unwrap(),
+            server_key: ServerKey::parse(key).unwrap(),
+            answered: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_answers_are_forgotten_first() {
+        let mut ties = Ties::for_tests();
+        for number in 0..=MAX_ANSWERED {
+            ties.answer(&format!("N{number}"));
+            ties.answer(&format!("N{number}"));
+        }
+        assert!(!ties.has_answered("N0"));
+        assert!(ties.has_answered("N1"));
+        assert_eq!(ties.answered.len(), MAX_ANSWERED);
+        assert_eq!(ties.fingerprint().len(), 39);
+        let text = serde_json::to_string(&ties).unwrap();
+        assert_eq!(serde_json::from_str::<Ties>(&text).unwrap(), ties);
+    }
+}
