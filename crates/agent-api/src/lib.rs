@@ -4,7 +4,8 @@
 //! 32-bit big-endian length and that many bytes of JSON ([`frame`]). A connection starts with [`Request::Hello`]; then
 //! requests and replies match by id, and after [`Request::Subscribe`] events are interleaved.
 //!
-//! Invariants: no key, token or secret crosses this boundary except what the person types. Nothing here is
+//! Invariants: no key, token or secret crosses this boundary except what the person types, the one-time codes on display, and one
+//! entry's QR code when it is asked for. Nothing here is
 //! an approval protocol: the agent verified and parsed everything before a front end sees it. Instants are
 //! integer seconds since the Unix epoch **of this computer's clock**: the agent has already applied the issuer's offset.
 
@@ -172,6 +173,11 @@ pub enum Request {
     },
     /// [`Reply::Diagnostics`].
     Diagnostics,
+    /// One-time codes. [`Reply::Codes`].
+    Codes {
+        /// What is asked of them.
+        call: CodesRequest,
+    },
     /// [`Reply::Settings`].
     Settings,
     /// Changes one setting. [`Reply::Settings`] with what is in force then.
@@ -219,6 +225,7 @@ impl std::fmt::Debug for Request {
             Self::RevokeDevice { .. } => "RevokeDevice",
             Self::RemoveAccount { .. } => "RemoveAccount",
             Self::Diagnostics => "Diagnostics",
+            Self::Codes { .. } => "Codes",
             Self::Settings => "Settings",
             Self::ChangeSetting { .. } => "ChangeSetting",
             Self::Mute { .. } => "Mute",
@@ -256,6 +263,8 @@ pub enum Reply {
     Offer(EnrolmentOffer),
     /// To [`Request::Diagnostics`], in the order a packet travels.
     Diagnostics(Vec<Check>),
+    /// To [`Request::Codes`].
+    Codes(CodesReply),
     /// What is in force.
     Settings(SettingsView),
 }
@@ -274,6 +283,8 @@ pub enum Event {
     Status(StatusView),
     /// What is set.
     Settings(SettingsView),
+    /// The vault of one-time codes as a whole; its entries have changed if its revision has.
+    Vault(VaultView),
     /// Show this window now.
     Open(Window),
 }
@@ -346,6 +357,12 @@ pub enum ErrorCode {
     Locked,
     /// The value is not acceptable.
     InvalidValue,
+    /// The password does not open it.
+    WrongPassword,
+    /// The file is none of the known kinds, damaged, or over a limit.
+    UnknownFormat,
+    /// There is no clipboard to write to.
+    ClipboardUnavailable,
     /// The desktop app cannot be started.
     AppUnavailable,
     /// The agent is shutting down, or a limit is reached.

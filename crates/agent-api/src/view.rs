@@ -37,9 +37,15 @@ macro_rules! data {
     };
 }
 
+mod codes;
 mod history;
 mod settings;
 
+pub use codes::{
+    BackupPlan, BackupsView, CodeAlgorithm, CodeEdit, CodeEntry, CodeId, CodeKind, CodesClock, CodesPage,
+    CodesReply, CodesRequest, ExportForm, ImportRow, ImportSource, ImportStage, ImportStanding, ImportView,
+    MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
+};
 pub use history::{HistoryEntry, HistoryFilter, HistoryPage};
 pub use settings::{
     Appearance, NotificationPrivacy, OpenPrompt, QuietHours, SettingChange, SettingKey, Settings,
