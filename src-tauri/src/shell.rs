@@ -119,6 +119,7 @@ impl Shell {
                 self.main.settings = Some(settings);
                 vec![Effect::Appear(appearance), self.tell_prompt(), self.tell_main()]
             }
+            Input::Agent(Event::Vault(_)) => Vec::new(),
             Input::Agent(Event::Open(Window::Main)) => self.open(Launch::Main { link: None }),
             Input::Agent(Event::Open(Window::Prompt { request, activation })) => {
                 self.open(Launch::Prompt { request, activation })

@@ -88,6 +88,9 @@ impl CliError {
                 | ErrorCode::KeyMissing
                 | ErrorCode::KeyringTimeout
                 | ErrorCode::Storage
+                | ErrorCode::WrongPassword
+                | ErrorCode::UnknownFormat
+                | ErrorCode::ClipboardUnavailable
                 | ErrorCode::AppUnavailable
                 | ErrorCode::Unavailable => Exit::Failure,
             },

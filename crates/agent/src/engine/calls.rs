@@ -160,6 +160,7 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
+            Request::Codes { call: asked } => return fx.push(Effect::Codes(call, asked)),
             Request::Settings => Ok(Reply::Settings(self.settings.chosen.clone())),
             Request::ChangeSetting { change } => return fx.push(Effect::ChangeSetting(call, change)),
             Request::Mute { until } => self.mute_until(until, now),

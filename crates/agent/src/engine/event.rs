@@ -1,8 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request, RequestId,
-    Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request,
+    RequestId, Role, SettingChange, SettingsView, Window,
 };
 use countersign_protocol::{ApprovalDecision, Jti};
 use zeroize::Zeroizing;
@@ -291,6 +291,8 @@ pub enum Effect {
     ReadEvidence(Call, RequestId),
     /// Answer a call for diagnostics.
     Diagnose(Call, Vec<AccountFacts>),
+    /// Have a call about one-time codes answered.
+    Codes(Call, CodesRequest),
     /// End the agent.
     Stop,
 }

@@ -392,6 +392,10 @@ impl Driver {
                     Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
                 });
             }
+            Effect::Codes(call, _) => {
+                let text = "There are no one-time codes in this build yet.";
+                self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
+            }
             Effect::Stop => self.course = Course::Ending,
         }
     }
