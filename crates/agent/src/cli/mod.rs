@@ -175,8 +175,9 @@ fn start(args: Args) -> Result<Exit, CliError> {
             Command::WithAgent(command) => session::execute(command, output).await,
             Command::Doctor => session::diagnose(output, &files).await,
             Command::Completions { shell } => {
-                let name = "countersign-agent";
-                clap_complete::generate(shell, &mut Args::command(), name, &mut std::io::stdout());
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Args::command(), "countersign-agent", &mut script);
+                render::line(String::from_utf8_lossy(&script).trim_end());
                 Ok(Exit::Done)
             }
             Command::DesktopEntry { change } => desktop_entry::change(change),
