@@ -499,7 +499,7 @@ export const ar: Catalogue<"ar"> = {
   "codes.keyring.unknown": "تعذّر الحصول على مفتاح الرموز. الرموز ما زالت موجودة. أعد المحاولة.",
   "codes.unlock": "فتح القفل…",
   "codes.unreadable.title": "تعذّرت قراءة ملف الرموز",
-  "codes.unreadable.text": "{problem} تُرك كما هو. ضع نسخة سليمة مكانه، أو انقله واستورد نسخة احتياطية.",
+  "codes.unreadable.text": "{problem} تُرك كما هو. ضع نسخة سليمة مكانه ثم أعد المحاولة.",
   "codes.gone.title": "اختفى ملف الرموز",
   "codes.gone.text":
     "كان هنا ولم يعد. لا يُنشأ ملف جديد مكانه. أعده من نسخة احتياطية لملفاتك ثم أعد المحاولة.",

@@ -471,7 +471,7 @@ export const de: Catalogue<"de"> = {
   "codes.unlock": "Entsperren…",
   "codes.unreadable.title": "Die Datei der Codes ist nicht lesbar",
   "codes.unreadable.text":
-    "{problem} Sie bleibt, wie sie ist. Legen Sie eine gute Kopie an ihre Stelle, oder verschieben Sie sie und importieren Sie eine Sicherung.",
+    "{problem} Sie bleibt, wie sie ist. Legen Sie eine gute Kopie an ihre Stelle und versuchen Sie es noch einmal.",
   "codes.gone.title": "Die Datei der Codes ist weg",
   "codes.gone.text":
     "Sie war hier und ist es nicht mehr. An ihrer Stelle wird keine neue angelegt. Legen Sie sie aus einer Sicherung Ihrer Dateien zurück und versuchen Sie es noch einmal.",

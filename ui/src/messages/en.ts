@@ -455,7 +455,7 @@ export const en = {
   "codes.unlock": "Unlock…",
   "codes.unreadable.title": "The file of the codes cannot be read",
   "codes.unreadable.text":
-    "{problem} It is left as it is. Put a good copy of it in its place, or move it away and import a backup.",
+    "{problem} It is left as it is. Put a good copy of it in its place, then try again.",
   "codes.gone.title": "The file of the codes is gone",
   "codes.gone.text":
     "It was here and is no longer. No new one is made in its place. Put it back from a backup of your files, then try again.",

@@ -483,7 +483,7 @@ export const es: Catalogue<"es"> = {
   "codes.unlock": "Desbloquear…",
   "codes.unreadable.title": "No se puede leer el archivo de los códigos",
   "codes.unreadable.text":
-    "{problem} Se deja como está. Ponga una copia buena en su lugar, o muévalo e importe una copia de seguridad.",
+    "{problem} Se deja como está. Ponga una copia buena en su lugar e inténtelo de nuevo.",
   "codes.gone.title": "El archivo de los códigos ha desaparecido",
   "codes.gone.text":
     "Estaba aquí y ya no está. No se crea otro en su lugar. Recupérelo de una copia de sus archivos e inténtelo de nuevo.",

@@ -487,7 +487,7 @@ export const fr: Catalogue<"fr"> = {
   "codes.unlock": "Déverrouiller…",
   "codes.unreadable.title": "Le fichier des codes est illisible",
   "codes.unreadable.text":
-    "{problem} Il reste tel quel. Mettez-en une bonne copie à sa place, ou déplacez-le et importez une sauvegarde.",
+    "{problem} Il reste tel quel. Mettez-en une bonne copie à sa place, puis réessayez.",
   "codes.gone.title": "Le fichier des codes a disparu",
   "codes.gone.text":
     "Il était ici et n’y est plus. Aucun nouveau n’est créé à sa place. Remettez-le depuis une sauvegarde de vos fichiers, puis réessayez.",

@@ -450,7 +450,7 @@ export const ja: Catalogue<"ja"> = {
   "codes.unlock": "ロックを解除…",
   "codes.unreadable.title": "コードのファイルを読み取れません",
   "codes.unreadable.text":
-    "{problem} ファイルはそのまま残してあります。正しいコピーに置き換えるか、移動してからバックアップを読み込んでください。",
+    "{problem} ファイルはそのまま残してあります。正しいコピーに置き換えてから再試行してください。",
   "codes.gone.title": "コードのファイルがなくなりました",
   "codes.gone.text":
     "ここにあったファイルがありません。新しいものは作成しません。ファイルのバックアップから戻して再試行してください。",
