@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{Account, Accounts, Outbox},
     channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Enrolled, EnrolmentError, Offer},
+    codes::News,
     history::Record,
     ipc::ConnectionId,
     keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
@@ -91,6 +92,8 @@ pub enum Event {
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
     KeyringProbed(Result<(), KeyStoreError>),
+    /// Something about the vault of one-time codes is different.
+    Vault(Box<News>),
 }
 
 /// A decision, signed.
@@ -292,7 +295,14 @@ pub enum Effect {
     /// Answer a call for diagnostics.
     Diagnose(Call, Vec<AccountFacts>),
     /// Have a call about one-time codes answered.
-    Codes(Call, CodesRequest),
+    Codes {
+        /// Who asks.
+        call: Call,
+        /// What.
+        request: CodesRequest,
+        /// After how many seconds a copied code is taken off the clipboard.
+        clear_after: Option<u16>,
+    },
     /// End the agent.
     Stop,
 }
