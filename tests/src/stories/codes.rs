@@ -74,7 +74,7 @@ pub(super) async fn codes_offline_after_restart(stage: &mut Stage) -> Result<()>
     let routes = std::fs::read_to_string(format!("/proc/{pid}/net/route"))?;
     let interfaces = std::fs::read_to_string(format!("/proc/{pid}/net/dev"))?;
     ensure!(
-        routes.lines().count() == 1 && interfaces.lines().count() == 3,
+        routes.lines().count() <= 1 && interfaces.lines().count() == 3,
         "the agent has a network:\n{routes}{interfaces}"
     );
     let app = main_window(stage, &[]).await?;
