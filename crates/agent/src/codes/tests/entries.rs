@@ -281,8 +281,6 @@ async fn clock(desk: &mut Desk, offset: i64) -> CodesClock {
 async fn a_clock_that_is_off_by_a_little_is_corrected_and_that_is_said() {
     let (mut desk, _) = Desk::new();
     let id = desk.add("Example", TOTP).await.id;
-    desk.clock.set((59 - 120) * 1000);
-    desk.clock.set(NOW * 1000);
     let right = desk.code(&id).await;
     desk.clock.set((NOW - 120) * 1000);
     assert_ne!(desk.code(&id).await, right);
