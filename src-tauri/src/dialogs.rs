@@ -109,6 +109,54 @@ pub(crate) async fn save(
         .and_then(|paths| paths.into_iter().next()))
 }
 
+/// A file with one-time codes of any app, or none.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn open_import(app: &AppHandle, window: &WebviewWindow) -> Result<Option<PathBuf>, Closing> {
+    one(app, window, words(app).import, FileChooserAction::Open).await
+}
+
+/// A folder to write into, or none.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn open_folder(app: &AppHandle, window: &WebviewWindow) -> Result<Option<PathBuf>, Closing> {
+    one(app, window, words(app).folder, FileChooserAction::SelectFolder).await
+}
+
+/// A path as it travels to the agent.
+///
+/// # Errors
+/// The path is no text.
+pub(crate) fn text(path: PathBuf) -> Result<String, ApiError> {
+    path.into_os_string().into_string().map_err(|_| {
+        ApiError::new(
+            ErrorCode::InvalidValue,
+            "That file's name is not plain text. Rename it, then choose it again.",
+        )
+    })
+}
+
+async fn one(
+    app: &AppHandle,
+    window: &WebviewWindow,
+    title: &'static str,
+    action: FileChooserAction,
+) -> Result<Option<PathBuf>, Closing> {
+    let question = Question {
+        title,
+        action,
+        accept: None,
+        name: None,
+        filter: None,
+        many: false,
+    };
+    Ok(ask(app, window, question)
+        .await?
+        .and_then(|paths| paths.into_iter().next()))
+}
+
 /// In the language of the interface.
 fn words(app: &AppHandle) -> &'static Words {
     let views = app.state::<Views>();

@@ -5,8 +5,11 @@
 //! written in `capabilities/`. Errors are the agent's own, with its words for people.
 
 pub(crate) mod accounts;
+pub(crate) mod backups;
+pub(crate) mod codes;
 pub(crate) mod exports;
 pub(crate) mod history;
+pub(crate) mod imports;
 pub(crate) mod settings;
 
 use countersign_agent_api::{

@@ -22,6 +22,10 @@ pub(super) struct Words {
     pub(super) certificates: &'static str,
     /// Where to write a file.
     pub(super) export: &'static str,
+    /// Which file holds the codes of another app.
+    pub(super) import: &'static str,
+    /// Which folder backups go to.
+    pub(super) folder: &'static str,
 }
 
 impl Language {
@@ -71,6 +75,8 @@ const ENGLISH: Words = Words {
     pictures: "PNG and JPEG",
     certificates: "Choose certificates to trust",
     export: "Export",
+    import: "Choose a file with codes",
+    folder: "Choose a folder for backups",
 };
 
 const GERMAN: Words = Words {
@@ -78,6 +84,8 @@ const GERMAN: Words = Words {
     pictures: "PNG und JPEG",
     certificates: "Zertifikate auswählen, denen vertraut wird",
     export: "Exportieren",
+    import: "Datei mit Codes auswählen",
+    folder: "Ordner für Sicherungen auswählen",
 };
 
 const FRENCH: Words = Words {
@@ -85,6 +93,8 @@ const FRENCH: Words = Words {
     pictures: "PNG et JPEG",
     certificates: "Choisir les certificats de confiance",
     export: "Exporter",
+    import: "Choisir un fichier de codes",
+    folder: "Choisir un dossier pour les sauvegardes",
 };
 
 const SPANISH: Words = Words {
@@ -92,6 +102,8 @@ const SPANISH: Words = Words {
     pictures: "PNG y JPEG",
     certificates: "Elegir certificados de confianza",
     export: "Exportar",
+    import: "Elegir un archivo con códigos",
+    folder: "Elegir una carpeta para las copias de seguridad",
 };
 
 const JAPANESE: Words = Words {
@@ -99,6 +111,8 @@ const JAPANESE: Words = Words {
     pictures: "PNG と JPEG",
     certificates: "信頼する証明書を選択",
     export: "書き出し",
+    import: "コードのファイルを選択",
+    folder: "バックアップのフォルダーを選択",
 };
 
 const ARABIC: Words = Words {
@@ -106,6 +120,8 @@ const ARABIC: Words = Words {
     pictures: "PNG و JPEG",
     certificates: "اختيار الشهادات الموثوق بها",
     export: "تصدير",
+    import: "اختيار ملف يحتوي على الرموز",
+    folder: "اختيار مجلد للنسخ الاحتياطية",
 };
 
 #[cfg(test)]
@@ -143,6 +159,8 @@ mod tests {
                 assert_ne!(one.words().picture, other.words().picture);
                 assert_ne!(one.words().certificates, other.words().certificates);
                 assert_ne!(one.words().export, other.words().export);
+                assert_ne!(one.words().import, other.words().import);
+                assert_ne!(one.words().folder, other.words().folder);
             }
         }
     }

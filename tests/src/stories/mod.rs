@@ -4,6 +4,9 @@
 //! is the story: expiry); nothing is tried again.
 
 mod clipboard;
+mod codes;
+mod codes_import;
+mod codes_vault;
 mod decisions;
 mod desktop;
 mod desktop_qr;
@@ -105,4 +108,13 @@ stories! {
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;
+    codes::codes_copied_and_accepted, codes::no_account();
+    codes::codes_offline_after_restart, codes::no_account();
+    codes::codes_counter_survives_kill, codes::no_account();
+    codes_import::import_plain_files, codes::no_account();
+    codes_import::import_encrypted_files, codes::no_account();
+    codes_import::import_batch_of_qr_codes, codes::no_account();
+    codes_vault::vault_locked_keyring, codes::no_account();
+    codes_vault::vault_damaged_or_gone, codes::no_account();
+    codes_vault::vault_exported_wiped_restored, codes::no_account();
 }

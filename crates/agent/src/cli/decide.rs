@@ -131,7 +131,9 @@ async fn wait(session: &mut Session, id: &RequestId) -> Result<RequestView, CliE
     loop {
         let requests = match session.event().await? {
             Event::Requests(requests) => requests,
-            Event::Accounts(_) | Event::Status(_) | Event::Settings(_) | Event::Open(_) => continue,
+            Event::Accounts(_) | Event::Status(_) | Event::Settings(_) | Event::Vault(_) | Event::Open(_) => {
+                continue;
+            }
         };
         let Some(request) = requests.into_iter().find(|request| request.id == *id) else {
             continue;

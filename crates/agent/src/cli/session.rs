@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     CliError, Exit, accounts,
     args::{AgentCommand, OutcomeArg, Output, ReasonArg},
-    decide, render,
+    codes, decide, render,
 };
 use crate::{
     config::ConfigFiles,
@@ -124,6 +124,7 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             };
             write_evidence(&text, out.as_deref())
         }
+        AgentCommand::Codes(args) => codes::execute(&session, args).await,
         AgentCommand::Open => done(session.call(Request::OpenApp { window: Window::Main }).await?),
         AgentCommand::Stop => done(session.call(Request::Shutdown).await?),
     }

@@ -73,6 +73,8 @@ pub(super) enum Subject {
     Keyring,
     /// The connections.
     Outage,
+    /// The clock.
+    Clock,
 }
 
 /// What a person's action in a notification comes to.
@@ -212,7 +214,7 @@ fn intent(subject: &Subject, action: Action) -> Intent {
         (Action::Unlock, Subject::Keyring) => Intent::Unlock,
         (
             Action::Review | Action::Show | Action::Check,
-            Subject::Account(_) | Subject::Keyring | Subject::Outage,
+            Subject::Account(_) | Subject::Keyring | Subject::Outage | Subject::Clock,
         )
         | (
             Action::Check,
@@ -284,6 +286,7 @@ impl Engine {
         if self.hush != Hush::Everything {
             wanted.extend(self.unsent_notifications(now));
             wanted.extend(self.outage_notification(now));
+            wanted.extend(self.clock_notification(now));
         }
         wanted.extend(self.keyring_notification());
         self.attention.settle(wanted, effects);
@@ -407,6 +410,18 @@ impl Engine {
         let actions = vec![Action::Check];
         let notification = self.notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
         Some((notification, Subject::Outage))
+    }
+
+    /// Row 12: once a day, while it is so.
+    fn clock_notification(&self, now: i64) -> Option<(Notification, Subject)> {
+        let trouble = self.vault.trouble?;
+        let id = format!("clock:{}", now.div_euclid(24 * 60 * 60));
+        if let Some(shown) = self.attention.worded(&NotificationId(id.clone())) {
+            return Some((shown.notification.clone(), Subject::Clock));
+        }
+        let text = self.wording().clock(trouble);
+        let notification = self.notification(&id, text, vec![Action::Show], Urgency::Low, Life::Stays);
+        Some((notification, Subject::Clock))
     }
 
     /// Accounts without a connection, and since when.

@@ -160,6 +160,13 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
+            Request::Codes { call: request } => {
+                return fx.push(Effect::Codes {
+                    call,
+                    request,
+                    clear_after: self.settings.chosen.values.clear_clipboard,
+                });
+            }
             Request::Settings => Ok(Reply::Settings(self.settings.chosen.clone())),
             Request::ChangeSetting { change } => return fx.push(Effect::ChangeSetting(call, change)),
             Request::Mute { until } => self.mute_until(until, now),
@@ -307,7 +314,8 @@ impl Engine {
                 | Subject::Past(_)
                 | Subject::Account(_)
                 | Subject::Keyring
-                | Subject::Outage,
+                | Subject::Outage
+                | Subject::Clock,
             )
             | None => {}
         }

@@ -1,8 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request, RequestId,
-    Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request,
+    RequestId, Role, SettingChange, SettingsView, Window,
 };
 use countersign_protocol::{ApprovalDecision, Jti};
 use zeroize::Zeroizing;
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{Account, Accounts, Outbox},
     channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Enrolled, EnrolmentError, Offer},
+    codes::News,
     history::Record,
     ipc::ConnectionId,
     keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
@@ -91,6 +92,8 @@ pub enum Event {
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
     KeyringProbed(Result<(), KeyStoreError>),
+    /// Something about the vault of one-time codes is different.
+    Vault(Box<News>),
 }
 
 /// A decision, signed.
@@ -291,6 +294,15 @@ pub enum Effect {
     ReadEvidence(Call, RequestId),
     /// Answer a call for diagnostics.
     Diagnose(Call, Vec<AccountFacts>),
+    /// Have a call about one-time codes answered.
+    Codes {
+        /// Who asks.
+        call: Call,
+        /// What.
+        request: CodesRequest,
+        /// After how many seconds a copied code is taken off the clipboard.
+        clear_after: Option<u16>,
+    },
     /// End the agent.
     Stop,
 }

@@ -38,7 +38,9 @@ pub use views::lines as statement_lines;
 
 use std::collections::BTreeMap;
 
-use countersign_agent_api::{AccountId, Event as FrontEndEvent, RequestId, Role};
+use countersign_agent_api::{
+    AccountId, CodesClock, Connection, Event as FrontEndEvent, RequestId, Role, VaultState, VaultView,
+};
 use countersign_protocol::{ApprovalRequest, Outcome, Statement, jws::Unverified};
 
 use self::{
@@ -54,6 +56,7 @@ use self::{
 use crate::{
     accounts::{Account, Accounts, Outbox, Standing, Unacknowledged},
     channel::VerifiedRequest,
+    codes::{IssuerTime, News},
     ipc::ConnectionId,
 };
 
@@ -74,6 +77,8 @@ pub struct Engine {
     muted_until: Option<i64>,
     /// What does not draw attention at the moment.
     hush: Hush,
+    /// The vault of one-time codes, as its own task last told.
+    vault: News,
     /// What subscribed front ends were last told.
     published: Option<Views>,
 }
@@ -96,6 +101,17 @@ impl Engine {
             attention: Attention::default(),
             muted_until: None,
             hush: Hush::Nothing,
+            vault: News {
+                view: VaultView {
+                    state: VaultState::Closed,
+                    entries: None,
+                    tags: Vec::new(),
+                    revision: 0,
+                    clock: CodesClock::Unknown,
+                    backups: None,
+                },
+                trouble: None,
+            },
             published: None,
         };
         for answer in outbox.answers {
@@ -135,6 +151,7 @@ impl Engine {
             Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
+            Event::Vault(news) => self.vault = *news,
         }
         self.pass_time(now, fx);
         self.settle_notifications(now, fx);
@@ -157,6 +174,19 @@ impl Engine {
     /// Whether something is waiting whose end the clock decides: then a suspended computer must not oversleep.
     pub fn watches_the_clock(&self) -> bool {
         self.inbox.iter().any(|request| !request.is_ended())
+    }
+
+    /// What connected issuers say of the time: the least that any of them has to correct.
+    pub fn issuer_time(&self) -> Option<IssuerTime> {
+        let connected = self.accounts.accounts.iter().filter(|account| {
+            let line = self.lines.get(&account.id);
+            line.is_some_and(|line| matches!(line.connection, Connection::Connected { .. }))
+        });
+        let nearest = connected.min_by_key(|account| account.binding.offset.unsigned_abs())?;
+        Some(IssuerTime {
+            offset: nearest.binding.offset,
+            issuer_name: nearest.issuer_name.clone(),
+        })
     }
 
     fn start(&mut self, fx: &mut Vec<Effect>) {
@@ -266,6 +296,9 @@ impl Engine {
             }
             if earlier.is_none_or(|e| e.settings != views.settings) {
                 tell(FrontEndEvent::Settings(views.settings.clone()));
+            }
+            if earlier.is_none_or(|e| e.vault != views.vault) {
+                tell(FrontEndEvent::Vault(views.vault.clone()));
             }
         }
         self.published = Some(views);

@@ -23,7 +23,7 @@ use countersign_protocol::{ApprovalRequest, LineValue, Origin, Outcome, Statemen
 use jiff::tz::TimeZone;
 
 use self::{catalogue::Catalogue, money::Sum};
-use crate::notify::Action;
+use crate::{codes::ClockTrouble, notify::Action};
 
 /// The most characters of a title.
 const TITLE: usize = 40;
@@ -225,6 +225,27 @@ impl Wording {
         }
     }
 
+    /// Row 12: codes would be wrong.
+    pub(super) fn clock(self, trouble: ClockTrouble) -> Text {
+        let texts = self.language.catalogue();
+        let (title, body) = match (self.privacy, trouble) {
+            (Privacy::Private, _) => return text(texts.check_clock, texts.codes_refused),
+            (Privacy::Detailed, ClockTrouble::Wrong) => {
+                (texts.clock_wrong.to_owned(), texts.only_codes_refused)
+            }
+            (Privacy::Detailed, ClockTrouble::Off(offset)) => {
+                let by = (texts.span)(Span::of(offset));
+                let title = if offset > 0 {
+                    texts.clock_behind
+                } else {
+                    texts.clock_ahead
+                };
+                (title(&by), texts.only_codes_refused)
+            }
+        };
+        text(&title, body)
+    }
+
     /// Row 13: denied from the notification.
     pub(super) fn denied(self, asked: Asked<'_>) -> Text {
         let texts = self.language.catalogue();
@@ -234,6 +255,26 @@ impl Wording {
                 texts.denied,
                 &(texts.about)(&asked.claims.client.name, &what(texts, asked)),
             ),
+        }
+    }
+}
+
+/// How long something is, in the largest unit of which there is more than one, or one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    Minutes(u64),
+    Hours(u64),
+    Days(u64),
+}
+
+impl Span {
+    /// Of seconds, rounded down; at least a minute.
+    fn of(seconds: i64) -> Self {
+        let minutes = (seconds.unsigned_abs() / 60).max(1);
+        match minutes {
+            0..120 => Self::Minutes(minutes),
+            120..2880 => Self::Hours(minutes / 60),
+            _ => Self::Days(minutes / (24 * 60)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use countersign_agent_api as api;
 use countersign_agent_api::{
-    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, frame,
+    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, VaultView,
+    frame,
 };
 use countersign_protocol::{self as protocol, Issuer, Statement, fingerprint};
 
@@ -21,6 +22,7 @@ pub(super) struct Views {
     pub(super) accounts: Vec<AccountView>,
     pub(super) status: StatusView,
     pub(super) settings: SettingsView,
+    pub(super) vault: VaultView,
 }
 
 impl Engine {
@@ -30,6 +32,7 @@ impl Engine {
             accounts: self.account_views(),
             status: self.status_view(),
             settings: self.settings.chosen.clone(),
+            vault: self.vault.view.clone(),
         }
     }
 

@@ -13,12 +13,13 @@ use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, Sett
 use countersign_protocol::Jti;
 use ring::rand::SecureRandom;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot, watch},
     task::{AbortHandle, JoinSet},
 };
 
 use crate::{
     channel::{ChannelEvent, ChannelHandle, IssuerProtocol},
+    codes::{self, Clipboard, Codes, Inbox, IssuerTime, Output},
     doctor::Doctor,
     edge::Clock,
     engine::{Call, Effect, Engine, Event, SignOrder, Signed, Snapshot},
@@ -65,6 +66,8 @@ pub struct Parts {
     pub app: AppCommand,
     /// For diagnostics.
     pub net: Net,
+    /// The desktop's clipboard.
+    pub clipboard: Arc<dyn Clipboard>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -77,9 +80,14 @@ impl std::fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct Driver {
     engine: Engine,
-    state: StateDir,
+    state: Arc<StateDir>,
     history: History,
     parts: Parts,
+    codes: Codes,
+    /// What the task of one-time codes tells.
+    told: mpsc::Receiver<Output>,
+    /// What it is told of the time.
+    issuer_time: watch::Sender<Option<IssuerTime>>,
     outboxes: BTreeMap<ConnectionId, mpsc::Sender<Message>>,
     channels: BTreeMap<AccountId, Channel>,
     subscriptions: u64,
@@ -133,11 +141,24 @@ impl Driver {
         jobs.spawn(notify(Arc::clone(&parts.notifier), queue, results.clone()));
         let (changes, wanted) = mpsc::channel(QUEUE);
         jobs.spawn(change(parts.preferences.clone(), wanted, results.clone()));
+        let state = Arc::new(state);
+        let (issuer_time, time) = watch::channel(None);
+        let (codes, told) = Codes::start(codes::Parts {
+            clock: Arc::clone(&parts.clock),
+            rng: Arc::clone(&parts.rng),
+            keys: parts.keys.clone(),
+            clipboard: Arc::clone(&parts.clipboard),
+            state: Arc::clone(&state),
+            told: time,
+        });
         Self {
             engine,
             state,
             history,
             parts,
+            codes,
+            told,
+            issuer_time,
             outboxes: BTreeMap::new(),
             channels: BTreeMap::new(),
             subscriptions: 0,
@@ -167,6 +188,10 @@ impl Driver {
                 () = &mut end => break,
                 Some(call) = inbound.recv() => self.inbound(call),
                 Some(input) = self.inputs.recv() => self.input(input),
+                Some(output) = self.told.recv() => match output {
+                    Output::Reply(call, result) => self.reply(call, result.map(Reply::Codes)),
+                    Output::News(news) => self.take(Event::Vault(news)),
+                },
                 Some(event) = notifications.recv() => self.take(Event::Notification(event)),
                 Some(ended) = self.jobs.join_next() => report(ended),
                 () = wake => {
@@ -175,6 +200,8 @@ impl Driver {
                 }
             }
         }
+        drop(self.told);
+        self.codes.end().await;
         tracing::info!("ended");
     }
 
@@ -249,6 +276,13 @@ impl Driver {
             } else {
                 self.carry_out(effect);
             }
+        }
+        if let Some(time) = self.engine.issuer_time() {
+            self.issuer_time.send_if_modified(|told| {
+                let is_new = told.as_ref() != Some(&time);
+                *told = Some(time);
+                is_new
+            });
         }
     }
 
@@ -387,10 +421,30 @@ impl Driver {
                     app: self.parts.app.clone(),
                     state: self.state.root().to_owned(),
                 };
+                let (answer, vault) = oneshot::channel();
+                // One that is not taken is dropped: then nothing is said of the vault.
+                let _ = self.codes.tell(Inbox::Inspect(answer));
                 self.job(async move {
-                    let checks = doctor.diagnose(accounts, |name| std::env::var_os(name)).await;
+                    let vault = vault.await.ok();
+                    let variable = |name: &str| std::env::var_os(name);
+                    let checks = doctor.diagnose(accounts, vault, variable).await;
                     Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
                 });
+            }
+            Effect::Codes {
+                call,
+                request,
+                clear_after,
+            } => {
+                let message = Inbox::Call {
+                    call,
+                    request,
+                    clear_after,
+                };
+                if self.codes.tell(message).is_err() {
+                    let text = "Too much is asked of the one-time codes at once. Try again in a moment.";
+                    self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
+                }
             }
             Effect::Stop => self.course = Course::Ending,
         }

@@ -20,6 +20,7 @@ use crate::{
         Binding, ChannelCommand, ChannelEvent, DecisionOutcome, Endpoints, Enrolled, EnrolmentError, FarEnd,
         Health, Offer, Subscription, VerifiedReceipt, VerifiedRequest, subscription,
     },
+    codes::MemoryClipboard,
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyRef, KeyStore as _, MemoryKeyStore},
     launch::{AppLauncher, LaunchError, Launched},
@@ -150,6 +151,7 @@ impl World {
             preferences,
             app: app_command(&App::default()),
             net,
+            clipboard: Arc::new(MemoryClipboard::default()),
         };
         let server = Server::bind(&home.path().join("run/agent.sock")).await.unwrap();
         let (calls, inbound) = mpsc::channel(CALLS);

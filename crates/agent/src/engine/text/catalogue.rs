@@ -1,6 +1,6 @@
 //! What a language has to say. A text that is missing, or one that leaves out a value, does not compile.
 
-use super::Sum;
+use super::{Span, Sum};
 
 /// All texts of notifications in one language. Functions put values in: names are quoted as they come.
 pub(super) struct Catalogue {
@@ -72,6 +72,15 @@ pub(super) struct Catalogue {
     pub(super) out_of_reach: &'static str,
     pub(super) no_connection_to: fn(issuer: &str) -> String,
     pub(super) trying_since: fn(time: &str) -> String,
+    pub(super) check_clock: &'static str,
+    pub(super) codes_refused: &'static str,
+    pub(super) clock_wrong: &'static str,
+    /// Title, with how far.
+    pub(super) clock_behind: fn(by: &str) -> String,
+    pub(super) clock_ahead: fn(by: &str) -> String,
+    pub(super) only_codes_refused: &'static str,
+    /// How long, as it stands in a title.
+    pub(super) span: fn(span: Span) -> String,
 
     // What is asked, in one sentence without its full stop.
     pub(super) pay: fn(amount: &str, payee: &str) -> String,
