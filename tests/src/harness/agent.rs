@@ -270,6 +270,14 @@ impl Agent {
         Ok(command)
     }
 
+    /// The terminal front end, to be started by the caller.
+    ///
+    /// # Errors
+    /// When the program is not built.
+    pub fn command(&self, session: &Session) -> Result<tokio::process::Command> {
+        self.base(session)
+    }
+
     fn base(&self, session: &Session) -> Result<tokio::process::Command> {
         let mut command = session.command(session.paths.program(Program::Agent)?);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

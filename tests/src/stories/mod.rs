@@ -6,6 +6,7 @@
 mod clipboard;
 mod codes;
 mod codes_import;
+mod codes_terminal;
 mod codes_vault;
 mod decisions;
 mod desktop;
@@ -108,13 +109,15 @@ stories! {
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;
-    codes::codes_copied_and_accepted, codes::no_account();
-    codes::codes_offline_after_restart, codes::no_account();
-    codes::codes_counter_survives_kill, codes::no_account();
-    codes_import::import_plain_files, codes::no_account();
-    codes_import::import_encrypted_files, codes::no_account();
-    codes_import::import_batch_of_qr_codes, codes::no_account();
-    codes_vault::vault_locked_keyring, codes::no_account();
-    codes_vault::vault_damaged_or_gone, codes::no_account();
-    codes_vault::vault_exported_wiped_restored, codes::no_account();
+    codes::codes_copied_and_accepted, enrolment::not_enrolled();
+    codes::codes_offline_after_restart, enrolment::not_enrolled();
+    codes::codes_counter_survives_kill, enrolment::not_enrolled();
+    codes_terminal::codes_terminal, enrolment::not_enrolled();
+    codes_terminal::codes_leave_the_clipboard, enrolment::not_enrolled();
+    codes_import::import_plain_files, enrolment::not_enrolled();
+    codes_import::import_encrypted_files, enrolment::not_enrolled();
+    codes_import::import_batch_of_qr_codes, enrolment::not_enrolled();
+    codes_vault::vault_locked_keyring, enrolment::not_enrolled();
+    codes_vault::vault_damaged_or_gone, enrolment::not_enrolled();
+    codes_vault::vault_exported_wiped_restored, enrolment::not_enrolled();
 }
