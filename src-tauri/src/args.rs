@@ -11,6 +11,7 @@ use countersign_agent_api::{Activation, RequestId};
 pub(crate) const USAGE: &str = "\
 Usage: countersign                                opens the main window
        countersign --prompt [REQUEST] [--focus]   shows a waiting request; --focus lets it take the keyboard
+       countersign --prompt REQUEST --report      asks whether to report a request that has just ended
        countersign 'countersign://enroll?...'     opens the main window to add an account";
 
 /// The longest enrolment link, in bytes (docs/protocol.md, section 5.2).
@@ -64,6 +65,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
         ["--prompt", "--focus"] => Ok(prompt(None, Activation::Asked)),
         ["--prompt", id] => Ok(prompt(Some(request_id(id)?), Activation::Unasked)),
         ["--prompt", id, "--focus"] => Ok(prompt(Some(request_id(id)?), Activation::Asked)),
+        ["--prompt", id, "--report"] => Ok(prompt(Some(request_id(id)?), Activation::ToReport)),
         [link] if link.starts_with("countersign:") => Ok(Launch::Main {
             link: Some(enrolment_link(link)?),
         }),
@@ -126,6 +128,10 @@ mod tests {
             parsed(&["--prompt", "k7f2", "--focus"]),
             Ok(prompt(id, Activation::Asked))
         );
+        assert_eq!(
+            parsed(&["--prompt", "k7f2", "--report"]),
+            Ok(prompt(Some(RequestId("k7f2".into())), Activation::ToReport))
+        );
         assert_eq!(parsed(&["--prompt"]), Ok(prompt(None, Activation::Unasked)));
         assert_eq!(
             parsed(&["--prompt", "--focus"]),
@@ -164,6 +170,7 @@ mod tests {
             &["https://x"],
             &["--focus"],
             &["--prompt", "a", "--focus", "b"],
+            &["--prompt", "a", "--focus", "--report"],
         ] {
             assert_eq!(parsed(bad), Err(UsageError::Unknown), "{bad:?}");
         }
