@@ -13,6 +13,7 @@ use crate::view::Hidden;
 pub(crate) const USAGE: &str = "\
 Usage: countersign                                opens the main window
        countersign --prompt [REQUEST] [--focus]   shows a waiting request; --focus lets it take the keyboard
+       countersign --prompt REQUEST --report      asks whether to report a request that has just ended
        countersign 'countersign://enroll?...'     opens the main window to add an account
        countersign 'otpauth://...'                opens the main window to add a one-time code";
 
@@ -75,6 +76,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
         ["--prompt", "--focus"] => Ok(prompt(None, Activation::Asked)),
         ["--prompt", id] => Ok(prompt(Some(request_id(id)?), Activation::Unasked)),
         ["--prompt", id, "--focus"] => Ok(prompt(Some(request_id(id)?), Activation::Asked)),
+        ["--prompt", id, "--report"] => Ok(prompt(Some(request_id(id)?), Activation::ToReport)),
         [link] if link.starts_with("countersign:") => Ok(Launch::Main {
             link: Some(enrolment_link(link)?),
         }),
@@ -152,6 +154,10 @@ mod tests {
             parsed(&["--prompt", "k7f2", "--focus"]),
             Ok(prompt(id, Activation::Asked))
         );
+        assert_eq!(
+            parsed(&["--prompt", "k7f2", "--report"]),
+            Ok(prompt(Some(RequestId("k7f2".into())), Activation::ToReport))
+        );
         assert_eq!(parsed(&["--prompt"]), Ok(prompt(None, Activation::Unasked)));
         assert_eq!(
             parsed(&["--prompt", "--focus"]),
@@ -216,6 +222,7 @@ mod tests {
             &["https://x"],
             &["--focus"],
             &["--prompt", "a", "--focus", "b"],
+            &["--prompt", "a", "--focus", "--report"],
         ] {
             assert_eq!(parsed(bad), Err(UsageError::Unknown), "{bad:?}");
         }

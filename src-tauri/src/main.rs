@@ -78,6 +78,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::decide,
             commands::withdraw,
             commands::deny,
+            commands::report,
             commands::fit,
             commands::open_prompt,
             commands::open_main,

@@ -103,6 +103,14 @@ pub enum Request {
         /// The statement hash of the [`RequestView`] that was on screen: an answer to anything else is refused.
         statement_hash: String,
     },
+    /// *This wasn't me*, of a request that has ended: its outcome stays. Possible for a day after the end.
+    /// [`Reply::Entry`] once the issuer has taken the report.
+    Report {
+        /// Which request.
+        id: RequestId,
+        /// BCP 47 tag of the language the statement was shown in.
+        locale: String,
+    },
     /// Takes back an answer that was signed but not yet sent ([`RequestState::Queued`]).
     Withdraw {
         /// Which request.
@@ -213,6 +221,7 @@ impl std::fmt::Debug for Request {
             Self::ShowRequest { .. } => "ShowRequest",
             Self::Shown { .. } => "Shown",
             Self::Decide { .. } => "Decide",
+            Self::Report { .. } => "Report",
             Self::Withdraw { .. } => "Withdraw",
             Self::ReleaseHeldBack { .. } => "ReleaseHeldBack",
             Self::History { .. } => "History",
@@ -257,6 +266,8 @@ pub enum Reply {
     Request(RequestView),
     /// To [`Request::History`].
     History(HistoryPage),
+    /// One ended request.
+    Entry(HistoryEntry),
     /// To [`Request::Evidence`]: the file's JSON text (docs/protocol.md, section 10).
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].

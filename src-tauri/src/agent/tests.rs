@@ -185,6 +185,7 @@ async fn the_history_is_asked_for_page_by_page_until_there_are_as_many_as_wanted
         by_this_device: true,
         device_name: None,
         receipt: ReceiptState::None,
+        reported_at: None,
     };
     let agent = async {
         for (limit, before, ids, more) in [

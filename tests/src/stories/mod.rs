@@ -19,6 +19,7 @@ mod keyrings;
 mod network;
 mod notifications;
 mod oidc;
+mod reporting;
 mod runner;
 mod shipped;
 mod stage;
@@ -104,6 +105,7 @@ stories! {
     window_diagnostics::main_window_diagnostics;
     window_adding::main_window_adds_account, enrolment::not_enrolled();
     window_queue::several_requests_wait;
+    reporting::reported_after_elsewhere, notifications::on_review();
     window_axe::axe_in_the_real_window, notifications::on_review();
     window_versions::two_versions_refuse_each_other;
     keyrings::keyring_locked;

@@ -146,6 +146,11 @@ export const ar: Catalogue<"ar"> = {
   "report.text": "سيراه مسؤولو {issuer}. وتُحجز الطلبات التالية من {client} بعض الوقت.",
   "report.back": "رجوع",
   "report.confirm": "رفض وإبلاغ",
+  "report.sending": "جارٍ الإرسال…",
+  "report.ended.title": "هل تريد الإبلاغ عن هذا الطلب؟",
+  "report.ended.text":
+    "سيعلم مسؤولو {issuer} أنك لم تبدأ هذا الطلب. ويبقى القرار كما هو. وتُحجز الطلبات التالية من {client} بعض الوقت.",
+  "report.ended.confirm": "إبلاغ",
 
   // Prompt: what became of it
   "sending.approve": "جارٍ إرسال موافقتك",
@@ -173,6 +178,10 @@ export const ar: Catalogue<"ar"> = {
   "reported.text": "يمكن لمسؤولي {issuer} رؤية بلاغك.",
   "reported.muted": "يمكن لمسؤولي {issuer} رؤية بلاغك. وتُحجز الطلبات من {client} حتى {time}.",
   "reported.advice": "ربما يعرف شخص ما كلمة مرورك. غيّرها لدى {issuer} من صفحة تفتحها بنفسك.",
+  "late.title": "تم الإبلاغ",
+  "late.text": "يمكن لمسؤولي {issuer} رؤية بلاغك. ويبقى القرار كما هو.",
+  "late.muted":
+    "يمكن لمسؤولي {issuer} رؤية بلاغك. ويبقى القرار كما هو. وتُحجز الطلبات من {client} حتى {time}.",
   "expired.title": "انتهت مدة هذا الطلب",
   "expired.text": "لم تتم الموافقة على شيء. إن كنت ما زلت تريد ذلك فابدأ من جديد في {client}.",
   "cancelled.title": "سُحب هذا الطلب",
@@ -335,6 +344,7 @@ export const ar: Catalogue<"ar"> = {
   "activity.not_saved": "لم يُحفظ",
   "activity.ended": "النهاية",
   "activity.receipt": "الإيصال",
+  "activity.reported": "أبلغتَ عنه",
   "activity.receipt.verified": "تم التحقق من الإيصال",
   "activity.receipt.none": "لا إيصال",
   "activity.receipt.verified.text": "موقّع من {issuer}. وهو مطابق لما عُرض.",

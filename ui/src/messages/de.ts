@@ -139,6 +139,11 @@ export const de: Catalogue<"de"> = {
     "Die Administratoren von {issuer} sehen die Meldung. Weitere Anfragen von {client} werden eine Weile zurückgehalten.",
   "report.back": "Zurück",
   "report.confirm": "Ablehnen und melden",
+  "report.sending": "Wird gesendet …",
+  "report.ended.title": "Diese Anfrage melden?",
+  "report.ended.text":
+    "Die Administratoren von {issuer} erfahren, dass Sie das nicht veranlasst haben. Die Entscheidung bleibt, wie sie ist. Weitere Anfragen von {client} werden eine Weile zurückgehalten.",
+  "report.ended.confirm": "Melden",
 
   // Prompt: what became of it
   "sending.approve": "Ihre Genehmigung wird gesendet",
@@ -168,6 +173,11 @@ export const de: Catalogue<"de"> = {
     "Die Administratoren von {issuer} können Ihre Meldung sehen. Anfragen von {client} werden bis {time} zurückgehalten.",
   "reported.advice":
     "Jemand kennt vielleicht Ihr Passwort. Ändern Sie es bei {issuer}, auf einer Seite, die Sie selbst öffnen.",
+  "late.title": "Gemeldet",
+  "late.text":
+    "Die Administratoren von {issuer} können Ihre Meldung sehen. Die Entscheidung bleibt, wie sie ist.",
+  "late.muted":
+    "Die Administratoren von {issuer} können Ihre Meldung sehen. Die Entscheidung bleibt, wie sie ist. Anfragen von {client} werden bis {time} zurückgehalten.",
   "expired.title": "Diese Anfrage ist abgelaufen",
   "expired.text":
     "Nichts wurde genehmigt. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
@@ -308,6 +318,7 @@ export const de: Catalogue<"de"> = {
   "activity.not_saved": "Nicht gespeichert",
   "activity.ended": "Beendet",
   "activity.receipt": "Quittung",
+  "activity.reported": "Von Ihnen gemeldet",
   "activity.receipt.verified": "Quittung geprüft",
   "activity.receipt.none": "Keine Quittung",
   "activity.receipt.verified.text": "Von {issuer} signiert. Sie passt zu dem, was gezeigt wurde.",

@@ -135,6 +135,11 @@ export const en = {
     "{issuer}’s administrators will see it. Further requests from {client} are held back for a while.",
   "report.back": "Go back",
   "report.confirm": "Deny and report",
+  "report.sending": "Sending…",
+  "report.ended.title": "Report this request?",
+  "report.ended.text":
+    "{issuer}’s administrators are told that you did not start this. What was decided stays as it is. Further requests from {client} are held back for a while.",
+  "report.ended.confirm": "Report",
 
   // Prompt: what became of it
   "sending.approve": "Sending your approval",
@@ -163,6 +168,10 @@ export const en = {
   "reported.muted":
     "{issuer}’s administrators can see your report. Requests from {client} are held back until {time}.",
   "reported.advice": "Somebody may know your password. Change it at {issuer}, from a page you open yourself.",
+  "late.title": "Reported",
+  "late.text": "{issuer}’s administrators can see your report. What was decided stays as it is.",
+  "late.muted":
+    "{issuer}’s administrators can see your report. What was decided stays as it is. Requests from {client} are held back until {time}.",
   "expired.title": "This request expired",
   "expired.text": "Nothing was approved. If you still want to do this, start it again in {client}.",
   "cancelled.title": "This request was taken back",
@@ -299,6 +308,7 @@ export const en = {
   "activity.not_saved": "Not saved",
   "activity.ended": "Ended",
   "activity.receipt": "Receipt",
+  "activity.reported": "Reported by you",
   "activity.receipt.verified": "Receipt verified",
   "activity.receipt.none": "No receipt",
   "activity.receipt.verified.text": "Signed by {issuer}. It matches what was shown.",

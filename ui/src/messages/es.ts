@@ -141,6 +141,11 @@ export const es: Catalogue<"es"> = {
     "Los administradores de {issuer} lo verán. Las próximas solicitudes de {client} se retienen durante un tiempo.",
   "report.back": "Volver",
   "report.confirm": "Denegar e informar",
+  "report.sending": "Enviando…",
+  "report.ended.title": "¿Informar de esta solicitud?",
+  "report.ended.text":
+    "Los administradores de {issuer} sabrán que usted no la inició. La decisión queda como está. Las próximas solicitudes de {client} se retienen durante un tiempo.",
+  "report.ended.confirm": "Informar",
 
   // Prompt: what became of it
   "sending.approve": "Enviando su aprobación",
@@ -170,6 +175,10 @@ export const es: Catalogue<"es"> = {
     "Los administradores de {issuer} pueden ver su informe. Las solicitudes de {client} se retienen hasta las {time}.",
   "reported.advice":
     "Puede que alguien conozca su contraseña. Cámbiela en {issuer}, desde una página que abra usted.",
+  "late.title": "Informado",
+  "late.text": "Los administradores de {issuer} pueden ver su informe. La decisión queda como está.",
+  "late.muted":
+    "Los administradores de {issuer} pueden ver su informe. La decisión queda como está. Las solicitudes de {client} se retienen hasta las {time}.",
   "expired.title": "Esta solicitud ha caducado",
   "expired.text": "No se ha aprobado nada. Si aún quiere hacerlo, empiece de nuevo en {client}.",
   "cancelled.title": "Esta solicitud se ha retirado",
@@ -318,6 +327,7 @@ export const es: Catalogue<"es"> = {
   "activity.not_saved": "No guardado",
   "activity.ended": "Fin",
   "activity.receipt": "Recibo",
+  "activity.reported": "Informado por usted",
   "activity.receipt.verified": "Recibo verificado",
   "activity.receipt.none": "Sin recibo",
   "activity.receipt.verified.text": "Firmado por {issuer}. Coincide con lo que se mostró.",

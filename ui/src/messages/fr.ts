@@ -143,6 +143,11 @@ export const fr: Catalogue<"fr"> = {
     "Les administrateurs de {issuer} le verront. Les prochaines demandes de {client} seront retenues quelque temps.",
   "report.back": "Revenir",
   "report.confirm": "Refuser et signaler",
+  "report.sending": "Envoi…",
+  "report.ended.title": "Signaler cette demande\u00a0?",
+  "report.ended.text":
+    "Les administrateurs de {issuer} apprendront que vous n’en êtes pas à l’origine. La décision reste inchangée. Les prochaines demandes de {client} seront retenues quelque temps.",
+  "report.ended.confirm": "Signaler",
 
   // Prompt: what became of it
   "sending.approve": "Envoi de votre approbation",
@@ -172,6 +177,10 @@ export const fr: Catalogue<"fr"> = {
     "Les administrateurs de {issuer} peuvent voir votre signalement. Les demandes de {client} sont retenues jusqu’à {time}.",
   "reported.advice":
     "Quelqu’un connaît peut-être votre mot de passe. Changez-le chez {issuer}, depuis une page que vous ouvrez vous-même.",
+  "late.title": "Signalé",
+  "late.text": "Les administrateurs de {issuer} peuvent voir votre signalement. La décision reste inchangée.",
+  "late.muted":
+    "Les administrateurs de {issuer} peuvent voir votre signalement. La décision reste inchangée. Les demandes de {client} sont retenues jusqu’à {time}.",
   "expired.title": "Cette demande a expiré",
   "expired.text": "Rien n’a été approuvé. Si vous voulez toujours le faire, recommencez dans {client}.",
   "cancelled.title": "Cette demande a été retirée",
@@ -322,6 +331,7 @@ export const fr: Catalogue<"fr"> = {
   "activity.not_saved": "Non enregistré",
   "activity.ended": "Fin",
   "activity.receipt": "Reçu",
+  "activity.reported": "Signalé par vous",
   "activity.receipt.verified": "Reçu vérifié",
   "activity.receipt.none": "Pas de reçu",
   "activity.receipt.verified.text": "Signé par {issuer}. Il correspond à ce qui a été affiché.",

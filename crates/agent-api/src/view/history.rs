@@ -52,5 +52,8 @@ data! {
         pub device_name: Option<String>,
         /// The evidence kept.
         pub receipt: ReceiptState,
+        /// When the person reported it after its end, and the issuer took the report.
+        #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+        pub reported_at: Option<i64>,
     }
 }

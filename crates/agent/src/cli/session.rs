@@ -82,9 +82,7 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             )
             .await
         }
-        AgentCommand::Report { id } => {
-            decide::deny(&mut session, RequestId(id), Verdict::Report, Some(Reason::NotMe)).await
-        }
+        AgentCommand::Report { id } => decide::report(&mut session, RequestId(id)).await,
         AgentCommand::Withdraw { id } => {
             let withdraw = Request::Withdraw { id: RequestId(id) };
             let Reply::Request(request) = session.call(withdraw).await? else {

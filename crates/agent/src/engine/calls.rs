@@ -112,6 +112,11 @@ impl Engine {
                     Err(error) => Err(error),
                 }
             }
+            // Answered when the issuer has taken it.
+            Request::Report { id, locale } => match self.start_report(call, &id, locale, fx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
             Request::Withdraw { id } => self.withdraw(&id, fx),
             Request::ReleaseHeldBack { account, client_id } => {
                 self.inbox.release(&(account, client_id));
@@ -211,7 +216,7 @@ impl Engine {
         Ok(Reply::Done)
     }
 
-    fn surface(&self, connection: ConnectionId) -> DecidedOn {
+    pub(super) fn surface(&self, connection: ConnectionId) -> DecidedOn {
         match self.front_ends.get(&connection).map(FrontEnd::role) {
             Some(Role::App) => DecidedOn::Window,
             Some(Role::Terminal) | None => DecidedOn::Terminal,

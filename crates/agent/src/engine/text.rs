@@ -69,6 +69,8 @@ impl Wording {
             Action::Approve => texts.approve,
             Action::DenyAll => texts.deny_all,
             Action::Show => texts.show,
+            Action::NotMe => texts.not_me,
+            Action::ReportToo => texts.report_too,
             Action::Unlock => texts.unlock,
             Action::Check => texts.check,
         }

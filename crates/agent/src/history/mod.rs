@@ -2,7 +2,7 @@
 //!
 //! Monthly segments of JSON lines, named `2026-11.001.jsonl`; a segment that is full or that ends in half a line (the agent
 //! was killed while writing) is followed by the next number. Invariants: lines are only ever appended, each
-//! durably; a record written later about the same request replaces the earlier one for readers; a line that
+//! durably; a record written later about the same request takes the place of the earlier one for readers; a line that
 //! cannot be read is an error that names it, never skipped and never overwritten. Only whole segments are removed,
 //! by age relative to the newest segment, so a clock that is wrong deletes nothing by itself.
 //!
@@ -13,7 +13,7 @@ mod filter;
 mod tests;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
@@ -256,7 +256,7 @@ impl History {
         Ok(format!("{month}.{:03}.jsonl", number + 1))
     }
 
-    /// All records of a segment, oldest first. Half a line at its end was never acknowledged to anybody.
+    /// All requests of a segment by their latest records, oldest first. Half a line at its end was never acknowledged to anybody.
     fn records(&self, name: &str) -> Result<Vec<Record>, HistoryError> {
         let path = self.dir.join(name);
         let text = match fs::read_to_string(&path) {
@@ -266,17 +266,14 @@ impl History {
             Err(e) => return Err(io_error("read", &path)(e).into()),
         };
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-        complete
-            .lines()
-            .enumerate()
-            .map(|(index, line)| {
-                parse(line).map_err(|source| HistoryError::Damaged {
-                    path: path.clone(),
-                    line: index + 1,
-                    source,
-                })
+        let records = complete.lines().enumerate().map(|(index, line)| {
+            parse(line).map_err(|source| HistoryError::Damaged {
+                path: path.clone(),
+                line: index + 1,
+                source,
             })
-            .collect()
+        });
+        Ok(latest(records.collect::<Result<_, _>>()?))
     }
 
     fn drop_old(&self) -> Result<(), HistoryError> {
@@ -306,6 +303,25 @@ fn parse(line: &str) -> Result<Record, serde_json::Error> {
     }
     let line: Line<Record> = serde_json::from_str(line)?;
     Ok(line.record)
+}
+
+/// Each request once, as it was recorded last, where it was recorded first: a report does not move it in time.
+fn latest(records: Vec<Record>) -> Vec<Record> {
+    let mut places: HashMap<RequestId, usize> = HashMap::with_capacity(records.len());
+    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+    for record in records {
+        match places
+            .get(&record.entry.id)
+            .and_then(|place| kept.get_mut(*place))
+        {
+            Some(earlier) => *earlier = record,
+            None => {
+                places.insert(record.entry.id.clone(), kept.len());
+                kept.push(record);
+            }
+        }
+    }
+    kept
 }
 
 /// `YYYY-MM` in UTC.

@@ -24,6 +24,7 @@ fn record(id: &str, at: i64) -> Record {
             by_this_device: true,
             device_name: None,
             receipt: ReceiptState::None,
+            reported_at: None,
         },
         evidence: None,
     }
@@ -77,7 +78,7 @@ fn a_later_record_of_a_request_replaces_the_earlier_one() {
     history.append(&record("a", NOVEMBER)).unwrap();
     assert_eq!(
         ids(&history.page(10, None, &HistoryFilter::default()).unwrap()),
-        ["a", "b"]
+        ["b", "a"]
     );
     assert_eq!(
         history
@@ -89,6 +90,25 @@ fn a_later_record_of_a_request_replaces_the_earlier_one() {
         Outcome::Approved
     );
     assert!(history.find(&RequestId("c".into())).unwrap().is_none());
+}
+
+#[test]
+fn a_report_does_not_move_an_entry_in_time() {
+    let (_home, mut history) = opened();
+    for (id, at) in [("a", NOVEMBER), ("b", NOVEMBER + 1), ("c", NOVEMBER + 2)] {
+        history.append(&record(id, at)).unwrap();
+    }
+    let mut reported = record("b", NOVEMBER + 1);
+    reported.entry.reported_at = Some(NOVEMBER + 9);
+    history.append(&reported).unwrap();
+    let page = history.page(10, None, &HistoryFilter::default()).unwrap();
+    assert_eq!(ids(&page), ["c", "b", "a"]);
+    assert_eq!(page.entries[1].reported_at, Some(NOVEMBER + 9));
+    let older = history
+        .page(10, Some(&RequestId("b".into())), &HistoryFilter::default())
+        .unwrap();
+    assert_eq!(ids(&older), ["a"]);
+    assert_eq!(history.find(&RequestId("b".into())).unwrap(), Some(reported));
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub(super) struct Catalogue {
     pub(super) approve: &'static str,
     pub(super) deny_all: &'static str,
     pub(super) show: &'static str,
+    pub(super) not_me: &'static str,
+    pub(super) report_too: &'static str,
     pub(super) unlock: &'static str,
     pub(super) check: &'static str,
 
