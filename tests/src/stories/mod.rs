@@ -5,8 +5,11 @@
 
 mod clipboard;
 mod codes;
+<<<<<<< HEAD
 mod codes_import;
 mod codes_vault;
+=======
+>>>>>>> w-codes
 mod decisions;
 mod desktop;
 mod desktop_qr;
@@ -105,6 +108,8 @@ stories! {
     window_queue::several_requests_wait;
     window_axe::axe_in_the_real_window, notifications::on_review();
     window_versions::two_versions_refuse_each_other;
+    codes::codes_terminal, enrolment::not_enrolled();
+    codes::codes_leave_the_clipboard, enrolment::not_enrolled();
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;

@@ -412,4 +412,36 @@ mod tests {
             assert!(Args::try_parse_from(words).is_ok(), "{line}");
         }
     }
+
+    #[test]
+    fn the_commands_in_the_documentation_of_codes_parse() {
+        let text = include_str!("../../../../docs/codes.md");
+        let mut found = 0;
+        for line in text.lines().filter(|line| line.starts_with("countersign-agent ")) {
+            let command = line.split(" #").next().unwrap_or_default();
+            assert!(
+                Args::try_parse_from(command.split_whitespace()).is_ok(),
+                "{command}"
+            );
+            found += 1;
+        }
+        assert!(found > 10, "{found}");
+    }
+
+    #[test]
+    fn shells_are_told_of_every_command() {
+        use clap_complete::Shell;
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "countersign-agent", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for command in Args::command().get_subcommands() {
+                assert!(
+                    script.contains(command.get_name()),
+                    "{shell}: {}",
+                    command.get_name()
+                );
+            }
+        }
+    }
 }
