@@ -257,7 +257,6 @@ impl Agent {
             .await?)
     }
 
-<<<<<<< HEAD
     /// The program where there is no network. Making such a place takes root, or a namespace in which one may.
     fn cut_off(&self, session: &Session) -> Result<tokio::process::Command> {
         let mut command = session.command("unshare");
@@ -269,14 +268,14 @@ impl Agent {
             .arg(session.paths.program(Program::Agent)?)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
-=======
+    }
+
     /// The terminal front end, to be started by the caller.
     ///
     /// # Errors
     /// When the program is not built.
     pub fn command(&self, session: &Session) -> Result<tokio::process::Command> {
         self.base(session)
->>>>>>> w-codes
     }
 
     fn base(&self, session: &Session) -> Result<tokio::process::Command> {

@@ -8,8 +8,8 @@ use fantoccini::key::Key;
 
 use super::{
     Stage, clipboard,
-    codes::{SECRET, accepted, add, code_of, open, totp},
     codes_import::{choose_file, entries},
+    codes_window::{SECRET, accepted, add, code_of, open, totp},
     desktop::main_window,
 };
 use crate::front::MainWindow;

@@ -5,11 +5,9 @@
 
 mod clipboard;
 mod codes;
-<<<<<<< HEAD
 mod codes_import;
 mod codes_vault;
-=======
->>>>>>> w-codes
+mod codes_window;
 mod decisions;
 mod desktop;
 mod desktop_qr;
@@ -113,13 +111,13 @@ stories! {
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;
-    codes::codes_copied_and_accepted, codes::no_account();
-    codes::codes_offline_after_restart, codes::no_account();
-    codes::codes_counter_survives_kill, codes::no_account();
-    codes_import::import_plain_files, codes::no_account();
-    codes_import::import_encrypted_files, codes::no_account();
-    codes_import::import_batch_of_qr_codes, codes::no_account();
-    codes_vault::vault_locked_keyring, codes::no_account();
-    codes_vault::vault_damaged_or_gone, codes::no_account();
-    codes_vault::vault_exported_wiped_restored, codes::no_account();
+    codes_window::codes_copied_and_accepted, codes_window::no_account();
+    codes_window::codes_offline_after_restart, codes_window::no_account();
+    codes_window::codes_counter_survives_kill, codes_window::no_account();
+    codes_import::import_plain_files, codes_window::no_account();
+    codes_import::import_encrypted_files, codes_window::no_account();
+    codes_import::import_batch_of_qr_codes, codes_window::no_account();
+    codes_vault::vault_locked_keyring, codes_window::no_account();
+    codes_vault::vault_damaged_or_gone, codes_window::no_account();
+    codes_vault::vault_exported_wiped_restored, codes_window::no_account();
 }

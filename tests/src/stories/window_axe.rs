@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Stage,
-    codes::{SECRET, add, code_of, totp},
+    codes_window::{SECRET, add, code_of, totp},
     desktop::main_window,
 };
 use crate::{
