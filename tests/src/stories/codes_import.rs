@@ -13,7 +13,7 @@ use fantoccini::key::Key;
 
 use super::{
     Stage, clipboard,
-    codes::{SECRET, accepted, call, code_of, open},
+    codes_window::{SECRET, accepted, call, code_of, open},
     desktop::main_window,
 };
 use crate::{

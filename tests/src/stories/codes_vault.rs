@@ -8,8 +8,8 @@ use fantoccini::key::Key;
 
 use super::{
     Stage, clipboard,
-    codes::{SECRET, accepted, add, code_of, open, totp},
     codes_import::{choose_file, entries},
+    codes_window::{SECRET, accepted, add, code_of, open, totp},
     desktop::main_window,
 };
 use crate::front::MainWindow;
@@ -102,6 +102,10 @@ pub(super) async fn vault_exported_wiped_restored(stage: &mut Stage) -> Result<(
         "the export is not encrypted"
     );
 
+    backed_up(stage, &window).await?;
+    stage.picture(&app, "codes-backups").await?;
+    window.ctrl('2').await?;
+
     // A new computer: nothing of the old one but the file.
     stage.agent.stop().await?;
     for name in ["codes.vault", "codes.json"] {
@@ -128,6 +132,33 @@ pub(super) async fn vault_exported_wiped_restored(stage: &mut Stage) -> Result<(
     };
     ensure!(names(&before) == names(&after), "{before:?} became {after:?}");
     app.close().await
+}
+
+/// Regular backups go to a folder that the person chooses; the first one at once.
+async fn backed_up(stage: &Stage, window: &MainWindow) -> Result<()> {
+    window.ctrl('5').await?;
+    window.press("Set up…").await?;
+    window.focus_is("Password").await?;
+    window.type_text("another password").await?;
+    window.key(Key::Tab).await?;
+    window.type_text("another password").await?;
+    window.key(Key::Enter).await?;
+    let folder = stage.session.dir().join("backups");
+    fs::create_dir(&folder)?;
+    clipboard::give_path(stage, "Choose a folder for backups", &folder).await?;
+    window.says(&folder.display().to_string()).await?;
+    window.press("Back up now").await?;
+    window.says("A backup was made.").await?;
+    let made: Vec<_> = fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
+    ensure!(!made.is_empty(), "there is no backup in the folder");
+    for entry in made {
+        let text = fs::read_to_string(entry.path())?;
+        ensure!(
+            text.contains("argon2id") && !text.contains("Example Bank"),
+            "a backup is not encrypted"
+        );
+    }
+    Ok(())
 }
 
 /// Asks again until the page has got so far: the agent has just come back.

@@ -6,8 +6,8 @@
 mod clipboard;
 mod codes;
 mod codes_import;
-mod codes_terminal;
 mod codes_vault;
+mod codes_window;
 mod decisions;
 mod desktop;
 mod desktop_qr;
@@ -111,11 +111,11 @@ stories! {
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;
-    codes::codes_copied_and_accepted, enrolment::not_enrolled();
-    codes::codes_offline_after_restart, enrolment::not_enrolled();
-    codes::codes_counter_survives_kill, enrolment::not_enrolled();
-    codes_terminal::codes_terminal, enrolment::not_enrolled();
-    codes_terminal::codes_leave_the_clipboard, enrolment::not_enrolled();
+    codes_window::codes_copied_and_accepted, enrolment::not_enrolled();
+    codes_window::codes_offline_after_restart, enrolment::not_enrolled();
+    codes_window::codes_counter_survives_kill, enrolment::not_enrolled();
+    codes::codes_terminal, enrolment::not_enrolled();
+    codes::codes_leave_the_clipboard, enrolment::not_enrolled();
     codes_import::import_plain_files, enrolment::not_enrolled();
     codes_import::import_encrypted_files, enrolment::not_enrolled();
     codes_import::import_batch_of_qr_codes, enrolment::not_enrolled();

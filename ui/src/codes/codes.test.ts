@@ -20,7 +20,7 @@ const list = mains["codes-list"];
 const row = (name: string) => screen.getByRole("button", { name: `Copy code for ${name}` });
 const shownIn = (name: string) => row(name).querySelector(".otp__now")?.textContent;
 const names = (container: Element) =>
-  Array.from(container.querySelectorAll(".otprow .row__title bdi"), (title) => title.textContent);
+  Array.from(container.querySelectorAll(".otp[data-place] .row__title bdi"), (title) => title.textContent);
 const press = async (key: string, more: KeyboardEventInit = {}) => {
   await fireEvent.keyDown(document.activeElement ?? document.body, { key, ...more });
   await settled();
@@ -237,6 +237,22 @@ test("a counter's code comes when it is asked for, and copying the first one ask
   await fireEvent.click(screen.getByRole("button", { name: "Next code for Meridian Supplies, mara" }));
   await settled();
   expect(shell.of("advance_code")).toHaveLength(2);
+});
+
+test("codes on display stay when something else changes, and go when the clock's correction does", async () => {
+  const { shell } = await openMain(list);
+  await fireEvent.click(screen.getByRole("button", { name: "Next code for Meridian Supplies, mara" }));
+  await settled();
+  const asked = shell.of("show_codes").length;
+  await shell.send({ ...quiet, page: "codes", vault: structuredClone({ ...vault, revision: 2 }) });
+  await settled();
+  expect(shownIn("Meridian Supplies, mara")).toBe("520489");
+  expect(shell.of("show_codes")).toHaveLength(asked);
+  const clock = { state: "corrected", offset: 40, issuer_name: "Alder Group" };
+  await shell.send({ ...quiet, page: "codes", vault: { ...vault, revision: 2, clock } });
+  await settled();
+  expect(shownIn("Meridian Supplies, mara")).toBe("••••••");
+  expect(shell.of("show_codes")).toHaveLength(asked + 1);
 });
 
 test("what is deleted can be had back in its place, until its time is over", async () => {

@@ -665,7 +665,7 @@ export const ar: Catalogue<"ar"> = {
   "settings.clear_clipboard.after": "بعد {duration}",
   "settings.clear_clipboard.never": "أبدًا",
   "backups.title": "نسخ احتياطية مشفّرة للرموز",
-  "backups.text": "تُنشأ تلقائيًا في مجلد لك. استورد إحداها لاستعادتها.",
+  "backups.text": "مرة في اليوم عند حدوث تغيير. استورد إحداها لاستعادتها.",
   "backups.set_up": "إعداد…",
   "backups.set_up.title": "إعداد النسخ الاحتياطية المشفّرة",
   "backups.set_up.text": "اختر كلمة مرور ثم المجلد. المجلد الذي يُنسخ إلى مكان آخر يبقى إذا فُقد هذا الحاسوب.",

@@ -599,7 +599,7 @@ export const de: Catalogue<"de"> = {
   "settings.clear_clipboard.after": "Nach {duration}",
   "settings.clear_clipboard.never": "Nie",
   "backups.title": "Verschlüsselte Sicherungen der Codes",
-  "backups.text": "Entstehen von selbst in einem Ihrer Ordner. Zum Wiederherstellen importieren Sie eine.",
+  "backups.text": "Einmal am Tag, wenn sich etwas geändert hat. Zum Wiederherstellen importieren Sie eine.",
   "backups.set_up": "Einrichten…",
   "backups.set_up.title": "Verschlüsselte Sicherungen einrichten",
   "backups.set_up.text":

@@ -578,7 +578,7 @@ export const en = {
   "settings.clear_clipboard.after": "After {duration}",
   "settings.clear_clipboard.never": "Never",
   "backups.title": "Encrypted backups of codes",
-  "backups.text": "Made by themselves in a folder of yours. Import one to restore it.",
+  "backups.text": "Made once a day when something has changed. Import one to restore it.",
   "backups.set_up": "Set up…",
   "backups.set_up.title": "Set up encrypted backups",
   "backups.set_up.text":

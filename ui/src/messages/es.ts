@@ -621,7 +621,7 @@ export const es: Catalogue<"es"> = {
   "settings.clear_clipboard.after": "Tras {duration}",
   "settings.clear_clipboard.never": "Nunca",
   "backups.title": "Copias cifradas de los códigos",
-  "backups.text": "Se hacen solas en una carpeta suya. Importe una para restaurarla.",
+  "backups.text": "Una vez al día si algo cambió. Importe una para restaurarla.",
   "backups.set_up": "Configurar…",
   "backups.set_up.title": "Configurar copias cifradas",
   "backups.set_up.text":

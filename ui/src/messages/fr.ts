@@ -628,7 +628,7 @@ export const fr: Catalogue<"fr"> = {
   "settings.clear_clipboard.after": "Après {duration}",
   "settings.clear_clipboard.never": "Jamais",
   "backups.title": "Sauvegardes chiffrées des codes",
-  "backups.text": "Faites automatiquement dans un de vos dossiers. Importez-en une pour la restaurer.",
+  "backups.text": "Une fois par jour quand quelque chose a changé. Importez-en une pour la restaurer.",
   "backups.set_up": "Configurer…",
   "backups.set_up.title": "Configurer les sauvegardes chiffrées",
   "backups.set_up.text":

@@ -569,7 +569,7 @@ export const ja: Catalogue<"ja"> = {
   "settings.clear_clipboard.after": "{duration}後",
   "settings.clear_clipboard.never": "消さない",
   "backups.title": "コードの暗号化バックアップ",
-  "backups.text": "指定したフォルダーに自動で作成されます。復元するには読み込んでください。",
+  "backups.text": "変更があった日に 1 回作成されます。復元するには読み込んでください。",
   "backups.set_up": "設定…",
   "backups.set_up.title": "暗号化バックアップを設定",
   "backups.set_up.text":
