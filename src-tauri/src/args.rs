@@ -7,6 +7,8 @@ use std::ffi::OsString;
 
 use countersign_agent_api::{Activation, RequestId};
 
+use crate::qr::reader;
+
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 Usage: countersign                                opens the main window
@@ -29,6 +31,8 @@ pub(crate) enum Launch {
         request: Option<RequestId>,
         activation: Activation,
     },
+    /// No window: look for codes in a picture on standard input, for the app itself.
+    ReadPicture,
     /// The usage text.
     Help,
     /// The version.
@@ -59,6 +63,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
+        [reader::ARGUMENT] => Ok(Launch::ReadPicture),
         ["--help" | "-h"] => Ok(Launch::Help),
         ["--version" | "-V"] => Ok(Launch::Version),
         ["--prompt"] => Ok(prompt(None, Activation::Unasked)),
