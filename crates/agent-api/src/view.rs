@@ -40,7 +40,7 @@ macro_rules! data {
 mod history;
 mod settings;
 
-pub use history::{HistoryEntry, HistoryFilter, HistoryPage};
+pub use history::{HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage};
 pub use settings::{
     Appearance, NotificationPrivacy, OpenPrompt, QuietHours, SettingChange, SettingKey, Settings,
     SettingsView,
