@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use countersign_agent_api::{Activation, RequestId};
 
-use crate::view::Hidden;
+use crate::{qr::reader, view::Hidden};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
@@ -38,6 +38,8 @@ pub(crate) enum Launch {
         request: Option<RequestId>,
         activation: Activation,
     },
+    /// No window: look for codes in a picture on standard input, for the app itself.
+    ReadPicture,
     /// The usage text.
     Help,
     /// The version.
@@ -70,6 +72,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
+        [reader::ARGUMENT] => Ok(Launch::ReadPicture),
         ["--help" | "-h"] => Ok(Launch::Help),
         ["--version" | "-V"] => Ok(Launch::Version),
         ["--prompt"] => Ok(prompt(None, Activation::Unasked)),

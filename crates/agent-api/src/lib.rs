@@ -11,9 +11,11 @@
 
 pub mod client;
 pub mod frame;
+mod language;
 pub mod socket;
 mod view;
 
+pub use language::Language;
 pub use view::*;
 
 use serde::{Deserialize, Serialize};
@@ -139,6 +141,16 @@ pub enum Request {
         /// Which request.
         id: RequestId,
     },
+    /// [`Reply::Records`]: entries with their evidence, newest first, as many as a frame holds. For exports: however much there
+    /// is, each part is read once.
+    Records {
+        /// [`RecordsPage::next`] of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<RecordsCursor>,
+        /// Only entries that pass.
+        #[serde(default)]
+        filter: HistoryFilter,
+    },
     /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`].
     PreviewEnrolment {
         /// The link as pasted.
@@ -226,6 +238,7 @@ impl std::fmt::Debug for Request {
             Self::ReleaseHeldBack { .. } => "ReleaseHeldBack",
             Self::History { .. } => "History",
             Self::Evidence { .. } => "Evidence",
+            Self::Records { .. } => "Records",
             Self::PreviewEnrolment { .. } => "PreviewEnrolment",
             Self::AcceptEnrolment { .. } => "AcceptEnrolment",
             Self::CancelEnrolment { .. } => "CancelEnrolment",
@@ -268,6 +281,8 @@ pub enum Reply {
     History(HistoryPage),
     /// One ended request.
     Entry(HistoryEntry),
+    /// To [`Request::Records`].
+    Records(RecordsPage),
     /// To [`Request::Evidence`]: the file's JSON text (docs/protocol.md, section 10).
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].

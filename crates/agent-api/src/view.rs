@@ -46,7 +46,7 @@ pub use codes::{
     CodesReply, CodesRequest, ExportForm, ImportRow, ImportSource, ImportStage, ImportStanding, ImportView,
     MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
 };
-pub use history::{HistoryEntry, HistoryFilter, HistoryPage};
+pub use history::{HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage};
 pub use settings::{
     Appearance, NotificationPrivacy, OpenPrompt, QuietHours, SettingChange, SettingKey, Settings,
     SettingsView,

@@ -134,6 +134,7 @@ impl Engine {
                     filter,
                 });
             }
+            Request::Records { from, filter } => return fx.push(Effect::ReadRecords(call, from, filter)),
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
             Request::PreviewEnrolment { link } => {
                 let link = Zeroizing::new(link);

@@ -1,8 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request,
-    RequestId, Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
+    Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
 };
 use countersign_protocol::{ApprovalDecision, Jti};
 use zeroize::Zeroizing;
@@ -304,6 +304,8 @@ pub enum Effect {
         /// Which ones.
         filter: HistoryFilter,
     },
+    /// Answer a call for records, from there on.
+    ReadRecords(Call, Option<RecordsCursor>, HistoryFilter),
     /// Answer a call for evidence.
     ReadEvidence(Call, RequestId),
     /// Answer a call for diagnostics.

@@ -20,7 +20,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use countersign_agent_api::{AccountId, HistoryEntry, HistoryFilter, HistoryPage, RequestId, frame};
+use countersign_agent_api::{
+    AccountId, HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage,
+    RequestId, frame,
+};
 use countersign_protocol::Evidence;
 use serde::{Deserialize, Serialize};
 
@@ -205,6 +208,46 @@ impl History {
         Ok(HistoryPage { entries, more: false })
     }
 
+    /// As many records as a frame holds that pass the filter, newest first, from there on. Segments that were given are not
+    /// read again, so the whole costs as much as reading it once for each frame that one segment fills.
+    ///
+    /// # Errors
+    /// As [`History::page`].
+    pub fn records_from(
+        &self,
+        from: Option<&RecordsCursor>,
+        filter: &HistoryFilter,
+    ) -> Result<RecordsPage, HistoryError> {
+        let wanted = Wanted::new(filter);
+        let mut records = Vec::new();
+        let mut space = frame::MAX_LIST;
+        for part in self.segments()?.into_iter().rev() {
+            // A segment that was dropped by age since then is passed over with the ones after it.
+            if from.is_some_and(|from| part > from.part) {
+                continue;
+            }
+            let given = from.filter(|from| from.part == part).map_or(0, |from| from.given);
+            let newest_first = self.records(&part)?.into_iter().rev();
+            for (place, record) in (0_u32..).zip(newest_first).skip(given as usize) {
+                if !wanted.includes(&record.entry) {
+                    continue;
+                }
+                let record = HistoryRecord {
+                    evidence: record.evidence.map(|evidence| file(&evidence)),
+                    entry: record.entry,
+                };
+                let size = frame::size(&record).unwrap_or(usize::MAX);
+                if size > space && !records.is_empty() {
+                    let next = Some(RecordsCursor { part, given: place });
+                    return Ok(RecordsPage { records, next });
+                }
+                space = space.saturating_sub(size + 1);
+                records.push(record);
+            }
+        }
+        Ok(RecordsPage { records, next: None })
+    }
+
     /// The newest record with this id.
     ///
     /// # Errors
@@ -303,6 +346,12 @@ fn parse(line: &str) -> Result<Record, serde_json::Error> {
     }
     let line: Line<Record> = serde_json::from_str(line)?;
     Ok(line.record)
+}
+
+/// The evidence file's text (docs/protocol.md, section 10).
+pub fn file(evidence: &Evidence) -> String {
+    // Text, numbers and keys that were read from JSON: they can be written.
+    serde_json::to_string_pretty(evidence).unwrap_or_default()
 }
 
 /// Each request once, as it was recorded last, where it was recorded first: a report does not move it in time.

@@ -311,3 +311,53 @@ fn a_page_of_long_entries_fits_a_frame_and_the_rest_follows() {
     let all: Vec<_> = (0..30).rev().map(|number| number.to_string()).collect();
     assert_eq!(seen, all);
 }
+
+#[test]
+fn all_records_come_once_in_pages_that_fit_a_frame() {
+    let (_home, mut history) = opened();
+    let mut wanted = Vec::new();
+    for month in 0..3 {
+        for number in 0..90 {
+            let id = format!("m{month}n{number}");
+            let mut record = record(&id, NOVEMBER + month * MONTH + number);
+            record.entry.issuer_name = "x".repeat(12_000);
+            history.append(&record).unwrap();
+            wanted.insert(0, id);
+        }
+    }
+    let filter = HistoryFilter::default();
+    let (mut found, mut from, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = history.records_from(from.as_ref(), &filter).unwrap();
+        assert!(frame::size(&page).unwrap() <= frame::MAX_FRAME);
+        found.extend(page.records.into_iter().map(|record| record.entry.id.0));
+        pages += 1;
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, wanted);
+    assert!(pages > 1, "all fitted one frame");
+}
+
+#[test]
+fn records_go_on_behind_a_segment_that_is_gone() {
+    let (_home, mut history) = opened();
+    for (id, at) in [("a", NOVEMBER), ("b", NOVEMBER + 2 * MONTH)] {
+        history.append(&record(id, at)).unwrap();
+    }
+    let gone = RecordsCursor {
+        part: "2026-12.001.jsonl".into(),
+        given: 1,
+    };
+    let page = history
+        .records_from(Some(&gone), &HistoryFilter::default())
+        .unwrap();
+    let ids: Vec<_> = page
+        .records
+        .iter()
+        .map(|record| record.entry.id.0.as_str())
+        .collect();
+    assert_eq!((ids, page.next), (vec!["a"], None));
+}

@@ -417,6 +417,13 @@ impl Driver {
                     Ok(Reply::History(page.map_err(|e| storage(&e))?))
                 });
             }
+            Effect::ReadRecords(call, from, filter) => {
+                self.read(call, move |history| {
+                    history::check(&filter)?;
+                    let page = history.records_from(from.as_ref(), &filter);
+                    Ok(Reply::Records(page.map_err(|e| storage(&e))?))
+                });
+            }
             Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
             Effect::Diagnose(call, accounts) => {
                 let doctor = Doctor {
@@ -651,8 +658,7 @@ fn evidence(history: &History, id: &RequestId) -> Result<Reply, ApiError> {
     let evidence = record
         .evidence
         .ok_or_else(|| missing("The issuer sent no receipt for this request, so there is no evidence."))?;
-    let text = serde_json::to_string_pretty(&evidence).map_err(|e| storage(&e))?;
-    Ok(Reply::Evidence(text))
+    Ok(Reply::Evidence(history::file(&evidence)))
 }
 
 fn storage(error: &dyn std::error::Error) -> ApiError {

@@ -1,3 +1,5 @@
+//! The contract on SQLite, and what only a file can do: damage, other versions, a full disk.
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
