@@ -754,6 +754,18 @@ export const ar: Catalogue<"ar"> = {
   "check.app.missing": "{path} غير مثبّت. ويمكن مع ذلك الإجابة عن الطلبات في الطرفية.",
   "check.system.versions": "النواة {kernel}، سطح المكتب {desktop}، الجلسة {session}.",
   "check.state.kept": "محفوظة في {path}.",
+  "check.title.codes": "الرموز لمرة واحدة",
+  "check.codes.kept": "عدد الرموز المحفوظة: {entries}.",
+  "check.codes.closed": "لم تُفحص بعد.",
+  "check.codes.no_key":
+    "لا يمكن الحصول على مفتاحها من حلقة المفاتيح الآن. الرموز ما زالت موجودة: تحقق من حلقة المفاتيح.",
+  "check.codes.key_missing":
+    "مفتاحها ليس في حلقة المفاتيح. استعد حلقة المفاتيح؛ بدونها لا تنفع إلا نسخة احتياطية.",
+  "check.codes.unreadable": "تعذّرت قراءة {path}، وبقي كما هو.",
+  "check.codes.gone": "كانت هناك خزنة في {path} واختفت. أعدها من نسخة احتياطية.",
+  "check.codes.clock_off": "ساعة هذا الحاسوب غير صحيحة، وقد تُرفض الرموز. اضبطها.",
+  "check.codes.clock_wrong": "ساعة هذا الحاسوب غير صحيحة، وقد تُرفض الرموز. اضبطها.",
+  "check.codes.backup_failed": "فشلت آخر نسخة احتياطية إلى {path}.",
   "check.keyring.ready": "حلقة المفاتيح مفتوحة.",
   "check.keyring.unknown": "لم تُسأل حلقة المفاتيح بعد.",
   "check.keyring.locked": "حلقة المفاتيح مقفلة. حساباتك ما زالت موجودة: افتح قفلها ثم أعد المحاولة.",

@@ -676,6 +676,21 @@ export const de: Catalogue<"de"> = {
     "{path} ist nicht installiert. Anfragen lassen sich trotzdem in einem Terminal beantworten.",
   "check.system.versions": "Kernel {kernel}, Desktop {desktop}, Sitzung {session}.",
   "check.state.kept": "Aufbewahrt in {path}.",
+  "check.title.codes": "Einmalcodes",
+  "check.codes.kept": "{entries} Einmalcodes sind gespeichert.",
+  "check.codes.closed": "Sie wurden nicht angesehen.",
+  "check.codes.no_key":
+    "Ihr Schlüssel ist zurzeit nicht aus dem Schlüsselbund zu bekommen. Die Codes sind noch da: Kümmern Sie sich um den Schlüsselbund.",
+  "check.codes.key_missing":
+    "Ihr Schlüssel ist nicht im Schlüsselbund. Stellen Sie den Schlüsselbund wieder her; ohne ihn hilft nur eine Sicherung.",
+  "check.codes.unreadable": "{path} lässt sich nicht lesen und bleibt, wie es ist.",
+  "check.codes.gone":
+    "Unter {path} war ein Tresor, und er ist weg. Holen Sie ihn aus einer Sicherung zurück.",
+  "check.codes.clock_off":
+    "Die Uhr dieses Computers geht falsch, Codes werden vielleicht abgelehnt. Stellen Sie sie richtig.",
+  "check.codes.clock_wrong":
+    "Die Uhr dieses Computers geht falsch, Codes werden vielleicht abgelehnt. Stellen Sie sie richtig.",
+  "check.codes.backup_failed": "Die letzte Sicherung nach {path} ist fehlgeschlagen.",
   "check.keyring.ready": "Der Schlüsselbund ist entsperrt.",
   "check.keyring.unknown": "Der Schlüsselbund wurde noch nicht gefragt.",
   "check.keyring.locked":

@@ -654,6 +654,18 @@ export const en = {
   "check.app.missing": "{path} is not installed. Requests can be answered in a terminal all the same.",
   "check.system.versions": "Kernel {kernel}, desktop {desktop}, session {session}.",
   "check.state.kept": "Kept in {path}.",
+  "check.title.codes": "One-time codes",
+  "check.codes.kept": "{entries} one-time codes are kept.",
+  "check.codes.closed": "They were not looked at.",
+  "check.codes.no_key":
+    "Their key cannot be had from the keyring now. The codes are still there: see to the keyring.",
+  "check.codes.key_missing":
+    "Their key is not in the keyring. Restore the keyring; without it only a backup helps.",
+  "check.codes.unreadable": "{path} cannot be read, and is left as it is.",
+  "check.codes.gone": "There was a vault at {path}, and it is gone. Put it back from a backup.",
+  "check.codes.clock_off": "This computer’s clock is wrong, so codes may be refused. Set it right.",
+  "check.codes.clock_wrong": "This computer’s clock is wrong, so codes may be refused. Set it right.",
+  "check.codes.backup_failed": "The last backup to {path} failed.",
   "check.keyring.ready": "The keyring is unlocked.",
   "check.keyring.unknown": "The keyring was not asked yet.",
   "check.keyring.locked": "The keyring is locked. Your accounts are still there: unlock it and try again.",

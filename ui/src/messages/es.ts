@@ -702,6 +702,20 @@ export const es: Catalogue<"es"> = {
     "{path} no está instalado. Aun así, se puede responder a las solicitudes en un terminal.",
   "check.system.versions": "Núcleo {kernel}, escritorio {desktop}, sesión {session}.",
   "check.state.kept": "Se guarda en {path}.",
+  "check.title.codes": "Códigos de un solo uso",
+  "check.codes.kept": "Se conservan {entries} códigos de un solo uso.",
+  "check.codes.closed": "No se han examinado.",
+  "check.codes.no_key":
+    "Su clave no se puede obtener ahora del depósito de claves. Los códigos siguen ahí: revise el depósito.",
+  "check.codes.key_missing":
+    "Su clave no está en el depósito de claves. Restáurelo; sin él, solo ayuda una copia de seguridad.",
+  "check.codes.unreadable": "No se puede leer {path}, y se deja como está.",
+  "check.codes.gone": "Había un almacén en {path} y ha desaparecido. Recupérelo de una copia de seguridad.",
+  "check.codes.clock_off":
+    "El reloj de este equipo está mal; es posible que se rechacen códigos. Póngalo en hora.",
+  "check.codes.clock_wrong":
+    "El reloj de este equipo está mal; es posible que se rechacen códigos. Póngalo en hora.",
+  "check.codes.backup_failed": "La última copia de seguridad en {path} falló.",
   "check.keyring.ready": "El depósito de claves está desbloqueado.",
   "check.keyring.unknown": "Aún no se ha consultado el depósito de claves.",
   "check.keyring.locked":

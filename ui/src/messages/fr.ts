@@ -710,6 +710,21 @@ export const fr: Catalogue<"fr"> = {
     "{path} n’est pas installé. On peut tout de même répondre aux demandes dans un terminal.",
   "check.system.versions": "Noyau {kernel}, bureau {desktop}, session {session}.",
   "check.state.kept": "Conservés dans {path}.",
+  "check.title.codes": "Codes à usage unique",
+  "check.codes.kept": "{entries} codes à usage unique sont conservés.",
+  "check.codes.closed": "Ils n’ont pas été examinés.",
+  "check.codes.no_key":
+    "Leur clé ne peut pas être lue dans le trousseau pour l’instant. Les codes sont toujours là : occupez-vous du trousseau.",
+  "check.codes.key_missing":
+    "Leur clé n’est pas dans le trousseau. Restaurez le trousseau ; sans lui, seule une sauvegarde aide.",
+  "check.codes.unreadable": "{path} ne peut pas être lu et reste tel quel.",
+  "check.codes.gone":
+    "Il y avait un coffre dans {path}, et il a disparu. Restaurez-le depuis une sauvegarde.",
+  "check.codes.clock_off":
+    "L’horloge de cet ordinateur est fausse ; des codes peuvent être refusés. Mettez-la à l’heure.",
+  "check.codes.clock_wrong":
+    "L’horloge de cet ordinateur est fausse ; des codes peuvent être refusés. Mettez-la à l’heure.",
+  "check.codes.backup_failed": "La dernière sauvegarde vers {path} a échoué.",
   "check.keyring.ready": "Le trousseau est déverrouillé.",
   "check.keyring.unknown": "Le trousseau n’a pas encore été interrogé.",
   "check.keyring.locked":

@@ -645,6 +645,20 @@ export const ja: Catalogue<"ja"> = {
   "check.app.missing": "{path}\u00a0はインストールされていません。リクエストには端末でも回答できます。",
   "check.system.versions": "カーネル {kernel}、デスクトップ {desktop}、セッション {session}。",
   "check.state.kept": "{path}\u00a0に保管しています。",
+  "check.title.codes": "ワンタイムコード",
+  "check.codes.kept": "{entries} 件のワンタイムコードを保存しています。",
+  "check.codes.closed": "まだ確認していません。",
+  "check.codes.no_key":
+    "現在、キーリングから鍵を取得できません。コードは残っています。キーリングを確認してください。",
+  "check.codes.key_missing":
+    "鍵がキーリングにありません。キーリングを復元してください。復元できない場合はバックアップだけが頼りです。",
+  "check.codes.unreadable": "{path} を読み取れません。ファイルはそのまま残しています。",
+  "check.codes.gone": "{path} にあった保管庫が見つかりません。バックアップから戻してください。",
+  "check.codes.clock_off":
+    "このコンピューターの時計が合っていないため、コードが拒否されることがあります。時計を合わせてください。",
+  "check.codes.clock_wrong":
+    "このコンピューターの時計が合っていないため、コードが拒否されることがあります。時計を合わせてください。",
+  "check.codes.backup_failed": "{path} への前回のバックアップに失敗しました。",
   "check.keyring.ready": "キーリングのロックは解除されています。",
   "check.keyring.unknown": "キーリングにはまだ問い合わせていません。",
   "check.keyring.locked":
