@@ -228,7 +228,7 @@ impl Wording {
 
     /// Row 12: codes would be wrong.
     pub(super) fn clock(self, trouble: ClockTrouble) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         let (title, body) = match (self.privacy, trouble) {
             (Privacy::Private, _) => return text(texts.check_clock, texts.codes_refused),
             (Privacy::Detailed, ClockTrouble::Wrong) => {
