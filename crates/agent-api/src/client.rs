@@ -197,10 +197,12 @@ async fn greet(
     let id = GREETING;
     frame::write(writer, &Call { id, request }).await?;
     match frame::read::<Message>(read).await? {
-        Message::Reply { id: GREETING, reply } => match *reply {
-            Reply::Hello(info) => Ok(info),
-            _ => Err(ClientError::UnexpectedReply),
-        },
+        Message::Reply { id: GREETING, reply } => {
+            let Reply::Hello(info) = *reply else {
+                return Err(ClientError::UnexpectedReply);
+            };
+            Ok(info)
+        }
         Message::Failed { id: GREETING, error } => Err(error.into()),
         Message::Reply { .. } | Message::Failed { .. } | Message::Event { .. } => {
             Err(ClientError::UnexpectedReply)

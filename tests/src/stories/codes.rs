@@ -1,4 +1,4 @@
-//! One-time codes from a terminal, with no issuer anywhere.
+//! One-time codes from a terminal.
 
 use std::process::Output;
 
@@ -10,7 +10,10 @@ use super::{
     Stage, clipboard,
     codes_window::{self, SECRET},
 };
-use crate::front::{SOON, poll};
+use crate::{
+    front::{SOON, poll},
+    harness::USER,
+};
 
 /// Import, list, copy, count, export; the codes are accepted by an independent verifier. The gateway is gone all the time.
 pub(super) async fn codes_terminal(stage: &mut Stage) -> Result<()> {
@@ -99,6 +102,25 @@ pub(super) async fn codes_leave_the_clipboard(stage: &mut Stage) -> Result<()> {
         Ok((clipboard::read(stage).await?.as_deref() == Some("mine")).then_some(()))
     })
     .await
+}
+
+/// An issuer gives a one-time code along; it is in the vault when the account is there.
+pub(super) async fn codes_come_with_an_enrolment(stage: &mut Stage) -> Result<()> {
+    let file = stage.session.dir().join("otp.txt");
+    std::fs::write(
+        &file,
+        format!("otpauth://totp/Alder:{USER}?secret={SECRET}&issuer=Alder\n"),
+    )?;
+    let file = file.to_str().context("an odd directory")?;
+    let create = ["enrolment", "create", "--user", USER, "--otp", file];
+    let made = stage.gateway.json(&stage.session, &create).await?;
+    let link = made["link"].as_str().context("there is no link")?;
+    stage.agent.enrol(link).await?;
+    let rows = json(terminal(stage, &["codes", "alder", "--json"]).await?)?;
+    let until = rows[0]["until_ms"].as_i64().context("there is no code")? / 1000;
+    let expected = oathtool(stage, &["--totp", &format!("--now=@{}", until - 1)]).await?;
+    ensure!(rows[0]["code"] == expected, "{rows} is not oathtool's {expected}");
+    Ok(())
 }
 
 async fn terminal(stage: &Stage, arguments: &[&str]) -> Result<Output> {

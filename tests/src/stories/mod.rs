@@ -116,6 +116,7 @@ stories! {
     codes_window::codes_counter_survives_kill, enrolment::not_enrolled();
     codes::codes_terminal, enrolment::not_enrolled();
     codes::codes_leave_the_clipboard, enrolment::not_enrolled();
+    codes::codes_come_with_an_enrolment, enrolment::not_enrolled();
     codes_import::import_plain_files, enrolment::not_enrolled();
     codes_import::import_encrypted_files, enrolment::not_enrolled();
     codes_import::import_batch_of_qr_codes, enrolment::not_enrolled();

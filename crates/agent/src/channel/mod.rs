@@ -13,7 +13,8 @@ pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscript
 use countersign_agent_api::{Capabilities, ErrorCode, KeyringState, Transport};
 use countersign_protocol::{
     ApprovalReceipt, ApprovalRequest, DeviceId, EnrolmentCode, Issuer, KeySet, LinkError, Statement,
-    StatementError, Txn, VerifyError, wire::ConfigurationError,
+    StatementError, Txn, VerifyError,
+    wire::{ConfigurationError, OtpLink},
 };
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,8 @@ pub struct Enrolled {
     pub binding: Binding,
     /// The issuer's name, in its own words.
     pub issuer_name: String,
+    /// A one-time code of the same account, to be kept.
+    pub otp: Option<OtpLink>,
 }
 
 /// What a channel tells the engine. Ordered; the queue is bounded and a slow engine slows the channel down.

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
 use countersign_agent_api::{ApiError, CodesReply, CodesRequest, ErrorCode, VaultView};
 use countersign_codes::{Import, Locked, vault};
+use countersign_protocol::wire::OtpLink;
 use ring::rand::SecureRandom;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -72,6 +73,8 @@ pub enum Inbox {
         /// After how many seconds a copied code is taken off the clipboard.
         clear_after: Option<u16>,
     },
+    /// Keep the code that an issuer delivered, unless it is there already.
+    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
     /// How the vault is, opened if nobody has to be asked for that.
     Inspect(oneshot::Sender<VaultView>),
 }
@@ -147,6 +150,7 @@ enum Underway {
 enum Waiting {
     Call(Call, CodesRequest, Option<u16>),
     Inspect(oneshot::Sender<VaultView>),
+    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
     Backup,
 }
 
@@ -231,6 +235,16 @@ impl Task {
                 self.waiting.push_back(Waiting::Call(call, request, clear_after));
                 self.open(interaction);
             }
+            Inbox::Keep(otp, answer) => {
+                if self.state.is_open() {
+                    self.keep(&otp, answer).await;
+                } else if self.waiting.len() >= QUEUE {
+                    let _ = answer.send(Err(errors::busy()));
+                } else {
+                    self.waiting.push_back(Waiting::Keep(otp, answer));
+                    self.open(Interaction::Allowed);
+                }
+            }
             Inbox::Inspect(answer) => {
                 if self.state.is_open() || self.waiting.len() >= QUEUE {
                     let _ = answer.send(self.news().view);
@@ -293,6 +307,17 @@ impl Task {
             self.state.key_made(key);
         }
         self.state.written(change, &written, at(&self.parts))
+    }
+
+    /// Adds what an issuer delivered.
+    async fn keep(&mut self, otp: &OtpLink, answer: oneshot::Sender<Result<(), ApiError>>) {
+        let step = self.state.keep(otp.expose(), at(&self.parts), &*self.parts.rng);
+        let result = match step {
+            Ok(Some(change)) => self.write(change).await.map(drop),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        let _ = answer.send(result);
     }
 
     async fn copy(
@@ -427,6 +452,10 @@ impl Task {
                     self.carry_out(call, request, clear_after).await;
                 }
                 (Waiting::Call(call, ..), Err(error)) => self.reply(call, Err(error.clone())).await,
+                (Waiting::Keep(otp, answer), Ok(())) => self.keep(&otp, answer).await,
+                (Waiting::Keep(_, answer), Err(error)) => {
+                    let _ = answer.send(Err(error.clone()));
+                }
                 (Waiting::Inspect(answer), _) => {
                     let _ = answer.send(self.news().view);
                 }

@@ -174,7 +174,7 @@ impl Engine {
             Then::Deliver(id) => self.deliver(&id, fx),
             Then::SignReport(id) => self.report_saved(&id, result, now, fx),
             Then::CreateKey(purpose, key) => self.create_key(purpose, key, result, fx),
-            Then::AddAccount(call, account) => self.account_added(call, &account, result, now, fx),
+            Then::AddAccount(call, account, otp) => self.account_added(call, &account, otp, result, now, fx),
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
             Then::RenameAccount(call, account, earlier) => {

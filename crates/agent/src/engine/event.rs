@@ -4,7 +4,7 @@ use countersign_agent_api::{
     AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
     Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
 };
-use countersign_protocol::{ApprovalDecision, Jti};
+use countersign_protocol::{ApprovalDecision, Jti, wire::OtpLink};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -94,6 +94,8 @@ pub enum Event {
     DeviceRevoked(Call, AccountId, Result<(), EnrolmentError>),
     /// [`Effect::ChangeSetting`] was carried out.
     SettingChanged(Call, Box<Result<Changed, ApiError>>),
+    /// [`Effect::KeepCode`] was carried out.
+    CodeKept(Call, AccountId, Result<(), ApiError>),
     /// [`Effect::DeleteKey`] was carried out.
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
@@ -182,7 +184,7 @@ pub enum Then {
     /// The reference is on disk as that of a spare key: make the key.
     CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.
-    AddAccount(Call, AccountId),
+    AddAccount(Call, AccountId, Option<OtpLink>),
     /// The new key is remembered with the account: have the issuer replace the old one.
     Rotate(Rotation, DeviceKey),
     /// The new key is the account's: use it.
@@ -310,6 +312,8 @@ pub enum Effect {
     ReadEvidence(Call, RequestId),
     /// Answer a call for diagnostics.
     Diagnose(Call, Vec<AccountFacts>),
+    /// Have the one-time code kept that came with an account, then [`Event::CodeKept`].
+    KeepCode(Call, AccountId, OtpLink),
     /// Have a call about one-time codes answered.
     Codes {
         /// Who asks.

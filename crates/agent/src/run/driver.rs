@@ -443,6 +443,16 @@ impl Driver {
                     Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
                 });
             }
+            Effect::KeepCode(call, account, otp) => {
+                let (answer, kept) = oneshot::channel();
+                // One that is not taken is dropped, and so is its answer.
+                let _ = self.codes.tell(Inbox::Keep(otp, answer));
+                self.job(async move {
+                    let text = "Too much is asked of the one-time codes at once.";
+                    let busy = |_| Err(ApiError::new(ErrorCode::Unavailable, text));
+                    event(Event::CodeKept(call, account, kept.await.unwrap_or_else(busy)))
+                });
+            }
             Effect::Codes {
                 call,
                 request,

@@ -12,6 +12,7 @@ mod enrolling;
 mod error;
 mod issuing;
 mod observer;
+pub mod otp;
 mod pending;
 mod proof;
 mod rate;

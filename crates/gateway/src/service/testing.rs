@@ -102,6 +102,7 @@ impl World {
         let code = EnrolmentCode::from_random(random());
         let now = self.clock.now();
         let offer = Offer {
+            otp: None,
             code_hash: sha256(code.as_str().as_bytes()),
             user: user.to_owned(),
             account: format!("{user}@example.com"),

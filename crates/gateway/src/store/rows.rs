@@ -61,6 +61,8 @@ pub struct Offer {
     pub created_at: Timestamp,
     /// At most ten minutes later.
     pub expires_at: Timestamp,
+    /// A one-time code's link to deliver, sealed under the code.
+    pub otp: Option<Vec<u8>>,
 }
 
 /// What an enrolling device brings.

@@ -123,6 +123,7 @@ pub(super) async fn enrol(
     Ok(Enrolled {
         binding,
         issuer_name: offer.issuer_name.clone(),
+        otp: response.otp,
     })
 }
 

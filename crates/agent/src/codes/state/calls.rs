@@ -6,7 +6,7 @@ use countersign_agent_api::{
     ApiError, CodeId, CodesPage, CodesReply, CodesRequest, ErrorCode, ImportSource, MAX_CODES, ShownCode,
     frame,
 };
-use countersign_codes::{Codes, Entry, EntryId, QrModules, Shown};
+use countersign_codes::{Codes, Entry, EntryId, Import, QrModules, Shown, import::Item};
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
@@ -130,6 +130,40 @@ impl State {
             CodesRequest::SetBackups { plan } => Ok(Step::SetBackups(plan)),
             CodesRequest::BackUp => Ok(Step::BackUp),
             CodesRequest::Vault => Ok(Step::View),
+        }
+    }
+
+    /// Adds the code that an issuer delivered. `None` if it is there already.
+    ///
+    /// # Errors
+    /// What is no link to one code.
+    pub(in crate::codes) fn keep(
+        &mut self,
+        link: &str,
+        at: At,
+        rng: &dyn SecureRandom,
+    ) -> Result<Option<Change>, ApiError> {
+        self.used_at = at.instant.steady;
+        let found = match Import::read(link.as_bytes()).map_err(errors::import)? {
+            Import::Found(found) => found,
+            Import::Locked(_) => return Err(invalid("The issuer delivered something else than a code.")),
+        };
+        if let Some(Item::Invalid { reason, .. }) = found.items.first() {
+            return Err(invalid(sentence(reason)));
+        }
+        let step = self.change(|codes| {
+            let applied = found.apply(codes, seconds(at), rng);
+            let added = applied.map_err(errors::change)?.added.len();
+            Ok(Then::Imported(u32::try_from(added).unwrap_or(u32::MAX)))
+        })?;
+        match step {
+            Step::Write(change) => Ok(Some(change)),
+            Step::Reply(_)
+            | Step::View
+            | Step::Copy(_)
+            | Step::Work(_)
+            | Step::SetBackups(_)
+            | Step::BackUp => Ok(None),
         }
     }
 

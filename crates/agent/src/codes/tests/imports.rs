@@ -219,3 +219,21 @@ async fn an_export_to_nowhere_or_without_a_password_is_refused() {
     }
     assert!(!PathBuf::from(inside).exists());
 }
+
+#[tokio::test]
+async fn what_an_issuer_delivers_is_kept_once() {
+    let (mut desk, store) = Desk::new();
+    let link = format!("otpauth://totp/Alder:mara?secret={SECRET}&issuer=Alder");
+    desk.keep(&link).await.unwrap();
+    desk.keep(&link).await.unwrap();
+    assert_eq!(desk.issuers("").await, ["Alder"]);
+    let refused = desk
+        .keep("otpauth://totp/Alder:mara?secret=01")
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidValue);
+    let mut desk = desk.restart().await;
+    store.set_state(crate::keystore::MemoryState::Locked);
+    let locked = desk.keep(&link).await.unwrap_err();
+    assert_eq!(locked.code, ErrorCode::KeyringLocked);
+}

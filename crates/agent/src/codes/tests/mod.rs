@@ -268,6 +268,18 @@ impl Desk {
         }
     }
 
+    /// As with an enrolment.
+    async fn keep(&mut self, link: &str) -> Result<(), ApiError> {
+        let (answer, kept) = oneshot::channel();
+        let link = link.to_owned().try_into().unwrap();
+        self.codes.tell(Inbox::Keep(link, answer)).unwrap();
+        let outputs = async { while self.outputs.recv().await.is_some() {} };
+        tokio::select! {
+            kept = kept => kept.unwrap(),
+            () = outputs => panic!("the task is gone"),
+        }
+    }
+
     async fn preview(&mut self, source: ImportSource) -> ImportView {
         match self.call(CodesRequest::PreviewImport { source }).await.unwrap() {
             CodesReply::Import(view) => view,

@@ -66,6 +66,7 @@ fn client() -> Client {
 
 fn offer(user: &str, number: u8) -> Offer {
     Offer {
+        otp: None,
         code_hash: [number; 32],
         user: user.to_owned(),
         account: format!("{user}@example.com"),
