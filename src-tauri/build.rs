@@ -10,6 +10,7 @@ const COMMANDS: &[&str] = &[
     "decide",
     "withdraw",
     "deny",
+    "report",
     "fit",
     "open_prompt",
     "open_main",

@@ -7,12 +7,13 @@ use std::ffi::OsString;
 
 use countersign_agent_api::{Activation, RequestId};
 
-use crate::view::Hidden;
+use crate::{qr::reader, view::Hidden};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 Usage: countersign                                opens the main window
        countersign --prompt [REQUEST] [--focus]   shows a waiting request; --focus lets it take the keyboard
+       countersign --prompt REQUEST --report      asks whether to report a request that has just ended
        countersign 'countersign://enroll?...'     opens the main window to add an account
        countersign 'otpauth://...'                opens the main window to add a one-time code";
 
@@ -37,6 +38,8 @@ pub(crate) enum Launch {
         request: Option<RequestId>,
         activation: Activation,
     },
+    /// No window: look for codes in a picture on standard input, for the app itself.
+    ReadPicture,
     /// The usage text.
     Help,
     /// The version.
@@ -69,12 +72,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
+        [reader::ARGUMENT] => Ok(Launch::ReadPicture),
         ["--help" | "-h"] => Ok(Launch::Help),
         ["--version" | "-V"] => Ok(Launch::Version),
         ["--prompt"] => Ok(prompt(None, Activation::Unasked)),
         ["--prompt", "--focus"] => Ok(prompt(None, Activation::Asked)),
         ["--prompt", id] => Ok(prompt(Some(request_id(id)?), Activation::Unasked)),
         ["--prompt", id, "--focus"] => Ok(prompt(Some(request_id(id)?), Activation::Asked)),
+        ["--prompt", id, "--report"] => Ok(prompt(Some(request_id(id)?), Activation::ToReport)),
         [link] if link.starts_with("countersign:") => Ok(Launch::Main {
             link: Some(enrolment_link(link)?),
         }),
@@ -152,6 +157,10 @@ mod tests {
             parsed(&["--prompt", "k7f2", "--focus"]),
             Ok(prompt(id, Activation::Asked))
         );
+        assert_eq!(
+            parsed(&["--prompt", "k7f2", "--report"]),
+            Ok(prompt(Some(RequestId("k7f2".into())), Activation::ToReport))
+        );
         assert_eq!(parsed(&["--prompt"]), Ok(prompt(None, Activation::Unasked)));
         assert_eq!(
             parsed(&["--prompt", "--focus"]),
@@ -216,6 +225,7 @@ mod tests {
             &["https://x"],
             &["--focus"],
             &["--prompt", "a", "--focus", "b"],
+            &["--prompt", "a", "--focus", "--report"],
         ] {
             assert_eq!(parsed(bad), Err(UsageError::Unknown), "{bad:?}");
         }

@@ -6,12 +6,12 @@ mod words;
 
 use std::path::PathBuf;
 
-use countersign_agent_api::{ApiError, ErrorCode};
+use countersign_agent_api::{ApiError, ErrorCode, Language};
 use gtk::{FileChooserAction, FileChooserNative, FileFilter, ResponseType, glib, prelude::*};
 use tauri::{AppHandle, Manager, WebviewWindow};
 use tokio::sync::oneshot;
 
-use self::words::{Language, Words};
+use self::words::Words;
 use crate::commands::Views;
 
 /// The window went away while its dialog was open.
@@ -165,7 +165,7 @@ fn words(app: &AppHandle) -> &'static Words {
         .settings
         .as_ref()
         .and_then(|settings| settings.values.language.as_deref());
-    Language::of(setting, |name| std::env::var(name).ok()).words()
+    words::of(Language::chosen(setting, |name| std::env::var(name).ok()))
 }
 
 async fn ask(

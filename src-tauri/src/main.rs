@@ -47,6 +47,9 @@ fn main() -> ExitCode {
             println!("countersign {}", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
+        Ok(Launch::ReadPicture) => {
+            return qr::reader::serve(std::io::stdin().lock(), std::io::stdout().lock());
+        }
         Ok(launch @ (Launch::Main { .. } | Launch::Codes { .. } | Launch::Prompt { .. })) => launch,
         Err(e) => {
             eprintln!("countersign: {e}\n{}", args::USAGE);
@@ -78,6 +81,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::decide,
             commands::withdraw,
             commands::deny,
+            commands::report,
             commands::fit,
             commands::open_prompt,
             commands::open_main,

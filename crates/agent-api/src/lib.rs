@@ -11,9 +11,11 @@
 
 pub mod client;
 pub mod frame;
+mod language;
 pub mod socket;
 mod view;
 
+pub use language::Language;
 pub use view::*;
 
 use serde::{Deserialize, Serialize};
@@ -103,6 +105,14 @@ pub enum Request {
         /// The statement hash of the [`RequestView`] that was on screen: an answer to anything else is refused.
         statement_hash: String,
     },
+    /// *This wasn't me*, of a request that has ended: its outcome stays. Possible for a day after the end.
+    /// [`Reply::Entry`] once the issuer has taken the report.
+    Report {
+        /// Which request.
+        id: RequestId,
+        /// BCP 47 tag of the language the statement was shown in.
+        locale: String,
+    },
     /// Takes back an answer that was signed but not yet sent ([`RequestState::Queued`]).
     Withdraw {
         /// Which request.
@@ -130,6 +140,16 @@ pub enum Request {
     Evidence {
         /// Which request.
         id: RequestId,
+    },
+    /// [`Reply::Records`]: entries with their evidence, newest first, as many as a frame holds. For exports: however much there
+    /// is, each part is read once.
+    Records {
+        /// [`RecordsPage::next`] of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<RecordsCursor>,
+        /// Only entries that pass.
+        #[serde(default)]
+        filter: HistoryFilter,
     },
     /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`].
     PreviewEnrolment {
@@ -213,10 +233,12 @@ impl std::fmt::Debug for Request {
             Self::ShowRequest { .. } => "ShowRequest",
             Self::Shown { .. } => "Shown",
             Self::Decide { .. } => "Decide",
+            Self::Report { .. } => "Report",
             Self::Withdraw { .. } => "Withdraw",
             Self::ReleaseHeldBack { .. } => "ReleaseHeldBack",
             Self::History { .. } => "History",
             Self::Evidence { .. } => "Evidence",
+            Self::Records { .. } => "Records",
             Self::PreviewEnrolment { .. } => "PreviewEnrolment",
             Self::AcceptEnrolment { .. } => "AcceptEnrolment",
             Self::CancelEnrolment { .. } => "CancelEnrolment",
@@ -257,6 +279,10 @@ pub enum Reply {
     Request(RequestView),
     /// To [`Request::History`].
     History(HistoryPage),
+    /// One ended request.
+    Entry(HistoryEntry),
+    /// To [`Request::Records`].
+    Records(RecordsPage),
     /// To [`Request::Evidence`]: the file's JSON text (docs/protocol.md, section 10).
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].

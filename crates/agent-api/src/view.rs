@@ -46,7 +46,7 @@ pub use codes::{
     CodesReply, CodesRequest, ExportForm, ImportRow, ImportSource, ImportStage, ImportStanding, ImportView,
     MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
 };
-pub use history::{HistoryEntry, HistoryFilter, HistoryPage};
+pub use history::{HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage};
 pub use settings::{
     Appearance, NotificationPrivacy, OpenPrompt, QuietHours, SettingChange, SettingKey, Settings,
     SettingsView,
@@ -83,6 +83,8 @@ data! {
     pub enum Activation {
         /// The person asked for it (Review): the window is activated.
         Asked,
+        /// The same, to report a request that has ended: its confirm step is open (app argument `--report`).
+        ToReport,
         /// It comes up by itself: whoever is typing keeps the keyboard.
         Unasked,
     }
@@ -449,6 +451,9 @@ data! {
             /// Until when requests of this client are held back (after a report).
             #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
             muted_until: Option<i64>,
+            /// When the person reported it after its end, and the issuer took the report.
+            #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+            reported_at: Option<i64>,
         },
     }
 

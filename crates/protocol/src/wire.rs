@@ -72,6 +72,9 @@ pub enum ServerFrame {
         txn: Txn,
         /// An [`ApprovalReceipt`](crate::ApprovalReceipt) as compact JWS.
         receipt: String,
+        /// There if it had ended before: the receipt says how, and the report was taken.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        report: Option<LateReport>,
     },
     /// This device's decision does not count.
     Refused {
@@ -96,6 +99,14 @@ pub enum ServerFrame {
     },
     /// The device was revoked; the connection closes.
     Revoked {},
+}
+
+/// What became of a report of a request that had ended (section 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateReport {
+    /// It is on record; the outcome is what it was.
+    Taken,
 }
 
 /// A frame from device to issuer (section 5.3).
@@ -288,6 +299,9 @@ pub struct DecisionRequest {
 pub struct DecisionResponse {
     /// An [`ApprovalReceipt`](crate::ApprovalReceipt) as compact JWS.
     pub receipt: String,
+    /// There if it had ended before: the receipt says how, and the report was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<LateReport>,
 }
 
 /// Rotates the device's key (section 5.5).

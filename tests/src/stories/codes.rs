@@ -6,10 +6,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Stage, clipboard};
+use super::{
+    Stage, clipboard,
+    codes_window::{self, SECRET},
+};
 use crate::front::{SOON, poll};
-
-const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 /// Import, list, copy, count, export; the codes are accepted by an independent verifier. The gateway is gone all the time.
 pub(super) async fn codes_terminal(stage: &mut Stage) -> Result<()> {
@@ -119,9 +120,7 @@ fn json(output: Output) -> Result<Value> {
 }
 
 async fn oathtool(stage: &Stage, arguments: &[&str]) -> Result<String> {
-    let mut command = stage.session.command("oathtool");
-    command.args(["--base32", SECRET]).args(arguments);
-    Ok(done(command.output().await?)?.trim().to_owned())
+    codes_window::oathtool(stage, &[&["--base32", SECRET], arguments].concat()).await
 }
 
 /// What the clipboard's owner offers.

@@ -6,20 +6,13 @@ use countersign_agent_api::{
 };
 use fantoccini::key::Key;
 
-use super::{Setup, Stage, clipboard, desktop::main_window};
+use super::{Stage, clipboard, desktop::main_window};
 use crate::front::{MainWindow, SOON, poll};
 
 /// The secret of RFC 6238's vectors.
 pub(super) const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 /// Of the entry that follows a counter.
 const COUNTED: &str = "JBSWY3DPEHPK3PXP";
-
-pub(super) fn no_account() -> Setup {
-    Setup {
-        not_enrolled: true,
-        ..Setup::default()
-    }
-}
 
 pub(super) async fn codes_copied_and_accepted(stage: &mut Stage) -> Result<()> {
     let five = SettingChange::ClearClipboard(Some(5));
@@ -179,7 +172,8 @@ pub(super) async fn accepted(stage: &Stage, secret: &str, code: &str) -> Result<
     Ok(())
 }
 
-async fn oathtool(stage: &Stage, arguments: &[&str]) -> Result<String> {
+/// What `oathtool` prints, which has to succeed.
+pub(super) async fn oathtool(stage: &Stage, arguments: &[&str]) -> Result<String> {
     let output = stage
         .session
         .command("oathtool")

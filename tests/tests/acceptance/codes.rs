@@ -88,12 +88,11 @@ async fn change(client: &Client, counted: &CodeId, acknowledged: &mut Acknowledg
         add(client, &issuer, CodeKind::Steam).await?;
         acknowledged.issuers.insert(issuer);
         let id = counted.clone();
-        match call(client, CodesRequest::Advance { id }).await? {
-            CodesReply::Shown(shown) => acknowledged
-                .codes
-                .extend(shown.into_iter().map(|shown| shown.code)),
-            other => bail!("{other:?}"),
-        }
+        let CodesReply::Shown(shown) = call(client, CodesRequest::Advance { id }).await? else {
+            bail!("no code")
+        };
+        let codes = shown.into_iter().map(|shown| shown.code);
+        acknowledged.codes.extend(codes);
     }
 }
 
@@ -128,15 +127,15 @@ async fn add(client: &Client, issuer: &str, kind: CodeKind) -> Result<CodeId> {
         secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
         kind,
     };
-    match call(client, CodesRequest::Add { entry }).await? {
-        CodesReply::Entry(entry) => Ok(entry.id),
-        other => bail!("{other:?}"),
-    }
+    let CodesReply::Entry(entry) = call(client, CodesRequest::Add { entry }).await? else {
+        bail!("no entry")
+    };
+    Ok(entry.id)
 }
 
 async fn call(client: &Client, call: CodesRequest) -> Result<CodesReply> {
-    match client.call(Request::Codes { call }).await.context("codes")? {
-        Reply::Codes(reply) => Ok(reply),
-        other => bail!("{other:?}"),
-    }
+    let Reply::Codes(reply) = client.call(Request::Codes { call }).await.context("codes")? else {
+        bail!("no answer about codes")
+    };
+    Ok(reply)
 }

@@ -42,4 +42,8 @@ receipt: ReceiptState,
 /**
  * Until when requests of this client are held back (after a report).
  */
-muted_until: number | null, };
+muted_until: number | null, 
+/**
+ * When the person reported it after its end, and the issuer took the report.
+ */
+reported_at: number | null, };

@@ -71,6 +71,9 @@ export const deny = (request: RequestView) =>
     statementHash: request.statement_hash,
   });
 
+/** One that has ended: its outcome stays. */
+export const report = (id: string) => invoke<HistoryEntry>("report", { id, locale: currentLocale() });
+
 export const withdraw = (id: string) => invoke<void>("withdraw", { id });
 
 /** Gives the prompt this height, in CSS pixels, and shows it the first time. */

@@ -146,6 +146,11 @@ export const ar: Catalogue<"ar"> = {
   "report.text": "سيراه مسؤولو {issuer}. وتُحجز الطلبات التالية من {client} بعض الوقت.",
   "report.back": "رجوع",
   "report.confirm": "رفض وإبلاغ",
+  "report.sending": "جارٍ الإرسال…",
+  "report.ended.title": "هل تريد الإبلاغ عن هذا الطلب؟",
+  "report.ended.text":
+    "سيعلم مسؤولو {issuer} أنك لم تبدأ هذا الطلب. ويبقى القرار كما هو. وتُحجز الطلبات التالية من {client} بعض الوقت.",
+  "report.ended.confirm": "إبلاغ",
 
   // Prompt: what became of it
   "sending.approve": "جارٍ إرسال موافقتك",
@@ -173,6 +178,10 @@ export const ar: Catalogue<"ar"> = {
   "reported.text": "يمكن لمسؤولي {issuer} رؤية بلاغك.",
   "reported.muted": "يمكن لمسؤولي {issuer} رؤية بلاغك. وتُحجز الطلبات من {client} حتى {time}.",
   "reported.advice": "ربما يعرف شخص ما كلمة مرورك. غيّرها لدى {issuer} من صفحة تفتحها بنفسك.",
+  "late.title": "تم الإبلاغ",
+  "late.text": "يمكن لمسؤولي {issuer} رؤية بلاغك. ويبقى القرار كما هو.",
+  "late.muted":
+    "يمكن لمسؤولي {issuer} رؤية بلاغك. ويبقى القرار كما هو. وتُحجز الطلبات من {client} حتى {time}.",
   "expired.title": "انتهت مدة هذا الطلب",
   "expired.text": "لم تتم الموافقة على شيء. إن كنت ما زلت تريد ذلك فابدأ من جديد في {client}.",
   "cancelled.title": "سُحب هذا الطلب",
@@ -335,6 +344,7 @@ export const ar: Catalogue<"ar"> = {
   "activity.not_saved": "لم يُحفظ",
   "activity.ended": "النهاية",
   "activity.receipt": "الإيصال",
+  "activity.reported": "أبلغتَ عنه",
   "activity.receipt.verified": "تم التحقق من الإيصال",
   "activity.receipt.none": "لا إيصال",
   "activity.receipt.verified.text": "موقّع من {issuer}. وهو مطابق لما عُرض.",
@@ -744,6 +754,18 @@ export const ar: Catalogue<"ar"> = {
   "check.app.missing": "{path} غير مثبّت. ويمكن مع ذلك الإجابة عن الطلبات في الطرفية.",
   "check.system.versions": "النواة {kernel}، سطح المكتب {desktop}، الجلسة {session}.",
   "check.state.kept": "محفوظة في {path}.",
+  "check.title.codes": "الرموز لمرة واحدة",
+  "check.codes.kept": "عدد الرموز المحفوظة: {entries}.",
+  "check.codes.closed": "لم تُفحص بعد.",
+  "check.codes.no_key":
+    "لا يمكن الحصول على مفتاحها من حلقة المفاتيح الآن. الرموز ما زالت موجودة: تحقق من حلقة المفاتيح.",
+  "check.codes.key_missing":
+    "مفتاحها ليس في حلقة المفاتيح. استعد حلقة المفاتيح؛ بدونها لا تنفع إلا نسخة احتياطية.",
+  "check.codes.unreadable": "تعذّرت قراءة {path}، وبقي كما هو.",
+  "check.codes.gone": "كانت هناك خزنة في {path} واختفت. أعدها من نسخة احتياطية.",
+  "check.codes.clock_off": "ساعة هذا الحاسوب غير صحيحة، وقد تُرفض الرموز. اضبطها.",
+  "check.codes.clock_wrong": "ساعة هذا الحاسوب غير صحيحة، وقد تُرفض الرموز. اضبطها.",
+  "check.codes.backup_failed": "فشلت آخر نسخة احتياطية إلى {path}.",
   "check.keyring.ready": "حلقة المفاتيح مفتوحة.",
   "check.keyring.unknown": "لم تُسأل حلقة المفاتيح بعد.",
   "check.keyring.locked": "حلقة المفاتيح مقفلة. حساباتك ما زالت موجودة: افتح قفلها ثم أعد المحاولة.",

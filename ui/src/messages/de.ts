@@ -139,6 +139,11 @@ export const de: Catalogue<"de"> = {
     "Die Administratoren von {issuer} sehen die Meldung. Weitere Anfragen von {client} werden eine Weile zurückgehalten.",
   "report.back": "Zurück",
   "report.confirm": "Ablehnen und melden",
+  "report.sending": "Wird gesendet …",
+  "report.ended.title": "Diese Anfrage melden?",
+  "report.ended.text":
+    "Die Administratoren von {issuer} erfahren, dass Sie das nicht veranlasst haben. Die Entscheidung bleibt, wie sie ist. Weitere Anfragen von {client} werden eine Weile zurückgehalten.",
+  "report.ended.confirm": "Melden",
 
   // Prompt: what became of it
   "sending.approve": "Ihre Genehmigung wird gesendet",
@@ -168,6 +173,11 @@ export const de: Catalogue<"de"> = {
     "Die Administratoren von {issuer} können Ihre Meldung sehen. Anfragen von {client} werden bis {time} zurückgehalten.",
   "reported.advice":
     "Jemand kennt vielleicht Ihr Passwort. Ändern Sie es bei {issuer}, auf einer Seite, die Sie selbst öffnen.",
+  "late.title": "Gemeldet",
+  "late.text":
+    "Die Administratoren von {issuer} können Ihre Meldung sehen. Die Entscheidung bleibt, wie sie ist.",
+  "late.muted":
+    "Die Administratoren von {issuer} können Ihre Meldung sehen. Die Entscheidung bleibt, wie sie ist. Anfragen von {client} werden bis {time} zurückgehalten.",
   "expired.title": "Diese Anfrage ist abgelaufen",
   "expired.text":
     "Nichts wurde genehmigt. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
@@ -308,6 +318,7 @@ export const de: Catalogue<"de"> = {
   "activity.not_saved": "Nicht gespeichert",
   "activity.ended": "Beendet",
   "activity.receipt": "Quittung",
+  "activity.reported": "Von Ihnen gemeldet",
   "activity.receipt.verified": "Quittung geprüft",
   "activity.receipt.none": "Keine Quittung",
   "activity.receipt.verified.text": "Von {issuer} signiert. Sie passt zu dem, was gezeigt wurde.",
@@ -665,6 +676,21 @@ export const de: Catalogue<"de"> = {
     "{path} ist nicht installiert. Anfragen lassen sich trotzdem in einem Terminal beantworten.",
   "check.system.versions": "Kernel {kernel}, Desktop {desktop}, Sitzung {session}.",
   "check.state.kept": "Aufbewahrt in {path}.",
+  "check.title.codes": "Einmalcodes",
+  "check.codes.kept": "{entries} Einmalcodes sind gespeichert.",
+  "check.codes.closed": "Sie wurden nicht angesehen.",
+  "check.codes.no_key":
+    "Ihr Schlüssel ist zurzeit nicht aus dem Schlüsselbund zu bekommen. Die Codes sind noch da: Kümmern Sie sich um den Schlüsselbund.",
+  "check.codes.key_missing":
+    "Ihr Schlüssel ist nicht im Schlüsselbund. Stellen Sie den Schlüsselbund wieder her; ohne ihn hilft nur eine Sicherung.",
+  "check.codes.unreadable": "{path} lässt sich nicht lesen und bleibt, wie es ist.",
+  "check.codes.gone":
+    "Unter {path} war ein Tresor, und er ist weg. Holen Sie ihn aus einer Sicherung zurück.",
+  "check.codes.clock_off":
+    "Die Uhr dieses Computers geht falsch, Codes werden vielleicht abgelehnt. Stellen Sie sie richtig.",
+  "check.codes.clock_wrong":
+    "Die Uhr dieses Computers geht falsch, Codes werden vielleicht abgelehnt. Stellen Sie sie richtig.",
+  "check.codes.backup_failed": "Die letzte Sicherung nach {path} ist fehlgeschlagen.",
   "check.keyring.ready": "Der Schlüsselbund ist entsperrt.",
   "check.keyring.unknown": "Der Schlüsselbund wurde noch nicht gefragt.",
   "check.keyring.locked":

@@ -135,6 +135,11 @@ export const en = {
     "{issuer}’s administrators will see it. Further requests from {client} are held back for a while.",
   "report.back": "Go back",
   "report.confirm": "Deny and report",
+  "report.sending": "Sending…",
+  "report.ended.title": "Report this request?",
+  "report.ended.text":
+    "{issuer}’s administrators are told that you did not start this. What was decided stays as it is. Further requests from {client} are held back for a while.",
+  "report.ended.confirm": "Report",
 
   // Prompt: what became of it
   "sending.approve": "Sending your approval",
@@ -163,6 +168,10 @@ export const en = {
   "reported.muted":
     "{issuer}’s administrators can see your report. Requests from {client} are held back until {time}.",
   "reported.advice": "Somebody may know your password. Change it at {issuer}, from a page you open yourself.",
+  "late.title": "Reported",
+  "late.text": "{issuer}’s administrators can see your report. What was decided stays as it is.",
+  "late.muted":
+    "{issuer}’s administrators can see your report. What was decided stays as it is. Requests from {client} are held back until {time}.",
   "expired.title": "This request expired",
   "expired.text": "Nothing was approved. If you still want to do this, start it again in {client}.",
   "cancelled.title": "This request was taken back",
@@ -299,6 +308,7 @@ export const en = {
   "activity.not_saved": "Not saved",
   "activity.ended": "Ended",
   "activity.receipt": "Receipt",
+  "activity.reported": "Reported by you",
   "activity.receipt.verified": "Receipt verified",
   "activity.receipt.none": "No receipt",
   "activity.receipt.verified.text": "Signed by {issuer}. It matches what was shown.",
@@ -644,6 +654,18 @@ export const en = {
   "check.app.missing": "{path} is not installed. Requests can be answered in a terminal all the same.",
   "check.system.versions": "Kernel {kernel}, desktop {desktop}, session {session}.",
   "check.state.kept": "Kept in {path}.",
+  "check.title.codes": "One-time codes",
+  "check.codes.kept": "{entries} one-time codes are kept.",
+  "check.codes.closed": "They were not looked at.",
+  "check.codes.no_key":
+    "Their key cannot be had from the keyring now. The codes are still there: see to the keyring.",
+  "check.codes.key_missing":
+    "Their key is not in the keyring. Restore the keyring; without it only a backup helps.",
+  "check.codes.unreadable": "{path} cannot be read, and is left as it is.",
+  "check.codes.gone": "There was a vault at {path}, and it is gone. Put it back from a backup.",
+  "check.codes.clock_off": "This computer’s clock is wrong, so codes may be refused. Set it right.",
+  "check.codes.clock_wrong": "This computer’s clock is wrong, so codes may be refused. Set it right.",
+  "check.codes.backup_failed": "The last backup to {path} failed.",
   "check.keyring.ready": "The keyring is unlocked.",
   "check.keyring.unknown": "The keyring was not asked yet.",
   "check.keyring.locked": "The keyring is locked. Your accounts are still there: unlock it and try again.",

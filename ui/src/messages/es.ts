@@ -141,6 +141,11 @@ export const es: Catalogue<"es"> = {
     "Los administradores de {issuer} lo verán. Las próximas solicitudes de {client} se retienen durante un tiempo.",
   "report.back": "Volver",
   "report.confirm": "Denegar e informar",
+  "report.sending": "Enviando…",
+  "report.ended.title": "¿Informar de esta solicitud?",
+  "report.ended.text":
+    "Los administradores de {issuer} sabrán que usted no la inició. La decisión queda como está. Las próximas solicitudes de {client} se retienen durante un tiempo.",
+  "report.ended.confirm": "Informar",
 
   // Prompt: what became of it
   "sending.approve": "Enviando su aprobación",
@@ -170,6 +175,10 @@ export const es: Catalogue<"es"> = {
     "Los administradores de {issuer} pueden ver su informe. Las solicitudes de {client} se retienen hasta las {time}.",
   "reported.advice":
     "Puede que alguien conozca su contraseña. Cámbiela en {issuer}, desde una página que abra usted.",
+  "late.title": "Informado",
+  "late.text": "Los administradores de {issuer} pueden ver su informe. La decisión queda como está.",
+  "late.muted":
+    "Los administradores de {issuer} pueden ver su informe. La decisión queda como está. Las solicitudes de {client} se retienen hasta las {time}.",
   "expired.title": "Esta solicitud ha caducado",
   "expired.text": "No se ha aprobado nada. Si aún quiere hacerlo, empiece de nuevo en {client}.",
   "cancelled.title": "Esta solicitud se ha retirado",
@@ -318,6 +327,7 @@ export const es: Catalogue<"es"> = {
   "activity.not_saved": "No guardado",
   "activity.ended": "Fin",
   "activity.receipt": "Recibo",
+  "activity.reported": "Informado por usted",
   "activity.receipt.verified": "Recibo verificado",
   "activity.receipt.none": "Sin recibo",
   "activity.receipt.verified.text": "Firmado por {issuer}. Coincide con lo que se mostró.",
@@ -692,6 +702,20 @@ export const es: Catalogue<"es"> = {
     "{path} no está instalado. Aun así, se puede responder a las solicitudes en un terminal.",
   "check.system.versions": "Núcleo {kernel}, escritorio {desktop}, sesión {session}.",
   "check.state.kept": "Se guarda en {path}.",
+  "check.title.codes": "Códigos de un solo uso",
+  "check.codes.kept": "Se conservan {entries} códigos de un solo uso.",
+  "check.codes.closed": "No se han examinado.",
+  "check.codes.no_key":
+    "Su clave no se puede obtener ahora del depósito de claves. Los códigos siguen ahí: revise el depósito.",
+  "check.codes.key_missing":
+    "Su clave no está en el depósito de claves. Restáurelo; sin él, solo ayuda una copia de seguridad.",
+  "check.codes.unreadable": "No se puede leer {path}, y se deja como está.",
+  "check.codes.gone": "Había un almacén en {path} y ha desaparecido. Recupérelo de una copia de seguridad.",
+  "check.codes.clock_off":
+    "El reloj de este equipo está mal; es posible que se rechacen códigos. Póngalo en hora.",
+  "check.codes.clock_wrong":
+    "El reloj de este equipo está mal; es posible que se rechacen códigos. Póngalo en hora.",
+  "check.codes.backup_failed": "La última copia de seguridad en {path} falló.",
   "check.keyring.ready": "El depósito de claves está desbloqueado.",
   "check.keyring.unknown": "Aún no se ha consultado el depósito de claves.",
   "check.keyring.locked":

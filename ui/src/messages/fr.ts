@@ -143,6 +143,11 @@ export const fr: Catalogue<"fr"> = {
     "Les administrateurs de {issuer} le verront. Les prochaines demandes de {client} seront retenues quelque temps.",
   "report.back": "Revenir",
   "report.confirm": "Refuser et signaler",
+  "report.sending": "Envoi…",
+  "report.ended.title": "Signaler cette demande\u00a0?",
+  "report.ended.text":
+    "Les administrateurs de {issuer} apprendront que vous n’en êtes pas à l’origine. La décision reste inchangée. Les prochaines demandes de {client} seront retenues quelque temps.",
+  "report.ended.confirm": "Signaler",
 
   // Prompt: what became of it
   "sending.approve": "Envoi de votre approbation",
@@ -172,6 +177,10 @@ export const fr: Catalogue<"fr"> = {
     "Les administrateurs de {issuer} peuvent voir votre signalement. Les demandes de {client} sont retenues jusqu’à {time}.",
   "reported.advice":
     "Quelqu’un connaît peut-être votre mot de passe. Changez-le chez {issuer}, depuis une page que vous ouvrez vous-même.",
+  "late.title": "Signalé",
+  "late.text": "Les administrateurs de {issuer} peuvent voir votre signalement. La décision reste inchangée.",
+  "late.muted":
+    "Les administrateurs de {issuer} peuvent voir votre signalement. La décision reste inchangée. Les demandes de {client} sont retenues jusqu’à {time}.",
   "expired.title": "Cette demande a expiré",
   "expired.text": "Rien n’a été approuvé. Si vous voulez toujours le faire, recommencez dans {client}.",
   "cancelled.title": "Cette demande a été retirée",
@@ -322,6 +331,7 @@ export const fr: Catalogue<"fr"> = {
   "activity.not_saved": "Non enregistré",
   "activity.ended": "Fin",
   "activity.receipt": "Reçu",
+  "activity.reported": "Signalé par vous",
   "activity.receipt.verified": "Reçu vérifié",
   "activity.receipt.none": "Pas de reçu",
   "activity.receipt.verified.text": "Signé par {issuer}. Il correspond à ce qui a été affiché.",
@@ -700,6 +710,21 @@ export const fr: Catalogue<"fr"> = {
     "{path} n’est pas installé. On peut tout de même répondre aux demandes dans un terminal.",
   "check.system.versions": "Noyau {kernel}, bureau {desktop}, session {session}.",
   "check.state.kept": "Conservés dans {path}.",
+  "check.title.codes": "Codes à usage unique",
+  "check.codes.kept": "{entries} codes à usage unique sont conservés.",
+  "check.codes.closed": "Ils n’ont pas été examinés.",
+  "check.codes.no_key":
+    "Leur clé ne peut pas être lue dans le trousseau pour l’instant. Les codes sont toujours là : occupez-vous du trousseau.",
+  "check.codes.key_missing":
+    "Leur clé n’est pas dans le trousseau. Restaurez le trousseau ; sans lui, seule une sauvegarde aide.",
+  "check.codes.unreadable": "{path} ne peut pas être lu et reste tel quel.",
+  "check.codes.gone":
+    "Il y avait un coffre dans {path}, et il a disparu. Restaurez-le depuis une sauvegarde.",
+  "check.codes.clock_off":
+    "L’horloge de cet ordinateur est fausse ; des codes peuvent être refusés. Mettez-la à l’heure.",
+  "check.codes.clock_wrong":
+    "L’horloge de cet ordinateur est fausse ; des codes peuvent être refusés. Mettez-la à l’heure.",
+  "check.codes.backup_failed": "La dernière sauvegarde vers {path} a échoué.",
   "check.keyring.ready": "Le trousseau est déverrouillé.",
   "check.keyring.unknown": "Le trousseau n’a pas encore été interrogé.",
   "check.keyring.locked":

@@ -133,6 +133,11 @@ export const ja: Catalogue<"ja"> = {
     "{issuer}\u00a0の管理者に伝わります。{client}\u00a0からの以後のリクエストはしばらく保留されます。",
   "report.back": "戻る",
   "report.confirm": "拒否して報告",
+  "report.sending": "送信中…",
+  "report.ended.title": "このリクエストを報告しますか？",
+  "report.ended.text":
+    "ご自身が始めたものではないことが {issuer}\u00a0の管理者に伝わります。すでに下された決定は変わりません。{client}\u00a0からの以後のリクエストはしばらく保留されます。",
+  "report.ended.confirm": "報告",
 
   // Prompt: what became of it
   "sending.approve": "承認を送信しています",
@@ -162,6 +167,10 @@ export const ja: Catalogue<"ja"> = {
     "{issuer}\u00a0の管理者が報告を確認できます。{client}\u00a0からのリクエストは {time}\u00a0まで保留されます。",
   "reported.advice":
     "誰かがパスワードを知っている可能性があります。ご自身で開いたページから {issuer}\u00a0のパスワードを変更してください。",
+  "late.title": "報告しました",
+  "late.text": "{issuer}\u00a0の管理者が報告を確認できます。すでに下された決定は変わりません。",
+  "late.muted":
+    "{issuer}\u00a0の管理者が報告を確認できます。すでに下された決定は変わりません。{client}\u00a0からのリクエストは {time}\u00a0まで保留されます。",
   "expired.title": "このリクエストは期限が切れました",
   "expired.text": "何も承認されていません。続ける場合は、{client}\u00a0でもう一度始めてください。",
   "cancelled.title": "このリクエストは取り下げられました",
@@ -292,6 +301,7 @@ export const ja: Catalogue<"ja"> = {
   "activity.not_saved": "保存されませんでした",
   "activity.ended": "終了",
   "activity.receipt": "レシート",
+  "activity.reported": "報告済み",
   "activity.receipt.verified": "レシート検証済み",
   "activity.receipt.none": "レシートなし",
   "activity.receipt.verified.text": "{issuer}\u00a0が署名しています。表示された内容と一致します。",
@@ -635,6 +645,20 @@ export const ja: Catalogue<"ja"> = {
   "check.app.missing": "{path}\u00a0はインストールされていません。リクエストには端末でも回答できます。",
   "check.system.versions": "カーネル {kernel}、デスクトップ {desktop}、セッション {session}。",
   "check.state.kept": "{path}\u00a0に保管しています。",
+  "check.title.codes": "ワンタイムコード",
+  "check.codes.kept": "{entries} 件のワンタイムコードを保存しています。",
+  "check.codes.closed": "まだ確認していません。",
+  "check.codes.no_key":
+    "現在、キーリングから鍵を取得できません。コードは残っています。キーリングを確認してください。",
+  "check.codes.key_missing":
+    "鍵がキーリングにありません。キーリングを復元してください。復元できない場合はバックアップだけが頼りです。",
+  "check.codes.unreadable": "{path} を読み取れません。ファイルはそのまま残しています。",
+  "check.codes.gone": "{path} にあった保管庫が見つかりません。バックアップから戻してください。",
+  "check.codes.clock_off":
+    "このコンピューターの時計が合っていないため、コードが拒否されることがあります。時計を合わせてください。",
+  "check.codes.clock_wrong":
+    "このコンピューターの時計が合っていないため、コードが拒否されることがあります。時計を合わせてください。",
+  "check.codes.backup_failed": "{path} への前回のバックアップに失敗しました。",
   "check.keyring.ready": "キーリングのロックは解除されています。",
   "check.keyring.unknown": "キーリングにはまだ問い合わせていません。",
   "check.keyring.locked":

@@ -303,6 +303,8 @@ pub enum RejectReason {
 pub enum DecisionOutcome {
     /// The issuer has recorded this decision. The receipt fits it.
     Recorded(Box<VerifiedReceipt>),
+    /// It had ended before, as this receipt says; the decision was a report and is on record as one.
+    Reported(Box<VerifiedReceipt>),
     /// Somebody or something was first.
     AlreadyDecided(Option<Box<VerifiedReceipt>>),
     /// Not counted; the request is still pending.

@@ -136,9 +136,10 @@ pub(super) enum AgentCommand {
         #[arg(long)]
         reason: Option<ReasonArg>,
     },
-    /// Deny a request that you did not start, and tell the administrators.
+    /// Tell the administrators of a request that you did not start: denies it if it waits. One that has ended stays as it
+    /// is; it can be reported for a day.
     Report {
-        /// From `requests`.
+        /// From `requests` or `history`.
         id: String,
     },
     /// Take back an answer that could not be sent yet.

@@ -58,10 +58,10 @@ pub(super) async fn execute(session: &Session, args: CodesArgs) -> Result<Exit, 
 }
 
 async fn call(session: &Session, call: CodesRequest) -> Result<CodesReply, CliError> {
-    match session.call(Request::Codes { call }).await? {
-        Reply::Codes(reply) => Ok(reply),
-        _ => unexpected(),
-    }
+    let Reply::Codes(reply) = session.call(Request::Codes { call }).await? else {
+        return unexpected();
+    };
+    Ok(reply)
 }
 
 /// All entries that match.
@@ -225,10 +225,10 @@ async fn remove(session: &Session, query: &str, yes: bool) -> Result<Exit, CliEr
 }
 
 async fn preview(session: &Session, source: ImportSource) -> Result<ImportView, CliError> {
-    match call(session, CodesRequest::PreviewImport { source }).await? {
-        CodesReply::Import(view) => Ok(view),
-        _ => unexpected(),
-    }
+    let CodesReply::Import(view) = call(session, CodesRequest::PreviewImport { source }).await? else {
+        return unexpected();
+    };
+    Ok(view)
 }
 
 async fn import(session: &Session, file: &Path, from: &PasswordFrom, yes: bool) -> Result<Exit, CliError> {

@@ -77,10 +77,11 @@ pub(super) fn ask(question: &str) -> Result<Zeroizing<String>, CliError> {
 }
 
 /// Reads to the end of the line, as a terminal in raw mode gives it.
-fn line(terminal: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+fn line(mut terminal: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut typed = Zeroizing::new(Vec::with_capacity(MAX));
-    for byte in terminal.bytes() {
-        match byte? {
+    let mut byte = [0];
+    while terminal.read(&mut byte)? == 1 {
+        match byte[0] {
             b'\n' | b'\r' => return Ok(typed),
             8 | 127 => {
                 // One character, of however many bytes.

@@ -98,12 +98,12 @@ impl Backups {
     }
 
     /// One was made, or not.
-    pub(super) fn done(&mut self, result: Result<LastBackup, &ApiError>, state: &StateDir) {
+    pub(super) fn done(&mut self, result: &Result<LastBackup, ApiError>, state: &StateDir) {
         match result {
             Ok(note) => {
                 self.problem = None;
                 if let Some(plan) = &mut self.plan {
-                    plan.last = Some(note);
+                    plan.last = Some(note.clone());
                     if let Err(error) = keep(state, self.plan.clone()) {
                         tracing::warn!(%error, "that there is a backup could not be noted");
                     }

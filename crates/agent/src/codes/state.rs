@@ -3,6 +3,10 @@
 //! Invariants: a change is made on a copy, which takes the place of what was there only when it is on disk ([`State::written`]); so
 //! memory never has what the disk has not. A counter's code is known only to [`Then::Advanced`] until then.
 
+mod calls;
+
+pub(super) use calls::{asks_person, needs_vault};
+
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     path::PathBuf,
@@ -10,25 +14,23 @@ use std::{
 };
 
 use countersign_agent_api::{
-    ApiError, BackupsView, CodeId, CodesClock, CodesPage, CodesReply, CodesRequest, ErrorCode, ExportForm,
-    ImportSource, KeyringState, MAX_CODES, ShownCode, VaultState, VaultView, frame,
+    ApiError, BackupPlan, BackupsView, CodeId, CodesClock, CodesReply, ExportForm, KeyringState, VaultState,
+    VaultView, frame,
 };
 use countersign_codes::{
-    Code, Codes, Entry, EntryId, Import, Kind, Locked, PendingCode, QrModules, Removed, Shown, Written,
-    search::Index, vault::VaultKey,
+    Code, Codes, Entry, EntryId, Import, Kind, Locked, PendingCode, Removed, Written, search::Index,
+    vault::VaultKey,
 };
-use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
 use super::{
     ClockTrouble, IssuerTime, News,
     clock::{CodesTime, Instant},
-    errors::{self, invalid, no_entry},
+    errors,
     imports::Imports,
     open::Opened,
     views,
 };
-use crate::wording::sentence;
 
 /// After how many seconds without use decrypted entries are dropped.
 pub(super) const REST: i64 = 5 * 60;
@@ -38,12 +40,6 @@ const UNDO: i64 = 60;
 
 /// The most deleted entries that can be had back.
 const MAX_REMOVED: usize = 64;
-
-/// The longest query, in characters.
-const MAX_QUERY: usize = 256;
-
-/// The longest text that is imported, in bytes.
-const MAX_TEXT: usize = 256 * 1024;
 
 /// The state.
 #[derive(Debug)]
@@ -112,10 +108,16 @@ pub(super) enum Step {
     Reply(CodesReply),
     /// A write, then [`State::written`].
     Write(Change),
+    /// The vault as a whole.
+    View,
     /// A code for the clipboard.
     Copy(Zeroizing<String>),
     /// Something that takes long.
     Work(Work),
+    /// Another plan of backups, or none.
+    SetBackups(Option<BackupPlan>),
+    /// A backup.
+    BackUp,
 }
 
 /// Entries to be written.
@@ -222,114 +224,6 @@ impl State {
     /// An issuer told its time.
     pub(super) fn told(&mut self, time: IssuerTime, at: Instant) {
         self.time.tell(time, at);
-    }
-
-    /// Carries out a call, with the vault open if it needs it ([`needs_vault`]).
-    ///
-    /// # Errors
-    /// What the caller is told. Nothing is changed then.
-    pub(super) fn call(
-        &mut self,
-        request: CodesRequest,
-        at: At,
-        rng: &dyn SecureRandom,
-    ) -> Result<Step, ApiError> {
-        self.used_at = at.instant.steady;
-        match request {
-            CodesRequest::List {
-                query,
-                tag,
-                from,
-                limit,
-            } => self
-                .list(&query, tag.as_deref(), from, limit)
-                .map(|page| Step::Reply(CodesReply::Page(page))),
-            CodesRequest::Show { ids } => self.show(&ids, at),
-            CodesRequest::Copy { id } => self.copy(&id, at),
-            CodesRequest::Advance { id } => {
-                let id = views::entry_id(&id)?;
-                self.change(|codes| {
-                    let pending = codes.advance(id).map_err(errors::change)?;
-                    Ok(Then::Advanced(id, pending))
-                })
-            }
-            CodesRequest::Add { entry } => {
-                let details = views::details(entry)?;
-                self.change(|codes| {
-                    let id = codes.add(details, seconds(at), rng).map_err(errors::change)?;
-                    Ok(Then::Entry(id))
-                })
-            }
-            CodesRequest::Edit { id, edit } => {
-                let id = views::entry_id(&id)?;
-                self.change(|codes| {
-                    let details = codes.get(id).map_err(errors::change)?.details.clone();
-                    let details = views::edited(details, &edit)?;
-                    codes
-                        .edit(id, |present| *present = details)
-                        .map_err(errors::change)?;
-                    Ok(Then::Entry(id))
-                })
-            }
-            CodesRequest::Move { id, before } => self.move_entry(&id, before.as_ref()),
-            CodesRequest::Remove { id } => {
-                let id = views::entry_id(&id)?;
-                self.change(|codes| {
-                    let removed = codes.remove(id).map_err(errors::change)?;
-                    Ok(Then::Removed(id, removed))
-                })
-            }
-            CodesRequest::Restore { id } => self.restore(&id, at),
-            CodesRequest::Qr { id } => {
-                let entry = self.entry(&id)?;
-                let qr = QrModules::of(&entry.details).map_err(|error| invalid(sentence(&error)))?;
-                Ok(Step::Reply(CodesReply::Qr(views::picture(&qr))))
-            }
-            CodesRequest::PreviewImport { source } => match source {
-                ImportSource::File { path } => Ok(Step::Work(Work::Read(ImportText::File(path.into())))),
-                ImportSource::Text { text } => {
-                    let text = Zeroizing::new(text);
-                    if text.len() > MAX_TEXT {
-                        return Err(invalid(
-                            "That is more text than any QR code has. Import it as a file.",
-                        ));
-                    }
-                    Ok(Step::Work(Work::Read(ImportText::Typed(text))))
-                }
-            },
-            CodesRequest::UnlockImport { import, password } => {
-                let password = Zeroizing::new(password);
-                let locked = self.imports.take_locked(&import)?;
-                Ok(Step::Work(Work::Unlock(import, locked, password)))
-            }
-            CodesRequest::ApplyImport { import } => {
-                let found = self.imports.take_found(&import)?;
-                self.change(|codes| {
-                    let applied = found.apply(codes, seconds(at), rng).map_err(errors::change)?;
-                    Ok(Then::Imported(
-                        u32::try_from(applied.added.len()).unwrap_or(u32::MAX),
-                    ))
-                })
-            }
-            CodesRequest::CancelImport { import } => {
-                self.imports.cancel(&import);
-                Ok(Step::Reply(CodesReply::Done))
-            }
-            CodesRequest::Export { path, form } => {
-                let (codes, _) = self.open().ok_or_else(errors::failed)?;
-                Ok(Step::Work(Work::Export(path.into(), form, Arc::clone(codes))))
-            }
-            CodesRequest::CorrectClock { offset } => {
-                if self.time.agree(offset, at.instant) {
-                    return Ok(Step::Reply(CodesReply::Done));
-                }
-                Err(invalid("The clock is off by something else now. Look again."))
-            }
-            // The task's own.
-            CodesRequest::SetBackups { .. } | CodesRequest::BackUp | CodesRequest::Vault => {
-                Ok(Step::Reply(CodesReply::Done))
-            }
-        }
     }
 
     /// The entries of a change are on disk: they are the vault now.
@@ -468,143 +362,9 @@ impl State {
         Ok(CodesReply::Entry(views::entry(entry)))
     }
 
-    /// Makes a change on a copy.
-    fn change(&self, make: impl FnOnce(&mut Codes) -> Result<Then, ApiError>) -> Result<Step, ApiError> {
-        let mut codes = Codes::clone(&self.codes()?.codes);
-        let then = make(&mut codes)?;
-        if matches!(then, Then::Imported(0)) {
-            return Ok(Step::Reply(CodesReply::Imported { added: 0 }));
-        }
-        let codes = Arc::new(codes);
-        Ok(Step::Write(Change { codes, then }))
-    }
-
-    fn list(&self, query: &str, tag: Option<&str>, from: u32, limit: u32) -> Result<CodesPage, ApiError> {
-        if query.chars().count() > MAX_QUERY {
-            return Err(invalid(format!("Search for at most {MAX_QUERY} characters.")));
-        }
-        let Open { codes, index, .. } = self.codes()?;
-        let entries = codes.entries();
-        let mut found: Vec<&Entry> = index
-            .find(query)
-            .into_iter()
-            .filter_map(|place| entries.get(place))
-            .filter(|entry| tag.is_none_or(|tag| entry.details.tags().iter().any(|t| t.as_str() == tag)))
-            .collect();
-        if query.trim().is_empty() {
-            // Stable: otherwise the person's order.
-            found.sort_by_key(|entry| !entry.details.pinned);
-        }
-        let total = u32::try_from(found.len()).unwrap_or(u32::MAX);
-        let place = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let mut room = frame::MAX_LIST;
-        let page = found.into_iter().skip(place(from)).map(views::entry);
-        let page = page.take(place(limit.min(MAX_CODES))).take_while(|entry| {
-            let size = frame::size(entry).map_or(usize::MAX, |size| size + 1);
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        });
-        Ok(CodesPage {
-            entries: page.collect(),
-            total,
-            revision: self.revision,
-        })
-    }
-
-    fn show(&self, ids: &[CodeId], at: At) -> Result<Step, ApiError> {
-        if ids.len() > usize::try_from(MAX_CODES).unwrap_or(usize::MAX) {
-            return Err(invalid(format!("Ask for at most {MAX_CODES} codes at once.")));
-        }
-        let codes = &self.codes()?.codes;
-        let known = ids.iter().filter_map(|id| EntryId::parse(&id.0));
-        let shown: Vec<ShownCode> = known
-            .filter_map(
-                |id| match codes.get(id).ok()?.details.shown_at(self.code_time(at)) {
-                    Shown::Timed(timed) => Some(views::timed(id, &timed, at.now_ms)),
-                    Shown::OnRequest { .. } => None,
-                },
-            )
-            .collect();
-        Ok(Step::Reply(CodesReply::Shown(shown)))
-    }
-
-    fn copy(&self, id: &CodeId, at: At) -> Result<Step, ApiError> {
-        let entry = self.entry(id)?;
-        let code = match entry.details.shown_at(self.code_time(at)) {
-            Shown::Timed(timed) => timed.code,
-            Shown::OnRequest { .. } => self.counted.get(&entry.id).cloned().ok_or_else(|| {
-                let text = "No code of this entry was shown yet. Ask for the next one, then copy it.";
-                ApiError::new(ErrorCode::NotFound, text)
-            })?,
-        };
-        Ok(Step::Copy(Zeroizing::new(code.as_str().to_owned())))
-    }
-
-    fn move_entry(&self, id: &CodeId, before: Option<&CodeId>) -> Result<Step, ApiError> {
-        let id = views::entry_id(id)?;
-        let before = before.map(views::entry_id).transpose()?;
-        self.change(|codes| {
-            let place = |codes: &Codes, id: EntryId| {
-                let mut entries = codes.entries().iter();
-                entries.position(|entry| entry.id == id).ok_or_else(no_entry)
-            };
-            let pinned = |codes: &Codes, id: EntryId| {
-                let entry = codes.get(id).map_err(errors::change)?;
-                Ok::<_, ApiError>(entry.details.pinned)
-            };
-            let from = place(codes, id)?;
-            let to = match before {
-                None => usize::MAX,
-                Some(before) => {
-                    if pinned(codes, before)? != pinned(codes, id)? {
-                        return Err(invalid("Pinned entries stay above the others."));
-                    }
-                    let to = place(codes, before)?;
-                    // Taking it out moves up what is behind it.
-                    if from < to { to - 1 } else { to }
-                }
-            };
-            codes.move_to(id, to).map_err(errors::change)?;
-            Ok(Then::Done)
-        })
-    }
-
-    fn restore(&mut self, id: &CodeId, at: At) -> Result<Step, ApiError> {
-        self.tidy(at.instant);
-        let id = views::entry_id(id)?;
-        let place = self.removed.iter().position(|taken| taken.id == id);
-        let too_late = || {
-            let text = "It is too late: the entry is deleted. A backup may still have it.";
-            ApiError::new(ErrorCode::NotFound, text)
-        };
-        let taken = place
-            .and_then(|place| self.removed.remove(place))
-            .ok_or_else(too_late)?;
-        let Taken { id, removed, until } = taken;
-        let mut again = None;
-        let step = self.change(|codes| {
-            codes.put_back(removed).map_err(errors::change)?;
-            // One for the entries, one for another try if they cannot be written.
-            let mut copy = codes.clone();
-            again = copy.remove(id).ok();
-            Ok(Then::Restored(id))
-        });
-        if let Some(removed) = again {
-            self.removed.push_back(Taken { id, removed, until });
-        }
-        step
-    }
-
     fn preview(&self, id: &str) -> Result<CodesReply, ApiError> {
         let view = self.imports.view(id, &self.codes()?.codes)?;
         Ok(CodesReply::Import(view))
-    }
-
-    /// Milliseconds since 1970 by the corrected clock.
-    fn code_time(&self, at: At) -> u64 {
-        let correction = self.time.correction(at.instant).saturating_mul(1000);
-        u64::try_from(at.now_ms.saturating_add(correction)).unwrap_or(0)
     }
 }
 
@@ -640,41 +400,7 @@ fn fitting(tags: BTreeSet<&str>) -> Vec<String> {
     tags.map(str::to_owned).collect()
 }
 
-/// Whether a call cannot be answered without the entries.
-pub(super) fn needs_vault(request: &CodesRequest) -> bool {
-    match request {
-        CodesRequest::List { .. }
-        | CodesRequest::Show { .. }
-        | CodesRequest::Copy { .. }
-        | CodesRequest::Advance { .. }
-        | CodesRequest::Add { .. }
-        | CodesRequest::Edit { .. }
-        | CodesRequest::Move { .. }
-        | CodesRequest::Remove { .. }
-        | CodesRequest::Restore { .. }
-        | CodesRequest::Qr { .. }
-        | CodesRequest::PreviewImport { .. }
-        | CodesRequest::UnlockImport { .. }
-        | CodesRequest::ApplyImport { .. }
-        | CodesRequest::Export { .. }
-        | CodesRequest::BackUp => true,
-        CodesRequest::CancelImport { .. }
-        | CodesRequest::SetBackups { .. }
-        | CodesRequest::CorrectClock { .. }
-        | CodesRequest::Vault => false,
-    }
-}
-
-/// Whether a dialog may come up for a call: not for one that front ends make by themselves again and again.
-pub(super) fn asks_person(request: &CodesRequest) -> bool {
-    !matches!(request, CodesRequest::Show { .. })
-}
-
 /// The vault's state while its key cannot be had.
 pub(super) fn no_key(keyring: KeyringState) -> VaultState {
     VaultState::NoKey { keyring }
-}
-
-fn seconds(at: At) -> u64 {
-    u64::try_from(at.instant.now).unwrap_or(0)
 }

@@ -85,6 +85,10 @@ pub enum Output {
     News(Box<News>),
 }
 
+/// Too many messages wait for the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
+
 /// The running task.
 #[derive(Debug)]
 pub struct Codes {
@@ -104,11 +108,9 @@ impl Codes {
     /// Gives it a message.
     ///
     /// # Errors
-    /// The message, if too many wait.
-    pub fn tell(&self, message: Inbox) -> Result<(), Inbox> {
-        self.mailbox
-            .try_send(message)
-            .map_err(mpsc::error::TrySendError::into_inner)
+    /// [`TooMany`]; the message is dropped.
+    pub fn tell(&self, message: Inbox) -> Result<(), TooMany> {
+        self.mailbox.try_send(message).map_err(|_| TooMany)
     }
 
     /// Lets it finish what it does and take a code off the clipboard. Nobody may wait for its outputs any more.
@@ -241,30 +243,28 @@ impl Task {
     }
 
     async fn carry_out(&mut self, call: Call, request: CodesRequest, clear_after: Option<u16>) {
-        let result = match request {
-            CodesRequest::Vault => Ok(CodesReply::Vault(self.news().view)),
-            CodesRequest::SetBackups { plan } => {
+        let step = if takes_long(&request) && self.work == Underway::Work {
+            Err(errors::busy())
+        } else {
+            self.state.call(request, at(&self.parts), &*self.parts.rng)
+        };
+        let result = match step {
+            Ok(Step::Reply(reply)) => Ok(reply),
+            Ok(Step::View) => Ok(CodesReply::Vault(self.news().view)),
+            Ok(Step::Write(change)) => self.write(change).await,
+            Ok(Step::Copy(code)) => self.copy(code, clear_after).await,
+            Ok(Step::Work(work)) => return self.start(call, work),
+            Ok(Step::SetBackups(plan)) => {
                 let Parts { state, keys, rng, .. } = &self.parts;
                 let at = instant(&self.parts);
                 let set = self.backups.set(plan, state, keys, &**rng, at).await;
                 set.map(|()| CodesReply::Vault(self.news().view))
             }
-            CodesRequest::BackUp => match self.back_up(Some(call), Interaction::Allowed) {
+            Ok(Step::BackUp) => match self.back_up(Some(call), Interaction::Allowed) {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
-            request if takes_long(&request) && self.work == Underway::Work => Err(errors::busy()),
-            request => {
-                let corrects_clock = matches!(request, CodesRequest::CorrectClock { .. });
-                match self.state.call(request, at(&self.parts), &*self.parts.rng) {
-                    Ok(Step::Reply(_)) if corrects_clock => Ok(CodesReply::Vault(self.news().view)),
-                    Ok(Step::Reply(reply)) => Ok(reply),
-                    Ok(Step::Write(change)) => self.write(change).await,
-                    Ok(Step::Copy(code)) => self.copy(code, clear_after).await,
-                    Ok(Step::Work(work)) => return self.start(call, work),
-                    Err(error) => Err(error),
-                }
-            }
+            Err(error) => Err(error),
         };
         self.reply(call, result).await;
     }
@@ -403,8 +403,7 @@ impl Task {
             }
             Done::BackedUp(call, result) => {
                 self.work = Underway::Nothing;
-                self.backups
-                    .done(result.as_ref().map(Clone::clone), &self.parts.state);
+                self.backups.done(&result, &self.parts.state);
                 if let Some(call) = call {
                     let result = result.map(|_| CodesReply::Vault(self.news().view));
                     self.reply(call, result).await;
@@ -432,7 +431,7 @@ impl Task {
                     let _ = answer.send(self.news().view);
                 }
                 (Waiting::Backup, Ok(())) => self.due_backup(),
-                (Waiting::Backup, Err(error)) => self.backups.done(Err(error), &self.parts.state),
+                (Waiting::Backup, Err(error)) => self.backups.done(&Err(error.clone()), &self.parts.state),
             }
         }
     }
@@ -456,7 +455,7 @@ impl Task {
 
     fn due_backup(&mut self) {
         if let Err(error) = self.back_up(None, Interaction::Forbidden) {
-            self.backups.done(Err(&error), &self.parts.state);
+            self.backups.done(&Err(error), &self.parts.state);
         }
     }
 

@@ -9,16 +9,22 @@ pub(super) fn vault(vault: &VaultView) -> Found {
     match &vault.state {
         VaultState::Closed => Found::skipped("codes.closed", "They were not looked at."),
         VaultState::Open => usable(vault),
-        VaultState::NoKey { keyring } => {
-            let detail = match keyring {
-                KeyringState::Locked => "Their key is in the keyring, which is locked. Unlock it.",
-                KeyringState::Empty => {
-                    "Their key is not in the keyring. Restore the keyring; without it only a backup helps."
-                }
-                KeyringState::Missing => "No keyring service answers, so they cannot be read now.",
-                KeyringState::Hanging => "The keyring does not answer, so they cannot be read now.",
-                KeyringState::Unknown | KeyringState::Ready => "The keyring refused. Try again.",
-            };
+        VaultState::NoKey {
+            keyring: KeyringState::Empty,
+        } => {
+            let detail =
+                "Their key is not in the keyring. Restore the keyring; without it only a backup helps.";
+            Found::failed("codes.key_missing", detail)
+        }
+        VaultState::NoKey {
+            keyring:
+                KeyringState::Locked
+                | KeyringState::Missing
+                | KeyringState::Hanging
+                | KeyringState::Unknown
+                | KeyringState::Ready,
+        } => {
+            let detail = "Their key cannot be had from the keyring now. The codes are still there: see to the keyring.";
             Found::failed("codes.no_key", detail)
         }
         VaultState::Unreadable { problem, path } => {

@@ -197,16 +197,17 @@ impl Attention {
 }
 
 fn intent(subject: &Subject, action: Action) -> Intent {
-    let prompt = |request: &RequestId| {
+    let open = |request: &RequestId, activation| {
         Intent::Open(Window::Prompt {
             request: Some(request.clone()),
-            activation: Activation::Asked,
+            activation,
         })
     };
     match (action, subject) {
         (Action::Review | Action::Show, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => {
-            prompt(id)
+            open(id, Activation::Asked)
         }
+        (Action::NotMe | Action::ReportToo, Subject::Past(id)) => open(id, Activation::ToReport),
         (Action::Deny, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Deny),
         (Action::Approve, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Approve),
         (Action::Review | Action::Show, Subject::HeldBack(asker)) => Intent::Release(asker.clone()),
@@ -220,7 +221,15 @@ fn intent(subject: &Subject, action: Action) -> Intent {
             Action::Check,
             Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_),
         ) => Intent::Open(Window::Main),
-        (Action::Deny | Action::Approve | Action::DenyAll | Action::Unlock, _) => Intent::Nothing,
+        (
+            Action::Deny
+            | Action::Approve
+            | Action::DenyAll
+            | Action::NotMe
+            | Action::ReportToo
+            | Action::Unlock,
+            _,
+        ) => Intent::Nothing,
     }
 }
 

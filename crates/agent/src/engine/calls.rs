@@ -112,6 +112,11 @@ impl Engine {
                     Err(error) => Err(error),
                 }
             }
+            // Answered when the issuer has taken it.
+            Request::Report { id, locale } => match self.start_report(call, &id, locale, fx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
             Request::Withdraw { id } => self.withdraw(&id, fx),
             Request::ReleaseHeldBack { account, client_id } => {
                 self.inbox.release(&(account, client_id));
@@ -129,6 +134,7 @@ impl Engine {
                     filter,
                 });
             }
+            Request::Records { from, filter } => return fx.push(Effect::ReadRecords(call, from, filter)),
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
             Request::PreviewEnrolment { link } => {
                 let link = Zeroizing::new(link);
@@ -211,7 +217,7 @@ impl Engine {
         Ok(Reply::Done)
     }
 
-    fn surface(&self, connection: ConnectionId) -> DecidedOn {
+    pub(super) fn surface(&self, connection: ConnectionId) -> DecidedOn {
         match self.front_ends.get(&connection).map(FrontEnd::role) {
             Some(Role::App) => DecidedOn::Window,
             Some(Role::Terminal) | None => DecidedOn::Terminal,

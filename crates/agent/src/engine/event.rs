@@ -1,8 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request,
-    RequestId, Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
+    Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
 };
 use countersign_protocol::{ApprovalDecision, Jti};
 use zeroize::Zeroizing;
@@ -68,6 +68,12 @@ pub enum Event {
     Signed(RequestId, Result<Signed, KeyStoreError>),
     /// [`Effect::Deliver`] has an outcome.
     Delivered(RequestId, DecisionOutcome),
+    /// [`Effect::FindRecord`] has an answer.
+    Found(Call, String, Box<Result<Option<Record>, ApiError>>),
+    /// [`Effect::SignReport`] was carried out.
+    ReportSigned(RequestId, Result<Signed, KeyStoreError>),
+    /// [`Effect::DeliverReport`] has an outcome.
+    ReportDelivered(RequestId, DecisionOutcome),
     /// A person acted in a notification, or it is gone.
     Notification(NotificationEvent),
     /// [`Effect::Notify`] did not work.
@@ -169,6 +175,8 @@ pub enum Then {
     Nothing,
     /// The counter is on disk: sign.
     Sign(RequestId, Option<Call>),
+    /// The counter is on disk: sign the report.
+    SignReport(RequestId),
     /// The signed decision is on disk: send.
     Deliver(RequestId),
     /// The reference is on disk as that of a spare key: make the key.
@@ -249,6 +257,12 @@ pub enum Effect {
     Sign(Box<SignOrder>),
     /// Hand a signed decision to the account's channel, then [`Event::Delivered`].
     Deliver(RequestId, AccountId, Answer),
+    /// Look up an ended request that a front end wants to report in this language, then [`Event::Found`].
+    FindRecord(Call, RequestId, String),
+    /// As [`Effect::Sign`], then [`Event::ReportSigned`].
+    SignReport(Box<SignOrder>),
+    /// As [`Effect::Deliver`], then [`Event::ReportDelivered`].
+    DeliverReport(RequestId, AccountId, Answer),
     /// Show or replace a notification.
     Notify(Notification),
     /// Take one away.
@@ -290,6 +304,8 @@ pub enum Effect {
         /// Which ones.
         filter: HistoryFilter,
     },
+    /// Answer a call for records, from there on.
+    ReadRecords(Call, Option<RecordsCursor>, HistoryFilter),
     /// Answer a call for evidence.
     ReadEvidence(Call, RequestId),
     /// Answer a call for diagnostics.

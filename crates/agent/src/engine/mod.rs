@@ -23,6 +23,7 @@ mod inbox;
 mod issuers;
 mod keys;
 mod receipts;
+mod reports;
 mod request;
 mod text;
 mod upkeep;
@@ -50,6 +51,7 @@ use self::{
     inbox::{GRACE, Inbox},
     issuers::Line,
     keys::Offers,
+    reports::Report,
     request::{Retry, Stage, Underway},
     views::Views,
 };
@@ -71,6 +73,8 @@ pub struct Engine {
     lines: BTreeMap<AccountId, Line>,
     inbox: Inbox,
     offers: Offers,
+    /// Reports of ended requests that are under way.
+    reports: BTreeMap<RequestId, Report>,
     front_ends: BTreeMap<ConnectionId, FrontEnd>,
     attention: Attention,
     /// Until when the person wants no notifications, own clock.
@@ -97,6 +101,7 @@ impl Engine {
             lines,
             inbox: Inbox::default(),
             offers: Offers::default(),
+            reports: BTreeMap::new(),
             front_ends: BTreeMap::new(),
             attention: Attention::default(),
             muted_until: None,
@@ -139,6 +144,9 @@ impl Engine {
             Event::Saved(then, result) => self.saved(then, result, now, fx),
             Event::Signed(request, result) => self.signed(&request, result, fx),
             Event::Delivered(request, outcome) => self.delivered(&request, outcome, now, fx),
+            Event::Found(call, locale, result) => self.found(call, locale, *result, now, fx),
+            Event::ReportSigned(request, result) => self.report_signed(&request, result, fx),
+            Event::ReportDelivered(request, outcome) => self.report_delivered(&request, outcome, now, fx),
             Event::Notification(event) => self.acted(event, now, fx),
             Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
             Event::Launched(window, call, result) => self.launched(window, call, result, fx),
@@ -239,13 +247,8 @@ impl Engine {
 
     /// An answer that was under way when the agent ended is under way again.
     fn restore(&mut self, answer: Unacknowledged, now: i64) {
-        // The file is this agent's own and the request in it was verified before it got there; a later release may read it differently,
-        // then the issuer delivers the request again and the person is asked again.
-        let Ok(parsed) = Unverified::<ApprovalRequest>::parse(&answer.request) else {
-            return;
-        };
-        let claims = parsed.untrusted_claims().clone();
-        let Ok(statement) = Statement::from_request(&claims) else {
+        // A later release may read it differently: then the issuer delivers the request again and the person is asked again.
+        let Some(source) = kept_request(&answer.request) else {
             return;
         };
         if self
@@ -254,11 +257,6 @@ impl Engine {
         {
             return;
         }
-        let source = VerifiedRequest {
-            jws: answer.request,
-            claims,
-            statement,
-        };
         let Some(request) = self.inbox.restore(&answer.account, source) else {
             return;
         };
@@ -351,6 +349,18 @@ impl Engine {
             then,
         )
     }
+}
+
+/// A kept request. It was verified before it was kept, in a file of this agent's own.
+fn kept_request(jws: &str) -> Option<VerifiedRequest> {
+    let parsed = Unverified::<ApprovalRequest>::parse(jws).ok()?;
+    let claims = parsed.untrusted_claims().clone();
+    let statement = Statement::from_request(&claims).ok()?;
+    Some(VerifiedRequest {
+        jws: jws.to_owned(),
+        claims,
+        statement,
+    })
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl Engine {
                 verdict: verdict(underway.verdict),
                 retry_at: *at,
             },
-            Stage::Ended(end) => ended(end, account, &request.claims().client.id),
+            Stage::Ended(end) => ended(end, account, request),
         }
     }
 
@@ -186,12 +186,13 @@ pub(super) fn fitting(mut views: Vec<RequestView>) -> Vec<RequestView> {
     views
 }
 
-fn ended(end: &End, account: &Account, client: &str) -> RequestState {
+fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {
     let by_this_device = end.decided_by == DecidedBy::ThisDevice;
+    let reported_here = by_this_device || request.reported_at.is_some();
     let mute = account
         .mutes
         .iter()
-        .find(|mute| by_this_device && mute.client == client);
+        .find(|mute| reported_here && mute.client == request.claims().client.id);
     RequestState::Ended {
         outcome: outcome(end.outcome),
         at: end.at - account.binding.offset,
@@ -203,6 +204,7 @@ fn ended(end: &End, account: &Account, client: &str) -> RequestState {
             Receipt::Inconsistent(_) => api::ReceiptState::Invalid,
         },
         muted_until: mute.map(|mute| mute.until),
+        reported_at: request.reported_at.map(|at| at - account.binding.offset),
     }
 }
 

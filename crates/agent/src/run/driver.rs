@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, SettingChange};
+use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, RequestId, SettingChange};
 use countersign_protocol::Jti;
 use ring::rand::SecureRandom;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    channel::{ChannelEvent, ChannelHandle, IssuerProtocol},
+    channel::{Answer, ChannelEvent, ChannelHandle, ChannelProblem, DecisionOutcome, IssuerProtocol},
     codes::{self, Clipboard, Codes, Inbox, IssuerTime, Output},
     doctor::Doctor,
     edge::Clock,
@@ -306,17 +306,22 @@ impl Driver {
                 self.unrecorded.push_back(*record);
                 self.record();
             }
-            Effect::Sign(order) => self.sign(*order),
+            Effect::Sign(order) => self.sign(*order, Event::Signed),
+            Effect::SignReport(order) => self.sign(*order, Event::ReportSigned),
             Effect::Deliver(request, account, answer) => {
-                let handle = self.channels.get(&account).map(|channel| channel.handle.clone());
+                self.deliver(request, &account, answer, Event::Delivered);
+            }
+            Effect::DeliverReport(request, account, answer) => {
+                self.deliver(request, &account, answer, Event::ReportDelivered);
+            }
+            Effect::FindRecord(call, id, locale) => {
+                let history = self.history.clone();
                 self.job(async move {
-                    let outcome = match handle {
-                        Some(handle) => handle.answer(answer).await,
-                        None => crate::channel::DecisionOutcome::NotDelivered(
-                            crate::channel::ChannelProblem::Closed,
-                        ),
-                    };
-                    event(Event::Delivered(request, outcome))
+                    let found = tokio::task::spawn_blocking(move || history.find(&id)).await;
+                    let found = found
+                        .map_err(|_| unread())
+                        .and_then(|found| found.map_err(|e| storage(&e)));
+                    event(Event::Found(call, locale, Box::new(found)))
                 });
             }
             Effect::Notify(notification) => self.notice(Notice::Show(notification)),
@@ -412,6 +417,13 @@ impl Driver {
                     Ok(Reply::History(page.map_err(|e| storage(&e))?))
                 });
             }
+            Effect::ReadRecords(call, from, filter) => {
+                self.read(call, move |history| {
+                    history::check(&filter)?;
+                    let page = history.records_from(from.as_ref(), &filter);
+                    Ok(Reply::Records(page.map_err(|e| storage(&e))?))
+                });
+            }
             Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
             Effect::Diagnose(call, accounts) => {
                 let doctor = Doctor {
@@ -461,7 +473,24 @@ impl Driver {
         }
     }
 
-    fn sign(&mut self, order: SignOrder) {
+    fn deliver(
+        &mut self,
+        request: RequestId,
+        account: &AccountId,
+        answer: Answer,
+        delivered: fn(RequestId, DecisionOutcome) -> Event,
+    ) {
+        let handle = self.channels.get(account).map(|channel| channel.handle.clone());
+        self.job(async move {
+            let outcome = match handle {
+                Some(handle) => handle.answer(answer).await,
+                None => DecisionOutcome::NotDelivered(ChannelProblem::Closed),
+            };
+            event(delivered(request, outcome))
+        });
+    }
+
+    fn sign(&mut self, order: SignOrder, signed: fn(RequestId, Result<Signed, KeyStoreError>) -> Event) {
         let request = order.request.clone();
         let key = order.key.clone();
         let mut bits = [0; 16];
@@ -474,7 +503,7 @@ impl Driver {
                 Ok(()) => keys.sign_jws(&key, claims, Interaction::Allowed).await,
                 Err(_) => Err(no_random_numbers()),
             };
-            event(Event::Signed(request, result.map(|jws| Signed { jws, exp })))
+            event(signed(request, result.map(|jws| Signed { jws, exp })))
         });
     }
 
@@ -522,13 +551,7 @@ impl Driver {
         let history = self.history.clone();
         self.job(async move {
             let result = tokio::task::spawn_blocking(move || work(&history)).await;
-            let ended = || {
-                Err(ApiError::new(
-                    ErrorCode::Storage,
-                    "The history could not be read.",
-                ))
-            };
-            Input::Reply(call, Box::new(result.unwrap_or_else(|_| ended())))
+            Input::Reply(call, Box::new(result.unwrap_or_else(|_| Err(unread()))))
         });
     }
 
@@ -559,6 +582,10 @@ impl Driver {
             self.outboxes.remove(&connection);
         }
     }
+}
+
+fn unread() -> ApiError {
+    ApiError::new(ErrorCode::Storage, "The history could not be read.")
 }
 
 fn no_random_numbers() -> KeyStoreError {
@@ -622,7 +649,7 @@ async fn change(
     }
 }
 
-fn evidence(history: &History, id: &countersign_agent_api::RequestId) -> Result<Reply, ApiError> {
+fn evidence(history: &History, id: &RequestId) -> Result<Reply, ApiError> {
     let missing = |text: &str| ApiError::new(ErrorCode::NotFound, text);
     let record = history
         .find(id)
@@ -631,8 +658,7 @@ fn evidence(history: &History, id: &countersign_agent_api::RequestId) -> Result<
     let evidence = record
         .evidence
         .ok_or_else(|| missing("The issuer sent no receipt for this request, so there is no evidence."))?;
-    let text = serde_json::to_string_pretty(&evidence).map_err(|e| storage(&e))?;
-    Ok(Reply::Evidence(text))
+    Ok(Reply::Evidence(history::file(&evidence)))
 }
 
 fn storage(error: &dyn std::error::Error) -> ApiError {

@@ -228,7 +228,8 @@ impl World {
         device: &TestDevice,
         decision: &ApprovalDecision,
     ) -> ServiceResult<String> {
-        self.gateway.decide(&device.sign(decision)).await.result
+        let taken = self.gateway.decide(&device.sign(decision)).await.result?;
+        Ok(taken.receipt)
     }
 
     /// Decides one approval.

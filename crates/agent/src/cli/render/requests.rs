@@ -119,12 +119,13 @@ pub(in crate::cli) fn history(entries: &[HistoryEntry], output: Output) -> Resul
             (None, false) => String::new(),
         };
         line(&format!(
-            "{}  {}  {}  {}{who}, {}",
+            "{}  {}  {}  {}{who}, {}{}",
             entry.id,
             instant(entry.at),
             plain(&entry.client_name),
             outcome_word(entry.outcome),
-            receipt(entry.receipt)
+            receipt(entry.receipt),
+            reported(entry.reported_at)
         ));
     }
     Ok(Exit::Done)
@@ -165,6 +166,7 @@ fn state(state: &RequestState) -> String {
             at,
             device_name,
             receipt: kept,
+            reported_at,
             ..
         } => {
             let device = device_name
@@ -172,10 +174,11 @@ fn state(state: &RequestState) -> String {
                 .map(|name| format!(" on {}", plain(name)))
                 .unwrap_or_default();
             format!(
-                "{}{device} at {}, {}",
+                "{}{device} at {}, {}{}",
                 outcome_word(*outcome),
                 instant(*at),
-                receipt(*kept)
+                receipt(*kept),
+                reported(*reported_at)
             )
         }
     }
@@ -214,6 +217,12 @@ fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Expired => "expired, nothing was approved",
         Outcome::Locked => "ended by too many wrong codes",
     }
+}
+
+/// A report after the end.
+fn reported(at: Option<i64>) -> String {
+    at.map(|at| format!(", reported by you at {}", instant(at)))
+        .unwrap_or_default()
 }
 
 fn receipt(state: ReceiptState) -> &'static str {

@@ -79,6 +79,7 @@ fn what_a_frame_does_not_hold_is_left_out_ended_ones_first() {
         device_name: None,
         receipt: ReceiptState::None,
         muted_until: None,
+        reported_at: None,
     };
     for number in 0..40 {
         long.push(RequestView {

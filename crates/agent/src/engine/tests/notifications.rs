@@ -284,8 +284,15 @@ fn an_answer_on_another_device_replaces_the_notification() {
         let after = bench.only_notification();
         assert_eq!(after.id, before.id);
         assert_eq!(words(&after), wanted);
-        assert_eq!(buttons(&after), [(Action::Show, "Show")]);
+        assert_eq!(buttons(&after), [(Action::NotMe, "This wasn’t me")]);
         assert_eq!((after.urgency, after.life), (Urgency::Low, Life::Millis(10_000)));
+        bench.effects.clear();
+        bench.act(&after, Action::NotMe);
+        let window = Window::Prompt {
+            request: Some(id),
+            activation: Activation::ToReport,
+        };
+        assert_eq!(bench.launches(), [window], "only the confirm step");
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "موافقة",
     deny_all: "رفض الكل",
     show: "عرض",
+    not_me: "لم أكن أنا",
+    report_too: "الإبلاغ عنه أيضًا",
     unlock: "فتح القفل…",
     check: "فحص",
 

@@ -1,6 +1,18 @@
 //! What a language has to say. A text that is missing, or one that leaves out a value, does not compile.
 
-use super::{Span, Sum};
+use super::{Language, Span, Sum, arabic, english, french, german, japanese, spanish};
+
+/// The texts in this language.
+pub(super) fn of(language: Language) -> &'static Catalogue {
+    match language {
+        Language::English => &english::TEXTS,
+        Language::German => &german::TEXTS,
+        Language::French => &french::TEXTS,
+        Language::Spanish => &spanish::TEXTS,
+        Language::Japanese => &japanese::TEXTS,
+        Language::Arabic => &arabic::TEXTS,
+    }
+}
 
 /// All texts of notifications in one language. Functions put values in: names are quoted as they come.
 pub(super) struct Catalogue {
@@ -10,6 +22,8 @@ pub(super) struct Catalogue {
     pub(super) approve: &'static str,
     pub(super) deny_all: &'static str,
     pub(super) show: &'static str,
+    pub(super) not_me: &'static str,
+    pub(super) report_too: &'static str,
     pub(super) unlock: &'static str,
     pub(super) check: &'static str,
 

@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Approve",
     deny_all: "Deny all",
     show: "Show",
+    not_me: "This wasn’t me",
+    report_too: "Report it as well",
     unlock: "Unlock…",
     check: "Check",
 

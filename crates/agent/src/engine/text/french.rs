@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Approuver",
     deny_all: "Tout refuser",
     show: "Afficher",
+    not_me: "Ce n’était pas moi",
+    report_too: "Signaler aussi",
     unlock: "Déverrouiller…",
     check: "Vérifier",
 

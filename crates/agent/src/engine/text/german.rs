@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Genehmigen",
     deny_all: "Alle ablehnen",
     show: "Anzeigen",
+    not_me: "Das war ich nicht",
+    report_too: "Auch melden",
     unlock: "Entsperren…",
     check: "Nachsehen",
 

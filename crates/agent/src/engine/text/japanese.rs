@@ -8,6 +8,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "承認",
     deny_all: "すべて拒否",
     show: "表示",
+    not_me: "自分ではない",
+    report_too: "報告もする",
     unlock: "ロックを解除…",
     check: "診断",
 

@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Aprobar",
     deny_all: "Denegar todas",
     show: "Mostrar",
+    not_me: "No he sido yo",
+    report_too: "Informar también",
     unlock: "Desbloquear…",
     check: "Comprobar",
 

@@ -154,7 +154,7 @@ fn long_names_are_cut_within_the_limits_in_every_language() {
         assert!(title.chars().count() <= TITLE && body.chars().count() <= BODY);
         // The name is cut, not what is said about it.
         assert!(title.contains('…'), "{language:?}: {title}");
-        let asks = (language.catalogue().asks)("\0");
+        let asks = (catalogue::of(language).asks)("\0");
         assert!(asks.split('\0').all(|part| title.contains(part)), "{title}");
     }
 }
