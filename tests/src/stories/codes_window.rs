@@ -143,10 +143,10 @@ pub(super) async fn add(
 
 /// Asks the agent.
 pub(super) async fn call(stage: &Stage, call: CodesRequest) -> Result<CodesReply> {
-    match stage.watch.call(Request::Codes { call }).await? {
-        Reply::Codes(reply) => Ok(reply),
-        other => bail!("the agent answered {other:?}"),
-    }
+    let Reply::Codes(reply) = stage.watch.call(Request::Codes { call }).await? else {
+        bail!("the agent answered something else");
+    };
+    Ok(reply)
 }
 
 /// The code that the row of this issuer shows, once it does.
