@@ -153,7 +153,7 @@ pub(super) async fn call(stage: &Stage, call: CodesRequest) -> Result<CodesReply
 pub(super) async fn code_of(window: &MainWindow, issuer: &str) -> Result<String> {
     let script = "
         const row = [...document.querySelectorAll('.otp:not(.is-hidden)')]
-            .find(row => row.getAttribute('aria-label').startsWith(`Copy code for ${arguments[0]}`));
+            .find(row => row.querySelector('.sr').textContent.startsWith(`Copy code for ${arguments[0]}`));
         return row?.querySelector('.otp__now').textContent ?? null;";
     poll::until(&format!("the code of {issuer}"), SOON, async || {
         let code = window.page().execute(script, vec![issuer.into()]).await?;
