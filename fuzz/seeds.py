@@ -52,3 +52,7 @@ for name in ("links.txt", "ente.txt"):
 for name in ("google.txt", "google-batch.txt"):
     for line in (SAMPLES / name).read_text("utf-8").splitlines():
         seed("migration", base64.b64decode(unquote(line.split("data=")[1])))
+
+for icon in sorted((FUZZ.parent / "icons").glob("*.png")):
+    seed("picture", icon.read_bytes())
+seed("picture", b"\0\x10" + bytes(range(256)))

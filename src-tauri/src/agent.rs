@@ -12,8 +12,9 @@ use std::{
 };
 
 use countersign_agent_api::{
-    ApiError, ErrorCode, Event, Reply, Request, Role,
+    ApiError, ErrorCode, Event, HistoryEntry, HistoryFilter, Reply, Request, RequestId, Role,
     client::{Client, ClientError},
+    frame::FrameError,
     socket,
 };
 use tokio::{
@@ -81,14 +82,32 @@ impl Agent {
     /// # Errors
     /// The agent's, or [`ErrorCode::Unavailable`] without a connection.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, ApiError> {
-        let client = self.client.borrow().clone();
-        let Some(client) = client else {
-            return Err(ApiError::new(
+        let client = self.client()?;
+        client.call(request).await.map_err(ClientError::into_api)
+    }
+
+    /// As many entries of the history as are wanted, newest first.
+    ///
+    /// # Errors
+    /// As [`Agent::call`].
+    pub(crate) async fn history(
+        &self,
+        limit: u32,
+        before: Option<RequestId>,
+        filter: &HistoryFilter,
+    ) -> Result<Vec<HistoryEntry>, ApiError> {
+        let client = self.client()?;
+        let entries = client.history(limit, before, filter).await;
+        entries.map_err(ClientError::into_api)
+    }
+
+    fn client(&self) -> Result<Arc<Client>, ApiError> {
+        self.client.borrow().clone().ok_or_else(|| {
+            ApiError::new(
                 ErrorCode::Unavailable,
                 "The Countersign agent is not running. Start it, then try again.",
-            ));
-        };
-        client.call(request).await.map_err(ClientError::into_api)
+            )
+        })
     }
 
     /// Starts the agent now, because the person asked.
@@ -127,12 +146,7 @@ impl Connector {
     pub(crate) async fn run(mut self) {
         match socket::path() {
             Ok(path) => while self.session(&path).await {},
-            Err(e) => {
-                self.tell(AgentLink::Refused {
-                    message: format!("{e}."),
-                })
-                .await
-            }
+            Err(e) => self.refuse(&format!("{e}.")).await,
         }
     }
 
@@ -182,14 +196,18 @@ impl Connector {
                         self.tell(AgentLink::NotRunning { problem }).await;
                     }
                 }
-                Err(ClientError::Api(e)) => self.tell(AgentLink::Refused { message: e.message }).await,
-                Err(e @ (ClientError::Socket(_) | ClientError::UnexpectedReply)) => {
-                    self.tell(AgentLink::Refused {
-                        message: format!("{e}."),
-                    })
-                    .await;
+                Err(ClientError::Api(e)) => self.refuse(&e.message).await,
+                // It may be starting or ending.
+                Err(ClientError::Broken(FrameError::Closed | FrameError::Io(_))) if failures < PATIENCE => {
+                    failures += 1;
                 }
-                Err(ClientError::Broken(_) | ClientError::TimedOut) => failures += 1,
+                Err(ClientError::Broken(_) | ClientError::UnexpectedReply) => {
+                    self.refuse("The agent’s greeting is not understood. Restart it: app and agent may be of different versions.").await;
+                }
+                Err(ClientError::TimedOut) => {
+                    self.refuse("An agent is there but does not answer. Restart it with `countersign-agent stop`, then open Countersign again.").await;
+                }
+                Err(e @ ClientError::Socket(_)) => self.refuse(&format!("{e}.")).await,
             }
             if self.inputs.is_closed() {
                 return None;
@@ -205,6 +223,11 @@ impl Connector {
                 wait = (wait * 2).min(longest);
             }
         }
+    }
+
+    async fn refuse(&self, message: &str) {
+        let message = message.to_owned();
+        self.tell(AgentLink::Refused { message }).await;
     }
 
     async fn tell(&self, link: AgentLink) {

@@ -7,14 +7,22 @@ use std::ffi::OsString;
 
 use countersign_agent_api::{Activation, RequestId};
 
+use crate::{qr::reader, view::Hidden};
+
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 Usage: countersign                                opens the main window
        countersign --prompt [REQUEST] [--focus]   shows a waiting request; --focus lets it take the keyboard
-       countersign 'countersign://enroll?...'     opens the main window to add an account";
+       countersign --prompt REQUEST --report      asks whether to report a request that has just ended
+       countersign 'countersign://enroll?...'     opens the main window to add an account
+       countersign 'otpauth://...'                opens the main window to add a one-time code";
 
 /// The longest enrolment link, in bytes (docs/protocol.md, section 5.2).
 const MAX_LINK: usize = 1024;
+/// The longest link of one-time codes, in bytes: a batch of Google Authenticator's is long.
+const MAX_CODES_LINK: usize = 16 * 1024;
+/// What links of one-time codes begin with.
+const CODES: [&str; 2] = ["otpauth://", "otpauth-migration://"];
 /// The longest request id, in bytes.
 const MAX_ID: usize = 64;
 
@@ -23,11 +31,15 @@ const MAX_ID: usize = 64;
 pub(crate) enum Launch {
     /// The main window, with this link in the form that adds an account.
     Main { link: Option<String> },
+    /// The main window, with what this link of one-time codes would add.
+    Codes { link: Hidden },
     /// The prompt, on this request or the oldest waiting one.
     Prompt {
         request: Option<RequestId>,
         activation: Activation,
     },
+    /// No window: look for codes in a picture on standard input, for the app itself.
+    ReadPicture,
     /// The usage text.
     Help,
     /// The version.
@@ -43,6 +55,8 @@ pub(crate) enum UsageError {
     RequestId,
     #[error("not an enrolment link")]
     Link,
+    #[error("not a link of one-time codes")]
+    CodesLink,
 }
 
 /// Parses the arguments without the program's name.
@@ -58,14 +72,19 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
+        [reader::ARGUMENT] => Ok(Launch::ReadPicture),
         ["--help" | "-h"] => Ok(Launch::Help),
         ["--version" | "-V"] => Ok(Launch::Version),
         ["--prompt"] => Ok(prompt(None, Activation::Unasked)),
         ["--prompt", "--focus"] => Ok(prompt(None, Activation::Asked)),
         ["--prompt", id] => Ok(prompt(Some(request_id(id)?), Activation::Unasked)),
         ["--prompt", id, "--focus"] => Ok(prompt(Some(request_id(id)?), Activation::Asked)),
+        ["--prompt", id, "--report"] => Ok(prompt(Some(request_id(id)?), Activation::ToReport)),
         [link] if link.starts_with("countersign:") => Ok(Launch::Main {
             link: Some(enrolment_link(link)?),
+        }),
+        [link] if link.starts_with("otpauth") => Ok(Launch::Codes {
+            link: codes_link(link)?,
         }),
         _ => Err(UsageError::Unknown),
     }
@@ -100,6 +119,18 @@ fn enrolment_link(link: &str) -> Result<String, UsageError> {
     }
 }
 
+/// Only the outer shape: the agent reads the link, and the person sees what it would add. Labels may be in any script.
+fn codes_link(link: &str) -> Result<Hidden, UsageError> {
+    let fits = CODES.iter().any(|scheme| link.starts_with(scheme))
+        && link.len() <= MAX_CODES_LINK
+        && !link.chars().any(char::is_control);
+    if fits {
+        Ok(Hidden(link.to_owned()))
+    } else {
+        Err(UsageError::CodesLink)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::ffi::OsStringExt;
@@ -126,6 +157,10 @@ mod tests {
             parsed(&["--prompt", "k7f2", "--focus"]),
             Ok(prompt(id, Activation::Asked))
         );
+        assert_eq!(
+            parsed(&["--prompt", "k7f2", "--report"]),
+            Ok(prompt(Some(RequestId("k7f2".into())), Activation::ToReport))
+        );
         assert_eq!(parsed(&["--prompt"]), Ok(prompt(None, Activation::Unasked)));
         assert_eq!(
             parsed(&["--prompt", "--focus"]),
@@ -142,6 +177,32 @@ mod tests {
                 link: Some(link.into())
             })
         );
+    }
+
+    #[test]
+    fn a_link_of_codes_is_carried_along_and_never_printed() {
+        for link in [
+            "otpauth://totp/Köln:mara?secret=GEZDGNBVGY3TQOJQ",
+            "otpauth-migration://offline?data=GEZDGNBVGY3TQOJQ",
+        ] {
+            let launch = parsed(&[link]).unwrap();
+            assert!(!format!("{launch:?}").contains("GEZDGNBVGY3TQOJQ"));
+            assert_eq!(
+                launch,
+                Launch::Codes {
+                    link: Hidden(link.into())
+                }
+            );
+        }
+        let long = format!("otpauth://totp/{}", "a".repeat(MAX_CODES_LINK));
+        for bad in [
+            long.as_str(),
+            "otpauth:totp",
+            "otpauthx://totp",
+            "otpauth://totp/\n",
+        ] {
+            assert_eq!(parsed(&[bad]), Err(UsageError::CodesLink));
+        }
     }
 
     #[test]
@@ -164,6 +225,7 @@ mod tests {
             &["https://x"],
             &["--focus"],
             &["--prompt", "a", "--focus", "b"],
+            &["--prompt", "a", "--focus", "--report"],
         ] {
             assert_eq!(parsed(bad), Err(UsageError::Unknown), "{bad:?}");
         }

@@ -9,12 +9,14 @@ use std::{
 };
 
 use countersign_agent_api::{
-    AccountView, ApiError, Check, EnrolmentOffer, HistoryEntry, HistoryFilter, Reason, RequestView,
-    SettingChange, SettingsView, Verdict,
+    AccountView, ApiError, Check, CodeEdit, CodesPage, EnrolmentOffer, ExportForm, HistoryEntry,
+    HistoryFilter, ImportView, NewCode, QrPicture, Reason, RequestView, SettingChange, SettingsView,
+    ShownCode, Verdict,
 };
 use ts_rs::{Config, TS};
 
 use crate::{
+    commands::imports::{QrBatch, QrImport},
     qr::QrSource,
     view::{MainView, Page, PromptView},
 };
@@ -42,6 +44,15 @@ fn export(directory: &Path) {
     SettingChange::export_all(&config).unwrap();
     QrSource::export_all(&config).unwrap();
     Page::export_all(&config).unwrap();
+    CodesPage::export_all(&config).unwrap();
+    ShownCode::export_all(&config).unwrap();
+    NewCode::export_all(&config).unwrap();
+    CodeEdit::export_all(&config).unwrap();
+    QrPicture::export_all(&config).unwrap();
+    ImportView::export_all(&config).unwrap();
+    ExportForm::export_all(&config).unwrap();
+    QrBatch::export_all(&config).unwrap();
+    QrImport::export_all(&config).unwrap();
 }
 
 fn read(directory: &Path) -> BTreeMap<String, String> {

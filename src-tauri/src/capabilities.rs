@@ -47,7 +47,7 @@ fn the_main_window_cannot_approve_and_the_prompt_cannot_enrol() {
 }
 
 #[test]
-fn accounts_settings_history_and_files_are_the_main_windows_alone() {
+fn accounts_codes_settings_history_and_files_are_the_main_windows_alone() {
     let (prompt, main) = (permissions(PROMPT), permissions(MAIN));
     for command in [
         "rename-account",
@@ -68,6 +68,29 @@ fn accounts_settings_history_and_files_are_the_main_windows_alone() {
         "copy-text",
         "remember-page",
         "link-taken",
+        "list-codes",
+        "show-codes",
+        "copy-code",
+        "advance-code",
+        "add-code",
+        "edit-code",
+        "move-code",
+        "remove-code",
+        "restore-code",
+        "code-qr",
+        "correct-clock",
+        "preview-import-file",
+        "preview-import-text",
+        "preview-opened-link",
+        "preview-import-qr",
+        "unlock-import",
+        "apply-import",
+        "cancel-import",
+        "export-codes",
+        "choose-backups",
+        "change-backup-password",
+        "end-backups",
+        "back-up",
     ] {
         let permission = format!("allow-{command}");
         assert!(

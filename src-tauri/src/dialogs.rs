@@ -6,12 +6,12 @@ mod words;
 
 use std::path::PathBuf;
 
-use countersign_agent_api::{ApiError, ErrorCode};
+use countersign_agent_api::{ApiError, ErrorCode, Language};
 use gtk::{FileChooserAction, FileChooserNative, FileFilter, ResponseType, glib, prelude::*};
 use tauri::{AppHandle, Manager, WebviewWindow};
 use tokio::sync::oneshot;
 
-use self::words::{Language, Words};
+use self::words::Words;
 use crate::commands::Views;
 
 /// The window went away while its dialog was open.
@@ -109,6 +109,54 @@ pub(crate) async fn save(
         .and_then(|paths| paths.into_iter().next()))
 }
 
+/// A file with one-time codes of any app, or none.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn open_import(app: &AppHandle, window: &WebviewWindow) -> Result<Option<PathBuf>, Closing> {
+    one(app, window, words(app).import, FileChooserAction::Open).await
+}
+
+/// A folder to write into, or none.
+///
+/// # Errors
+/// [`Closing`].
+pub(crate) async fn open_folder(app: &AppHandle, window: &WebviewWindow) -> Result<Option<PathBuf>, Closing> {
+    one(app, window, words(app).folder, FileChooserAction::SelectFolder).await
+}
+
+/// A path as it travels to the agent.
+///
+/// # Errors
+/// The path is no text.
+pub(crate) fn text(path: PathBuf) -> Result<String, ApiError> {
+    path.into_os_string().into_string().map_err(|_| {
+        ApiError::new(
+            ErrorCode::InvalidValue,
+            "That file's name is not plain text. Rename it, then choose it again.",
+        )
+    })
+}
+
+async fn one(
+    app: &AppHandle,
+    window: &WebviewWindow,
+    title: &'static str,
+    action: FileChooserAction,
+) -> Result<Option<PathBuf>, Closing> {
+    let question = Question {
+        title,
+        action,
+        accept: None,
+        name: None,
+        filter: None,
+        many: false,
+    };
+    Ok(ask(app, window, question)
+        .await?
+        .and_then(|paths| paths.into_iter().next()))
+}
+
 /// In the language of the interface.
 fn words(app: &AppHandle) -> &'static Words {
     let views = app.state::<Views>();
@@ -117,7 +165,7 @@ fn words(app: &AppHandle) -> &'static Words {
         .settings
         .as_ref()
         .and_then(|settings| settings.values.language.as_deref());
-    Language::of(setting, |name| std::env::var(name).ok()).words()
+    words::of(Language::chosen(setting, |name| std::env::var(name).ok()))
 }
 
 async fn ask(

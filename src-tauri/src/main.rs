@@ -47,7 +47,10 @@ fn main() -> ExitCode {
             println!("countersign {}", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
-        Ok(launch @ (Launch::Main { .. } | Launch::Prompt { .. })) => launch,
+        Ok(Launch::ReadPicture) => {
+            return qr::reader::serve(std::io::stdin().lock(), std::io::stdout().lock());
+        }
+        Ok(launch @ (Launch::Main { .. } | Launch::Codes { .. } | Launch::Prompt { .. })) => launch,
         Err(e) => {
             eprintln!("countersign: {e}\n{}", args::USAGE);
             return ExitCode::from(2);
@@ -78,6 +81,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::decide,
             commands::withdraw,
             commands::deny,
+            commands::report,
             commands::fit,
             commands::open_prompt,
             commands::open_main,
@@ -104,6 +108,29 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::settings::read_qr,
             commands::settings::choose_ca_files,
             commands::settings::copy_text,
+            commands::codes::list_codes,
+            commands::codes::show_codes,
+            commands::codes::copy_code,
+            commands::codes::advance_code,
+            commands::codes::add_code,
+            commands::codes::edit_code,
+            commands::codes::move_code,
+            commands::codes::remove_code,
+            commands::codes::restore_code,
+            commands::codes::code_qr,
+            commands::codes::correct_clock,
+            commands::imports::preview_import_file,
+            commands::imports::preview_import_text,
+            commands::imports::preview_opened_link,
+            commands::imports::preview_import_qr,
+            commands::imports::unlock_import,
+            commands::imports::apply_import,
+            commands::imports::cancel_import,
+            commands::backups::export_codes,
+            commands::backups::choose_backups,
+            commands::backups::change_backup_password,
+            commands::backups::end_backups,
+            commands::backups::back_up,
         ])
         .on_window_event(windows::remember)
         .setup(move |app| {
@@ -121,6 +148,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             app.manage(agent);
             tauri::async_runtime::spawn(accent::follow(inputs.clone()));
             app.manage(Views { prompt, main, inputs });
+            app.manage(commands::imports::Batch::default());
             for effect in effects {
                 windows::perform(app.handle(), effect)?;
             }

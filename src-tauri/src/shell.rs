@@ -8,7 +8,7 @@ use countersign_agent_api::{Activation, Appearance, Event, Window};
 use crate::{
     accent::Accent,
     args::Launch,
-    view::{AgentLink, MainView, OpenedLink, Page, PromptTarget, PromptView},
+    view::{AgentLink, CodesLink, MainView, OpenedLink, Page, PromptTarget, PromptView},
 };
 
 /// Something that happened.
@@ -29,6 +29,7 @@ pub(crate) enum Input {
 }
 
 /// What has to be done about it, in this order.
+#[allow(clippy::large_enum_variant, reason = "short-lived, and few at a time")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Tell the prompt, if it is open.
@@ -73,7 +74,9 @@ impl Default for Shell {
                 status: None,
                 settings: None,
                 accent: None,
+                vault: None,
                 link: None,
+                codes_link: None,
                 page: None,
             },
             openings: 0,
@@ -119,6 +122,10 @@ impl Shell {
                 self.main.settings = Some(settings);
                 vec![Effect::Appear(appearance), self.tell_prompt(), self.tell_main()]
             }
+            Input::Agent(Event::Vault(vault)) => {
+                self.main.vault = Some(vault);
+                vec![self.tell_main()]
+            }
             Input::Agent(Event::Open(Window::Main)) => self.open(Launch::Main { link: None }),
             Input::Agent(Event::Open(Window::Prompt { request, activation })) => {
                 self.open(Launch::Prompt { request, activation })
@@ -129,10 +136,11 @@ impl Shell {
             }
             Input::LinkTaken(opening) => {
                 // A newer link may have come since.
-                if self.main.link.as_ref().is_none_or(|link| link.opening != opening) {
+                let enrolment = self.main.link.take_if(|link| link.opening == opening).is_some();
+                let codes = self.main.codes_link.take_if(|link| link.opening == opening);
+                if !enrolment && codes.is_none() {
                     return Vec::new();
                 }
-                self.main.link = None;
                 vec![self.tell_main()]
             }
             Input::Accent(accent) => {
@@ -156,6 +164,14 @@ impl Shell {
                 }
                 vec![self.tell_main(), Effect::ShowMain]
             }
+            Launch::Codes { link } => {
+                self.openings += 1;
+                self.main.codes_link = Some(CodesLink {
+                    text: link,
+                    opening: self.openings,
+                });
+                vec![self.tell_main(), Effect::ShowMain]
+            }
             Launch::Prompt { request, activation } => {
                 self.openings += 1;
                 self.prompt.target = PromptTarget {
@@ -165,7 +181,7 @@ impl Shell {
                 };
                 vec![self.tell_prompt(), Effect::ShowPrompt(activation)]
             }
-            Launch::Help | Launch::Version => Vec::new(),
+            Launch::ReadPicture | Launch::Help | Launch::Version => Vec::new(),
         }
     }
 
@@ -183,6 +199,7 @@ mod tests {
     use countersign_agent_api::{KeyringState, RequestId, StatusView};
 
     use super::*;
+    use crate::view::Hidden;
 
     fn status() -> StatusView {
         StatusView {
@@ -286,6 +303,23 @@ mod tests {
         assert_eq!(effects, [Effect::TellMain(shell.main().clone())]);
         shell.apply(Input::Open(Launch::Main { link: None }));
         assert_eq!(shell.main().link, None);
+    }
+
+    #[test]
+    fn a_link_of_codes_is_announced_without_its_secret_and_taken_once() {
+        let mut shell = Shell::default();
+        let effects = shell.apply(Input::Open(Launch::Codes {
+            link: Hidden("otpauth://totp/a?secret=GEZDGNBV".into()),
+        }));
+        assert_eq!(effects.last(), Some(&Effect::ShowMain));
+        let told = serde_json::to_string(shell.main()).unwrap();
+        assert!(told.contains(r#""codes_link":{"opening":1}"#), "{told}");
+        assert!(!format!("{told}{:?}", shell.main()).contains("GEZDGNBV"));
+        assert_eq!(
+            shell.apply(Input::LinkTaken(1)),
+            [Effect::TellMain(shell.main().clone())]
+        );
+        assert_eq!(shell.main().codes_link, None);
     }
 
     #[test]

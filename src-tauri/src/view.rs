@@ -1,6 +1,8 @@
 //! What each window is shown: one whole snapshot per window, sent again after every change.
 
-use countersign_agent_api::{AccountView, Activation, RequestId, RequestView, SettingsView, StatusView};
+use countersign_agent_api::{
+    AccountView, Activation, RequestId, RequestView, SettingsView, StatusView, VaultView,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::accent::Accent;
@@ -52,8 +54,12 @@ pub(crate) struct MainView {
     pub(crate) settings: Option<SettingsView>,
     /// The desktop's accent colour, where it has one.
     pub(crate) accent: Option<Accent>,
+    /// The vault of one-time codes, once the agent has said.
+    pub(crate) vault: Option<VaultView>,
     /// An enrolment link that the app was opened with, until the form has it.
     pub(crate) link: Option<OpenedLink>,
+    /// A link of one-time codes that the app was opened with, until the page has it.
+    pub(crate) codes_link: Option<CodesLink>,
     /// The page to begin with: the one that was shown last.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
@@ -87,6 +93,28 @@ pub(crate) struct OpenedLink {
     pub(crate) text: String,
     /// Grows with each link.
     pub(crate) opening: u32,
+}
+
+/// A link of one-time codes from outside. The page is told that there is one; its text goes to the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct CodesLink {
+    /// Holds a secret: it never reaches a page.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub(crate) text: Hidden,
+    /// Grows with each link.
+    pub(crate) opening: u32,
+}
+
+/// A text that holds a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hidden(pub(crate) String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(…)")
+    }
 }
 
 /// The way to the agent.

@@ -44,6 +44,7 @@ function showPrompt(fixture: PromptFixture): void {
       onread: nothing,
       onanswer: nothing,
       onwithdraw: nothing,
+      onlate: nothing,
       ondone: nothing,
       onclose: nothing,
       onshowall: nothing,

@@ -21,13 +21,20 @@ use tokio::{
 };
 
 use crate::{
-    API_VERSION, AgentInfo, ApiError, Call, ErrorCode, Event, Message, Reply, Request, Role,
+    API_VERSION, AgentInfo, ApiError, Call, ErrorCode, Event, HistoryEntry, HistoryFilter, Message, Reply,
+    Request, RequestId, Role,
     frame::{self, FrameError},
     socket::{self, SocketError},
 };
 
 /// How long a call may take. Enrolment and signing may wait for a keyring prompt.
 const CALL_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long an agent may take to greet. It waits for nobody then.
+const GREETING_LIMIT: Duration = Duration::from_secs(10);
+
+/// The id of the first call.
+const GREETING: u64 = 1;
 
 /// A call or connection failed.
 #[derive(Debug, thiserror::Error)]
@@ -85,34 +92,24 @@ impl Client {
     /// connection does.
     ///
     /// # Errors
-    /// [`ClientError::NotRunning`], [`ErrorCode::IncompatibleVersion`] and the socket's.
+    /// [`ClientError::NotRunning`], [`ErrorCode::IncompatibleVersion`], [`ClientError::Broken`] for a greeting that is not
+    /// understood, and the socket's.
     pub async fn connect(path: &Path, role: Role) -> Result<(Self, mpsc::Receiver<Event>), ClientError> {
         let stream = UnixStream::connect(path).await.map_err(ClientError::NotRunning)?;
         socket::check_peer(&stream)?;
-        let (read, writer) = stream.into_split();
+        let (mut read, mut writer) = stream.into_split();
+        let greeted = timeout(GREETING_LIMIT, greet(&mut read, &mut writer, role));
+        let agent = greeted.await.map_err(|_| ClientError::TimedOut)??;
         let waiting = Waiting::default();
         let (events, receiver) = mpsc::channel(64);
         let reader = tokio::spawn(dispatch(read, Arc::clone(&waiting), events));
-        let mut client = Self {
+        let client = Self {
             writer: tokio::sync::Mutex::new(writer),
             waiting,
-            next: AtomicU64::new(1),
-            agent: AgentInfo {
-                api_version: 0,
-                agent_version: String::new(),
-            },
+            next: AtomicU64::new(GREETING + 1),
+            agent,
             reader,
         };
-        let Reply::Hello(info) = client
-            .call(Request::Hello {
-                version: API_VERSION,
-                role,
-            })
-            .await?
-        else {
-            return Err(ClientError::UnexpectedReply);
-        };
-        client.agent = info;
         Ok((client, receiver))
     }
 
@@ -148,9 +145,68 @@ impl Client {
         }
     }
 
+    /// As many entries of the history as are wanted, if there are, newest first: the agent's pages hold fewer when entries are
+    /// long.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn history(
+        &self,
+        limit: u32,
+        before: Option<RequestId>,
+        filter: &HistoryFilter,
+    ) -> Result<Vec<HistoryEntry>, ClientError> {
+        let mut entries: Vec<HistoryEntry> = Vec::new();
+        let mut before = before;
+        let mut left = limit;
+        while left > 0 {
+            let request = Request::History {
+                limit: left,
+                before: before.take(),
+                filter: filter.clone(),
+            };
+            let Reply::History(page) = self.call(request).await? else {
+                return Err(ClientError::UnexpectedReply);
+            };
+            left = left.saturating_sub(u32::try_from(page.entries.len()).unwrap_or(u32::MAX));
+            entries.extend(page.entries);
+            before = entries.last().map(|entry| entry.id.clone());
+            if !page.more {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+
     /// Ends the connection in good order.
     pub async fn close(self) {
         let _ = self.writer.lock().await.shutdown().await;
+    }
+}
+
+/// Says hello and reads the answer, before anything else is on the connection.
+async fn greet(
+    read: &mut OwnedReadHalf,
+    writer: &mut OwnedWriteHalf,
+    role: Role,
+) -> Result<AgentInfo, ClientError> {
+    let request = Request::Hello {
+        version: API_VERSION,
+        role,
+    };
+    let id = GREETING;
+    frame::write(writer, &Call { id, request }).await?;
+    match frame::read::<Message>(read).await? {
+        Message::Reply { id: GREETING, reply } => {
+            let Reply::Hello(info) = *reply else {
+                return Err(ClientError::UnexpectedReply);
+            };
+            Ok(info)
+        }
+        Message::Failed { id: GREETING, error } => Err(error.into()),
+        Message::Reply { .. } | Message::Failed { .. } | Message::Event { .. } => {
+            Err(ClientError::UnexpectedReply)
+        }
     }
 }
 

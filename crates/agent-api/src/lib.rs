@@ -4,15 +4,18 @@
 //! 32-bit big-endian length and that many bytes of JSON ([`frame`]). A connection starts with [`Request::Hello`]; then
 //! requests and replies match by id, and after [`Request::Subscribe`] events are interleaved.
 //!
-//! Invariants: no key, token or secret crosses this boundary except what the person types. Nothing here is
+//! Invariants: no key, token or secret crosses this boundary except what the person types, the one-time codes on display, and one
+//! entry's QR code when it is asked for. Nothing here is
 //! an approval protocol: the agent verified and parsed everything before a front end sees it. Instants are
 //! integer seconds since the Unix epoch **of this computer's clock**: the agent has already applied the issuer's offset.
 
 pub mod client;
 pub mod frame;
+mod language;
 pub mod socket;
 mod view;
 
+pub use language::Language;
 pub use view::*;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +105,14 @@ pub enum Request {
         /// The statement hash of the [`RequestView`] that was on screen: an answer to anything else is refused.
         statement_hash: String,
     },
+    /// *This wasn't me*, of a request that has ended: its outcome stays. Possible for a day after the end.
+    /// [`Reply::Entry`] once the issuer has taken the report.
+    Report {
+        /// Which request.
+        id: RequestId,
+        /// BCP 47 tag of the language the statement was shown in.
+        locale: String,
+    },
     /// Takes back an answer that was signed but not yet sent ([`RequestState::Queued`]).
     Withdraw {
         /// Which request.
@@ -129,6 +140,16 @@ pub enum Request {
     Evidence {
         /// Which request.
         id: RequestId,
+    },
+    /// [`Reply::Records`]: entries with their evidence, newest first, as many as a frame holds. For exports: however much there
+    /// is, each part is read once.
+    Records {
+        /// [`RecordsPage::next`] of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<RecordsCursor>,
+        /// Only entries that pass.
+        #[serde(default)]
+        filter: HistoryFilter,
     },
     /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`].
     PreviewEnrolment {
@@ -172,6 +193,11 @@ pub enum Request {
     },
     /// [`Reply::Diagnostics`].
     Diagnostics,
+    /// One-time codes. [`Reply::Codes`].
+    Codes {
+        /// What is asked of them.
+        call: CodesRequest,
+    },
     /// [`Reply::Settings`].
     Settings,
     /// Changes one setting. [`Reply::Settings`] with what is in force then.
@@ -207,10 +233,12 @@ impl std::fmt::Debug for Request {
             Self::ShowRequest { .. } => "ShowRequest",
             Self::Shown { .. } => "Shown",
             Self::Decide { .. } => "Decide",
+            Self::Report { .. } => "Report",
             Self::Withdraw { .. } => "Withdraw",
             Self::ReleaseHeldBack { .. } => "ReleaseHeldBack",
             Self::History { .. } => "History",
             Self::Evidence { .. } => "Evidence",
+            Self::Records { .. } => "Records",
             Self::PreviewEnrolment { .. } => "PreviewEnrolment",
             Self::AcceptEnrolment { .. } => "AcceptEnrolment",
             Self::CancelEnrolment { .. } => "CancelEnrolment",
@@ -219,6 +247,7 @@ impl std::fmt::Debug for Request {
             Self::RevokeDevice { .. } => "RevokeDevice",
             Self::RemoveAccount { .. } => "RemoveAccount",
             Self::Diagnostics => "Diagnostics",
+            Self::Codes { .. } => "Codes",
             Self::Settings => "Settings",
             Self::ChangeSetting { .. } => "ChangeSetting",
             Self::Mute { .. } => "Mute",
@@ -250,12 +279,18 @@ pub enum Reply {
     Request(RequestView),
     /// To [`Request::History`].
     History(HistoryPage),
+    /// One ended request.
+    Entry(HistoryEntry),
+    /// To [`Request::Records`].
+    Records(RecordsPage),
     /// To [`Request::Evidence`]: the file's JSON text (docs/protocol.md, section 10).
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].
     Offer(EnrolmentOffer),
     /// To [`Request::Diagnostics`], in the order a packet travels.
     Diagnostics(Vec<Check>),
+    /// To [`Request::Codes`].
+    Codes(CodesReply),
     /// What is in force.
     Settings(SettingsView),
 }
@@ -274,6 +309,8 @@ pub enum Event {
     Status(StatusView),
     /// What is set.
     Settings(SettingsView),
+    /// The vault of one-time codes as a whole; its entries have changed if its revision has.
+    Vault(VaultView),
     /// Show this window now.
     Open(Window),
 }
@@ -346,6 +383,12 @@ pub enum ErrorCode {
     Locked,
     /// The value is not acceptable.
     InvalidValue,
+    /// The password does not open it.
+    WrongPassword,
+    /// The file is none of the known kinds, damaged, or over a limit.
+    UnknownFormat,
+    /// There is no clipboard to write to.
+    ClipboardUnavailable,
     /// The desktop app cannot be started.
     AppUnavailable,
     /// The agent is shutting down, or a limit is reached.

@@ -37,10 +37,16 @@ macro_rules! data {
     };
 }
 
+mod codes;
 mod history;
 mod settings;
 
-pub use history::{HistoryEntry, HistoryFilter, HistoryPage};
+pub use codes::{
+    BackupPlan, BackupsView, CodeAlgorithm, CodeEdit, CodeEntry, CodeId, CodeKind, CodesClock, CodesPage,
+    CodesReply, CodesRequest, ExportForm, ImportRow, ImportSource, ImportStage, ImportStanding, ImportView,
+    MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
+};
+pub use history::{HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage};
 pub use settings::{
     Appearance, NotificationPrivacy, OpenPrompt, QuietHours, SettingChange, SettingKey, Settings,
     SettingsView,
@@ -77,6 +83,8 @@ data! {
     pub enum Activation {
         /// The person asked for it (Review): the window is activated.
         Asked,
+        /// The same, to report a request that has ended: its confirm step is open (app argument `--report`).
+        ToReport,
         /// It comes up by itself: whoever is typing keeps the keyboard.
         Unasked,
     }
@@ -447,6 +455,9 @@ data! {
             muted_until: Option<i64>,
             /// What to type where the action started; without it the approval is of no use.
             code: Option<String>,
+            /// When the person reported it after its end, and the issuer took the report.
+            #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+            reported_at: Option<i64>,
         },
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The path of one request: a [`channel`] delivers a verified, typed request → the [`engine`] puts it into the inbox →
 //! a notification, the prompt window or a terminal shows its statement → a person's verdict → a [`keystore`] signs →
-//! the same channel delivers → the receipt goes to [`history`].
+//! the same channel delivers → the receipt goes to [`history`]. Beside that path, [`codes`] keeps the one-time codes of accounts that
+//! never push.
 //!
 //! Invariants: one task owns the engine's state and its transitions are pure; keys are never bytes outside
 //! [`keystore`]; time and randomness come in through [`edge`]; no GTK and no web engine is linked here.
@@ -16,6 +17,7 @@ pub mod accounts;
 pub mod autostart;
 pub mod channel;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod desktop_entry;
 pub mod doctor;

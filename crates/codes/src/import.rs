@@ -219,7 +219,7 @@ pub enum ImportError {
 }
 
 /// The content of an encrypted file, until its password is known.
-pub(crate) trait Sealed: Send {
+pub(crate) trait Sealed: Send + Sync {
     fn unlock(&self, password: &str) -> Result<Vec<Item>, ImportError>;
 }
 

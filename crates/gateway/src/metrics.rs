@@ -37,6 +37,7 @@ pub struct Metrics {
     approvals_asked: Counter,
     approvals_ended: Family<OutcomeLabel, Counter>,
     answer_time: Histogram,
+    late_reports: Counter,
     refusals: Family<RefusalLabels, Counter>,
     wrong_codes: Counter,
     users_locked: Counter,
@@ -111,6 +112,12 @@ impl Metrics {
         let answer_time = Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0]);
         let help = "Time from the acceptance of an approval to its end";
         registry.register_with_unit("approval_duration", help, Unit::Seconds, answer_time.clone());
+        let late_reports = Counter::default();
+        registry.register(
+            "approvals_reported_late",
+            "Reports of approvals that had ended",
+            late_reports.clone(),
+        );
         let refusals = Family::default();
         registry.register("refusals", "What was refused, and why", refusals.clone());
         let wrong_codes = Counter::default();
@@ -156,6 +163,7 @@ impl Metrics {
             approvals_asked,
             approvals_ended,
             answer_time,
+            late_reports,
             refusals,
             wrong_codes,
             users_locked,
@@ -247,6 +255,9 @@ impl Observer for Metrics {
                     })
                     .inc();
                 self.answer_time.observe(*after as f64);
+            }
+            Happening::ReportedLate => {
+                self.late_reports.inc();
             }
             Happening::Refused { what, code } => {
                 self.refusals

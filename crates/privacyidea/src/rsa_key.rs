@@ -1,7 +1,7 @@
 //! The device's key for one token: RSA, because a server takes no other; 3072 bits.
 //!
 //! `ring` signs, and checks the key whenever it reads one. It cannot make one: the primes come from `crypto-primes`
-//! (docs/decisions/0016-rsa-keys.md), the rest follows FIPS 186-5, appendix A.1.
+//! (docs/decisions/0018-rsa-keys.md), the rest follows FIPS 186-5, appendix A.1.
 
 use std::fmt;
 

@@ -2,6 +2,7 @@
 //! are compact JWS strings, verified by [`crate::jws`].
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::claims::Timestamp;
 use crate::error::ErrorCode;
@@ -72,6 +73,9 @@ pub enum ServerFrame {
         txn: Txn,
         /// An [`ApprovalReceipt`](crate::ApprovalReceipt) as compact JWS.
         receipt: String,
+        /// There if it had ended before: the receipt says how, and the report was taken.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        report: Option<LateReport>,
     },
     /// This device's decision does not count.
     Refused {
@@ -96,6 +100,14 @@ pub enum ServerFrame {
     },
     /// The device was revoked; the connection closes.
     Revoked {},
+}
+
+/// What became of a report of a request that had ended (section 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateReport {
+    /// It is on record; the outcome is what it was.
+    Taken,
 }
 
 /// A frame from device to issuer (section 5.3).
@@ -263,7 +275,63 @@ pub struct EnrolmentResponse {
     pub keys: KeySet,
     /// Issuer time.
     pub time: Timestamp,
+    /// A one-time code of the same account, for the device to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otp: Option<OtpLink>,
 }
+
+/// An `otpauth://` link (the key URI format): 1 to [`OtpLink::MAX`] bytes of visible ASCII. Wiped when dropped, not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OtpLink(Zeroizing<String>);
+
+/// A text that is no [`OtpLink`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidOtpLink;
+
+impl OtpLink {
+    /// The most bytes.
+    pub const MAX: usize = 2048;
+
+    /// The link. Whoever calls this must not keep a copy that is not wiped.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for OtpLink {
+    type Error = InvalidOtpLink;
+
+    fn try_from(text: String) -> Result<Self, InvalidOtpLink> {
+        let text = Zeroizing::new(text);
+        let fits = text.len() <= Self::MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits && text.starts_with("otpauth://") {
+            Ok(Self(text))
+        } else {
+            Err(InvalidOtpLink)
+        }
+    }
+}
+
+impl From<OtpLink> for String {
+    fn from(link: OtpLink) -> Self {
+        link.0.to_string()
+    }
+}
+
+impl std::fmt::Debug for OtpLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OtpLink(..)")
+    }
+}
+
+impl std::fmt::Display for InvalidOtpLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not an otpauth link of visible ASCII, or longer than 2048 bytes")
+    }
+}
+
+impl std::error::Error for InvalidOtpLink {}
 
 /// The answer to a poll (section 5.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,6 +356,9 @@ pub struct DecisionRequest {
 pub struct DecisionResponse {
     /// An [`ApprovalReceipt`](crate::ApprovalReceipt) as compact JWS.
     pub receipt: String,
+    /// There if it had ended before: the receipt says how, and the report was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<LateReport>,
 }
 
 /// Rotates the device's key (section 5.5).

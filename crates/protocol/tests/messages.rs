@@ -8,7 +8,7 @@
 )]
 
 use countersign_protocol::jws::{sign, verify, verify_with_embedded_key};
-use countersign_protocol::wire::{Configuration, ConfigurationError, DeviceFrame, ServerFrame};
+use countersign_protocol::wire::{Configuration, ConfigurationError, DeviceFrame, LateReport, ServerFrame};
 use countersign_protocol::{
     Amr, ApprovalDecision, ApprovalProof, ApprovalRequest, ApprovalRotate, ClaimsError, Client, Context,
     DecidedOn, DecisionMismatch, DeviceId, ErrorCode, Es256Key, Evidenced, Expect, Issuer, Jti, Jwk,
@@ -379,6 +379,12 @@ fn frames_are_read_as_they_were_written() {
         ServerFrame::Receipt {
             txn: txn.clone(),
             receipt: "a.b.c".into(),
+            report: None,
+        },
+        ServerFrame::Receipt {
+            txn: txn.clone(),
+            receipt: "a.b.c".into(),
+            report: Some(LateReport::Taken),
         },
         ServerFrame::Refused {
             txn: Some(txn),

@@ -35,8 +35,11 @@ const fn font(name: &'static str) -> Package {
     }
 }
 
-/// What only the bench needs: a desktop program to be measured beside.
-pub(crate) const PEERS: &[Package] = &[program("otpclient", "otpclient")];
+/// What only the bench needs: desktop programs to be measured beside.
+pub(crate) const PEERS: &[Package] = &[
+    program("otpclient", "otpclient"),
+    program("keepassxc", "keepassxc-cli"),
+];
 
 /// What everything needs.
 pub(crate) const PACKAGES: &[Package] = &[

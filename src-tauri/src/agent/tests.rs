@@ -4,10 +4,12 @@ use countersign_agent_api::{
     API_VERSION, AccountId, AgentInfo, Call, Event, HistoryEntry, HistoryFilter, HistoryPage, Message,
     Outcome, ReceiptState, RequestId, frame,
 };
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{UnixListener, UnixStream},
+};
 
 use super::*;
-use crate::commands::history::entries;
 
 /// An agent that answers `hello` and `subscribe` on one connection.
 async fn greet(listener: &UnixListener) -> UnixStream {
@@ -152,6 +154,45 @@ async fn an_agent_of_another_version_is_refused_with_its_words() {
     }
 }
 
+/// What the person is told of an agent that does this when it is called.
+async fn said_of(mut fixture: Fixture, listener: UnixListener, answer: Option<&'static [u8]>) -> String {
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            frame::read::<Call>(&mut stream).await.unwrap();
+            if let Some(bytes) = answer {
+                stream.write_all(bytes).await.unwrap();
+            }
+        }
+    });
+    loop {
+        match fixture.inputs.recv().await.unwrap() {
+            Input::Link(AgentLink::NotRunning { .. }) => {}
+            Input::Link(AgentLink::Refused { message }) => break message,
+            other @ (Input::Link(_)
+            | Input::Agent(_)
+            | Input::Page(_)
+            | Input::LinkTaken(_)
+            | Input::Accent(_)
+            | Input::Open(_)) => {
+                panic!("{other:?}")
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_whose_greeting_makes_no_sense_is_not_waited_for() {
+    let malformed: &[u8] = b"\0\0\0\x02{}";
+    let something_else: &[u8] = b"\0\0\0\x20{\"kind\":\"reply\",\"id\":1,\"reply\":1}";
+    for answer in [Some(malformed), Some(something_else), None] {
+        let fixture = connect("/nonexistent");
+        let listener = listen(&fixture.directory);
+        let said = said_of(fixture, listener, answer).await;
+        assert!(said.contains("is not understood. Restart it"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_without_a_connection_says_what_to_do() {
     let fixture = connect("/nonexistent");
@@ -185,6 +226,7 @@ async fn the_history_is_asked_for_page_by_page_until_there_are_as_many_as_wanted
         by_this_device: true,
         device_name: None,
         receipt: ReceiptState::None,
+        reported_at: None,
     };
     let agent = async {
         for (limit, before, ids, more) in [
@@ -210,7 +252,7 @@ async fn the_history_is_asked_for_page_by_page_until_there_are_as_many_as_wanted
     };
     let app = async {
         for wanted in [vec!["c", "b", "a"], vec!["c"]] {
-            let found = entries(&fixture.agent, 3, None, HistoryFilter::default()).await;
+            let found = fixture.agent.history(3, None, &HistoryFilter::default()).await;
             let ids: Vec<_> = found.unwrap().into_iter().map(|entry| entry.id.0).collect();
             assert_eq!(ids, wanted);
         }

@@ -2,18 +2,17 @@
 //!
 //! Invariants: a file is there completely or not at all; what was there before stays until then.
 
-use std::{io::Write, path::Path};
+use std::{collections::HashSet, io::Write, path::Path};
 
-use countersign_agent_api::{ApiError, ErrorCode, HistoryEntry, HistoryFilter, RequestId};
+use countersign_agent_api::{
+    ApiError, ErrorCode, HistoryEntry, HistoryFilter, HistoryRecord, Reply, Request, RequestId,
+};
 use serde::Serialize;
 use tauri::{AppHandle, State, WebviewWindow};
 use tempfile::NamedTempFile;
 
-use super::history::{entries, evidence_of};
+use super::{history::evidence_of, unexpected};
 use crate::{agent::Agent, dialogs};
-
-/// Entries asked for at once.
-const PAGE: u32 = 200;
 
 /// Exports the signed evidence of one request. The file's name, or none if the person chose not to.
 #[tauri::command]
@@ -55,34 +54,43 @@ pub(crate) async fn export_activity(
     };
     let filter = filter.unwrap_or_default();
     let mut file = begin(&path)?;
-    let mut before = None;
+    let mut from = None;
+    // A request that was recorded again after its part of the history was full is in two parts: the newest counts.
+    let mut written = HashSet::new();
     loop {
-        let page = entries(&agent, PAGE, before.take(), filter.clone()).await?;
-        for entry in &page {
-            let line = line(&agent, entry).await?;
-            file.write_all(line.as_bytes()).map_err(|e| not_written(&e))?;
+        let request = Request::Records {
+            from: from.take(),
+            filter: filter.clone(),
+        };
+        let Reply::Records(page) = agent.call(request).await? else {
+            return Err(unexpected());
+        };
+        for record in page.records {
+            if written.insert(record.entry.id.clone()) {
+                file.write_all(line(&record)?.as_bytes())
+                    .map_err(|e| not_written(&e))?;
+            }
         }
-        match page.into_iter().last() {
-            Some(last) => before = Some(last.id),
+        match page.next {
+            Some(next) => from = Some(next),
             None => return finish(file, &path).map(Some),
         }
     }
 }
 
-async fn line(agent: &Agent, entry: &HistoryEntry) -> Result<String, ApiError> {
+fn line(record: &HistoryRecord) -> Result<String, ApiError> {
     let damaged = |_| {
         ApiError::new(
             ErrorCode::Storage,
             "The record of a request is damaged. Nothing was exported.",
         )
     };
-    let evidence = match evidence_of(agent, entry.id.clone()).await {
-        Ok(text) => Some(serde_json::from_str(&text).map_err(damaged)?),
-        // No receipt was kept: an expired request has none.
-        Err(e) if e.code == ErrorCode::NotFound => None,
-        Err(e) => return Err(e),
+    let evidence = record.evidence.as_deref().map(serde_json::from_str);
+    let line = Line {
+        entry: &record.entry,
+        evidence: evidence.transpose().map_err(damaged)?,
     };
-    let mut line = serde_json::to_string(&Line { entry, evidence }).map_err(damaged)?;
+    let mut line = serde_json::to_string(&line).map_err(damaged)?;
     line.push('\n');
     Ok(line)
 }

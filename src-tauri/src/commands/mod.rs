@@ -5,12 +5,15 @@
 //! written in `capabilities/`. Errors are the agent's own, with its words for people.
 
 pub(crate) mod accounts;
+pub(crate) mod backups;
+pub(crate) mod codes;
 pub(crate) mod exports;
 pub(crate) mod history;
+pub(crate) mod imports;
 pub(crate) mod settings;
 
 use countersign_agent_api::{
-    Activation, ApiError, ErrorCode, Reason, Reply, Request, RequestId, RequestView, Verdict,
+    Activation, ApiError, ErrorCode, HistoryEntry, Reason, Reply, Request, RequestId, RequestView, Verdict,
     client::ClientError,
 };
 use tauri::{State, WebviewWindow};
@@ -99,6 +102,19 @@ pub(crate) async fn deny(
             })
             .await?,
     )
+}
+
+/// Reports a request that has ended. Its outcome stays.
+#[tauri::command]
+pub(crate) async fn report(
+    agent: State<'_, Agent>,
+    id: RequestId,
+    locale: String,
+) -> Result<HistoryEntry, ApiError> {
+    let Reply::Entry(entry) = agent.call(Request::Report { id, locale }).await? else {
+        return Err(unexpected());
+    };
+    Ok(entry)
 }
 
 /// Takes back an answer that has not left yet.

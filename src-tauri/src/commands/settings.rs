@@ -70,14 +70,7 @@ pub(crate) async fn choose_ca_files(
     let Some(paths) = dialogs::open_certificates(&app, &window).await? else {
         return Ok(None);
     };
-    let paths = paths.into_iter().take(MAX_FILES).map(|path| {
-        path.into_os_string().into_string().map_err(|_| {
-            ApiError::new(
-                ErrorCode::InvalidValue,
-                "That file's name is not plain text. Rename it, then choose it again.",
-            )
-        })
-    });
+    let paths = paths.into_iter().take(MAX_FILES).map(dialogs::text);
     paths.collect::<Result<_, _>>().map(Some)
 }
 

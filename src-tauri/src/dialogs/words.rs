@@ -1,15 +1,6 @@
 //! What the dialogs say, in every language. A text that is missing does not compile.
 
-/// A language of the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    English,
-    German,
-    French,
-    Spanish,
-    Japanese,
-    Arabic,
-}
+use countersign_agent_api::Language;
 
 /// The texts.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,47 +13,21 @@ pub(super) struct Words {
     pub(super) certificates: &'static str,
     /// Where to write a file.
     pub(super) export: &'static str,
+    /// Which file holds the codes of another app.
+    pub(super) import: &'static str,
+    /// Which folder backups go to.
+    pub(super) folder: &'static str,
 }
 
-impl Language {
-    /// As the pages choose theirs: by the setting (BCP 47), else by the variables that POSIX gives messages, in their order,
-    /// else English. `variable` reads one.
-    pub(super) fn of(setting: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let session = || {
-            ["LC_ALL", "LC_MESSAGES", "LANG"]
-                .into_iter()
-                .filter_map(variable)
-                .find(|locale| !locale.is_empty())
-        };
-        setting
-            .and_then(Self::spoken)
-            .or_else(|| session().as_deref().and_then(Self::spoken))
-            .unwrap_or(Self::English)
-    }
-
-    pub(super) fn words(self) -> &'static Words {
-        match self {
-            Self::English => &ENGLISH,
-            Self::German => &GERMAN,
-            Self::French => &FRENCH,
-            Self::Spanish => &SPANISH,
-            Self::Japanese => &JAPANESE,
-            Self::Arabic => &ARABIC,
-        }
-    }
-
-    /// Of a tag (`de-AT`) or a locale (`de_AT.UTF-8`); none if there are no texts in it.
-    fn spoken(tag: &str) -> Option<Self> {
-        let primary = tag.split(['-', '_', '.', '@']).next().unwrap_or_default();
-        match primary.to_ascii_lowercase().as_str() {
-            "en" => Some(Self::English),
-            "de" => Some(Self::German),
-            "fr" => Some(Self::French),
-            "es" => Some(Self::Spanish),
-            "ja" => Some(Self::Japanese),
-            "ar" => Some(Self::Arabic),
-            _ => None,
-        }
+/// The texts in this language.
+pub(super) fn of(language: Language) -> &'static Words {
+    match language {
+        Language::English => &ENGLISH,
+        Language::German => &GERMAN,
+        Language::French => &FRENCH,
+        Language::Spanish => &SPANISH,
+        Language::Japanese => &JAPANESE,
+        Language::Arabic => &ARABIC,
     }
 }
 
@@ -71,6 +36,8 @@ const ENGLISH: Words = Words {
     pictures: "PNG and JPEG",
     certificates: "Choose certificates to trust",
     export: "Export",
+    import: "Choose a file with codes",
+    folder: "Choose a folder for backups",
 };
 
 const GERMAN: Words = Words {
@@ -78,6 +45,8 @@ const GERMAN: Words = Words {
     pictures: "PNG und JPEG",
     certificates: "Zertifikate auswählen, denen vertraut wird",
     export: "Exportieren",
+    import: "Datei mit Codes auswählen",
+    folder: "Ordner für Sicherungen auswählen",
 };
 
 const FRENCH: Words = Words {
@@ -85,6 +54,8 @@ const FRENCH: Words = Words {
     pictures: "PNG et JPEG",
     certificates: "Choisir les certificats de confiance",
     export: "Exporter",
+    import: "Choisir un fichier de codes",
+    folder: "Choisir un dossier pour les sauvegardes",
 };
 
 const SPANISH: Words = Words {
@@ -92,6 +63,8 @@ const SPANISH: Words = Words {
     pictures: "PNG y JPEG",
     certificates: "Elegir certificados de confianza",
     export: "Exportar",
+    import: "Elegir un archivo con códigos",
+    folder: "Elegir una carpeta para las copias de seguridad",
 };
 
 const JAPANESE: Words = Words {
@@ -99,6 +72,8 @@ const JAPANESE: Words = Words {
     pictures: "PNG と JPEG",
     certificates: "信頼する証明書を選択",
     export: "書き出し",
+    import: "コードのファイルを選択",
+    folder: "バックアップのフォルダーを選択",
 };
 
 const ARABIC: Words = Words {
@@ -106,43 +81,24 @@ const ARABIC: Words = Words {
     pictures: "PNG و JPEG",
     certificates: "اختيار الشهادات الموثوق بها",
     export: "تصدير",
+    import: "اختيار ملف يحتوي على الرموز",
+    folder: "اختيار مجلد للنسخ الاحتياطية",
 };
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn german_session(name: &str) -> Option<String> {
-        match name {
-            "LC_ALL" => Some(String::new()),
-            "LANG" => Some("de_AT.UTF-8".into()),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn a_setting_counts_before_the_session() {
-        for (setting, language) in [
-            (Some("fr-CA"), Language::French),
-            (Some("AR"), Language::Arabic),
-            (Some("nl"), Language::German),
-            (None, Language::German),
-        ] {
-            assert_eq!(Language::of(setting, german_session), language, "{setting:?}");
-        }
-        assert_eq!(Language::of(None, |_| None), Language::English);
-        assert_eq!(Language::of(None, |_| Some("C".into())), Language::English);
-    }
-
     #[test]
     fn every_language_has_its_own_titles() {
-        let all = ["en", "de", "fr", "es", "ja", "ar"].map(|tag| Language::of(Some(tag), |_| None));
+        let all = Language::ALL.map(of);
         for (at, one) in all.iter().enumerate() {
             for other in &all[..at] {
-                assert_ne!(one, other);
-                assert_ne!(one.words().picture, other.words().picture);
-                assert_ne!(one.words().certificates, other.words().certificates);
-                assert_ne!(one.words().export, other.words().export);
+                assert_ne!(one.picture, other.picture);
+                assert_ne!(one.certificates, other.certificates);
+                assert_ne!(one.export, other.export);
+                assert_ne!(one.import, other.import);
+                assert_ne!(one.folder, other.folder);
             }
         }
     }

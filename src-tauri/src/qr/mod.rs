@@ -1,22 +1,22 @@
 //! Texts of QR codes in a picture: from a file, from the clipboard, or from the screen.
 //!
-//! Invariants: the size of a file's picture is checked before it is decoded; what GTK has decoded (the clipboard's, the
-//! screen) is checked before it is copied; the main thread neither decodes a file nor looks for codes; what is found is
-//! untrusted text for the form, nothing else.
+//! Invariants: what GTK has decoded (the clipboard's, the screen) is checked before it is copied; a file is decoded, and codes
+//! are looked for, in a process of its own, so that no picture can end the app; what is found is untrusted text for the form,
+//! nothing else.
 
+mod codes;
 mod picture;
 mod portal;
+pub(crate) mod reader;
 mod sources;
 
 use countersign_agent_api::{ApiError, ErrorCode};
 use serde::Deserialize;
 use tauri::{AppHandle, WebviewWindow};
 
-pub(crate) use picture::Picture;
+use codes::PictureError;
 use picture::Pixels;
-
-/// More codes than this in one picture are not reported.
-const MAX_CODES: usize = 16;
+use reader::Input;
 
 /// Where a picture comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -37,9 +37,11 @@ pub(crate) enum QrError {
     #[error("There is no picture on the clipboard. Copy the code as a picture, then try again.")]
     EmptyClipboard,
     #[error("That file is not a PNG or JPEG picture. Choose another one.")]
-    NotAPicture(#[source] Option<image::ImageError>),
+    NotAPicture,
     #[error("That picture is too large. Cut out the code, then try again.")]
     TooLarge,
+    #[error("That picture could not be read. Cut out the code, then try again.")]
+    Unclear,
     #[error("That file cannot be read: {0}.")]
     Unreadable(#[source] std::io::Error),
     #[error(
@@ -53,7 +55,9 @@ pub(crate) enum QrError {
 impl From<QrError> for ApiError {
     fn from(error: QrError) -> Self {
         let code = match &error {
-            QrError::EmptyClipboard | QrError::NotAPicture(_) | QrError::TooLarge => ErrorCode::InvalidValue,
+            QrError::EmptyClipboard | QrError::NotAPicture | QrError::TooLarge | QrError::Unclear => {
+                ErrorCode::InvalidValue
+            }
             QrError::Unreadable(_) => ErrorCode::Storage,
             QrError::NoScreen(_) | QrError::Closing => ErrorCode::Unavailable,
         };
@@ -70,15 +74,16 @@ pub(crate) async fn read(
     window: &WebviewWindow,
     source: QrSource,
 ) -> Result<Option<Vec<String>>, QrError> {
-    let picture = match source {
+    let input = match source {
         QrSource::File => match sources::file(app, window).await? {
-            Some(picture) => picture,
+            Some(bytes) => Input::File(bytes),
             None => return Ok(None),
         },
         QrSource::Clipboard => sources::clipboard(app).await?,
         QrSource::Screen => sources::screen(app).await?,
     };
-    blocking(move || texts(&picture)).await.map(Some)
+    let program = std::env::current_exe().map_err(|_| QrError::Unclear)?;
+    reader::read(&program, input).await.map(Some)
 }
 
 /// Runs something long where it holds nobody up.
@@ -88,26 +93,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         .map_err(|_| QrError::Closing)
 }
 
-/// The texts of the codes in a picture, each once. A code may be printed light on dark.
-fn texts(picture: &Picture) -> Vec<String> {
-    let mut found = Vec::new();
-    for inverted in [false, true] {
-        let mut prepared =
-            rqrr::PreparedImage::prepare_from_greyscale(picture.width(), picture.height(), |x, y| {
-                let luma = picture.luma(x, y);
-                if inverted { u8::MAX - luma } else { luma }
-            });
-        for grid in prepared.detect_grids() {
-            let Ok((_, text)) = grid.decode() else { continue };
-            if found.len() < MAX_CODES && !text.is_empty() && !found.contains(&text) {
-                found.push(text);
-            }
-        }
-        if !found.is_empty() {
-            break;
+impl From<PictureError> for QrError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::NotAPicture(_) => Self::NotAPicture,
+            PictureError::TooLarge => Self::TooLarge,
         }
     }
-    found
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use gtk::{gdk, prelude::*};
 use tauri::{AppHandle, WebviewWindow};
 use tokio::sync::oneshot;
 
-use super::{Picture, Pixels, QrError, blocking, portal};
+use super::{Input, Pixels, QrError, blocking, portal};
 use crate::dialogs;
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 10 * 1024 * 1024;
 
 /// A file that the person chooses, or none.
-pub(super) async fn file(app: &AppHandle, window: &WebviewWindow) -> Result<Option<Picture>, QrError> {
+pub(super) async fn file(app: &AppHandle, window: &WebviewWindow) -> Result<Option<Vec<u8>>, QrError> {
     let chosen = dialogs::open_picture(app, window)
         .await
         .map_err(|_| QrError::Closing)?;
@@ -23,11 +23,11 @@ pub(super) async fn file(app: &AppHandle, window: &WebviewWindow) -> Result<Opti
     }
 }
 
-/// Reads a picture file.
-pub(super) fn load(path: &Path) -> Result<Picture, QrError> {
+/// Reads a picture file, as it is.
+pub(super) fn load(path: &Path) -> Result<Vec<u8>, QrError> {
     let file = File::open(path).map_err(QrError::Unreadable)?;
     if !file.metadata().map_err(QrError::Unreadable)?.is_file() {
-        return Err(QrError::NotAPicture(None));
+        return Err(QrError::NotAPicture);
     }
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1)
@@ -36,11 +36,11 @@ pub(super) fn load(path: &Path) -> Result<Picture, QrError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(QrError::TooLarge);
     }
-    Picture::decode(&bytes)
+    Ok(bytes)
 }
 
 /// The picture on the clipboard.
-pub(super) async fn clipboard(app: &AppHandle) -> Result<Picture, QrError> {
+pub(super) async fn clipboard(app: &AppHandle) -> Result<Input, QrError> {
     let (sender, receiver) = oneshot::channel();
     app.run_on_main_thread(move || {
         gtk::Clipboard::get(&gdk::SELECTION_CLIPBOARD).request_image(move |_, image| {
@@ -51,11 +51,11 @@ pub(super) async fn clipboard(app: &AppHandle) -> Result<Picture, QrError> {
     })
     .map_err(|_| QrError::Closing)?;
     let pixels = receiver.await.map_err(|_| QrError::Closing)??;
-    blocking(move || Picture::from_pixels(&pixels)).await?
+    Ok(Input::Grey(blocking(move || pixels.grey()).await??))
 }
 
 /// Everything on the screen: the root window on X11, the screenshot portal elsewhere.
-pub(super) async fn screen(app: &AppHandle) -> Result<Picture, QrError> {
+pub(super) async fn screen(app: &AppHandle) -> Result<Input, QrError> {
     let (sender, receiver) = oneshot::channel();
     app.run_on_main_thread(move || {
         let _ = sender.send(root_window());
@@ -64,17 +64,18 @@ pub(super) async fn screen(app: &AppHandle) -> Result<Picture, QrError> {
     match receiver.await.map_err(|_| QrError::Closing)? {
         Some(pixels) => {
             let pixels = pixels?;
-            blocking(move || Picture::from_pixels(&pixels)).await?
+            Ok(Input::Grey(blocking(move || pixels.grey()).await??))
         }
         None => {
             let path = portal::screenshot().await?;
-            blocking(move || {
-                let picture = load(&path);
+            let bytes = blocking(move || {
+                let bytes = load(&path);
                 // It was made for us, and shows whatever was on the screen.
                 let _ = std::fs::remove_file(&path);
-                picture
+                bytes
             })
-            .await?
+            .await??;
+            Ok(Input::File(bytes))
         }
     }
 }

@@ -140,7 +140,7 @@ fn show_prompt(app: &AppHandle, activation: Activation) -> tauri::Result<()> {
         .min_inner_size(280.0, 200.0)
         .maximizable(false)
         .always_on_top(true)
-        .focused(matches!(activation, Activation::Asked))
+        .focused(matches!(activation, Activation::Asked | Activation::ToReport))
         .visible(false)
         .center()
         .build()?;
@@ -274,7 +274,7 @@ fn reload_when_killed(window: &WebviewWindow) -> tauri::Result<()> {
 fn reveal(window: &WebviewWindow, activation: Activation) -> tauri::Result<()> {
     window.show()?;
     match activation {
-        Activation::Asked => window.set_focus(),
+        Activation::Asked | Activation::ToReport => window.set_focus(),
         Activation::Unasked => Ok(()),
     }
 }

@@ -65,5 +65,6 @@ fn entry(at: u32, account: &AccountView) -> HistoryEntry {
         by_this_device: true,
         device_name: None,
         receipt: ReceiptState::Verified,
+        reported_at: None,
     }
 }

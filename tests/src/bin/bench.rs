@@ -1,4 +1,4 @@
-//! Measures: `countersign-bench [--json] [--only load|idle|desktop|window]`.
+//! Measures: `countersign-bench [--json] [--only load|idle|desktop|window|codes]`.
 //!
 //! With `--json` one figure a line on standard output; progress goes to standard error. Meant to be run on release
 //! builds, by `cargo xtask bench`.
@@ -7,12 +7,12 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_tests::{
-    bench::{Format, Report, desktop, floor, idle, load, window},
+    bench::{Format, Report, codes, desktop, floor, idle, load, window},
     harness::{Session, SessionOptions},
 };
 
 /// What can be measured by itself.
-const PARTS: [&str; 4] = ["load", "idle", "desktop", "window"];
+const PARTS: [&str; 5] = ["load", "idle", "desktop", "window", "codes"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -51,7 +51,7 @@ async fn main() -> Result<ExitCode> {
 }
 
 async fn measure(part: &str, report: &mut Report) -> Result<()> {
-    let on_screen = matches!(part, "desktop" | "window");
+    let on_screen = matches!(part, "desktop" | "window" | "codes");
     let options = SessionOptions {
         display: on_screen,
         notifications: on_screen,
@@ -61,6 +61,7 @@ async fn measure(part: &str, report: &mut Report) -> Result<()> {
     match part {
         "load" => load::figures(&session, report).await,
         "idle" => idle::figures(&session, report).await,
+        "codes" => codes::figures(&session, report).await,
         "desktop" => desktop::figures(&session, report).await,
         _ => window::figures(&session, report).await,
     }

@@ -193,7 +193,7 @@ impl Watch {
             Event::Requests(requests) => self.requests = requests,
             Event::Accounts(accounts) => self.accounts = accounts,
             Event::Status(status) => self.status = Some(status),
-            Event::Settings(_) => {}
+            Event::Settings(_) | Event::Vault(_) => {}
             Event::Open(window) => self.opened.push(window),
         }
     }

@@ -57,12 +57,22 @@ pub struct AgentOptions {
     pub environment: Vec<(&'static str, OsString)>,
 }
 
+/// What network an agent has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Network {
+    /// The computer's.
+    Shared,
+    /// None: a namespace of its own without interfaces and routes.
+    None,
+}
+
 /// An agent. Its profile survives [`Agent::stop`] and [`Agent::kill`].
 #[derive(Debug)]
 pub struct Agent {
     name: String,
     dir: PathBuf,
     environment: Vec<(&'static str, OsString)>,
+    network: Network,
     process: Option<Process>,
     /// What it wanted the app to show.
     pub app: AppStarts,
@@ -103,6 +113,7 @@ impl Agent {
             name: name.to_owned(),
             dir,
             environment,
+            network: Network::Shared,
             process: None,
             app,
         };
@@ -116,7 +127,10 @@ impl Agent {
     /// When it does not start.
     pub async fn run(&mut self, session: &Session) -> Result<()> {
         ensure!(self.process.is_none(), "the agent runs already");
-        let mut command = self.base(session)?;
+        let mut command = match self.network {
+            Network::Shared => self.base(session)?,
+            Network::None => self.cut_off(session)?,
+        };
         command.arg("run");
         let mut process = Process::start(&format!("agent-{}", self.name), command, session.logs().dir())?;
         let socket = self.socket();
@@ -127,6 +141,11 @@ impl Agent {
         .await?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// From its next start on it has no network.
+    pub fn without_network(&mut self) {
+        self.network = Network::None;
     }
 
     /// Ends it in good order.
@@ -236,6 +255,27 @@ impl Agent {
             .kill_on_drop(true)
             .output()
             .await?)
+    }
+
+    /// The program where there is no network. Making such a place takes root, or a namespace in which one may.
+    fn cut_off(&self, session: &Session) -> Result<tokio::process::Command> {
+        let mut command = session.command("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-current-user");
+        }
+        command
+            .args(["--net", "--"])
+            .arg(session.paths.program(Program::Agent)?)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    /// The terminal front end, to be started by the caller.
+    ///
+    /// # Errors
+    /// When the program is not built.
+    pub fn command(&self, session: &Session) -> Result<tokio::process::Command> {
+        self.base(session)
     }
 
     fn base(&self, session: &Session) -> Result<tokio::process::Command> {

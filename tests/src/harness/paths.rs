@@ -91,6 +91,11 @@ impl Paths {
         self.root.join("demo")
     }
 
+    /// What other apps export: made for tests, without any of our code.
+    pub fn samples(&self) -> PathBuf {
+        self.root.join("crates/codes/samples")
+    }
+
     /// `ui/`.
     pub fn interface(&self) -> PathBuf {
         self.root.join("ui")

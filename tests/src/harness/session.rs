@@ -199,6 +199,11 @@ impl Session {
         self.dir.path().join(ORGANISATION)
     }
 
+    /// Files with codes of other apps.
+    pub fn samples(&self) -> PathBuf {
+        self.paths.samples()
+    }
+
     /// What its processes printed.
     pub fn logs(&self) -> &Logs {
         &self.logs

@@ -4,6 +4,10 @@
 //! is the story: expiry); nothing is tried again.
 
 mod clipboard;
+mod codes;
+mod codes_import;
+mod codes_vault;
+mod codes_window;
 mod decisions;
 mod desktop;
 mod desktop_qr;
@@ -15,6 +19,7 @@ mod keyrings;
 mod network;
 mod notifications;
 mod oidc;
+mod reporting;
 mod runner;
 mod shipped;
 mod stage;
@@ -100,9 +105,22 @@ stories! {
     window_diagnostics::main_window_diagnostics;
     window_adding::main_window_adds_account, enrolment::not_enrolled();
     window_queue::several_requests_wait;
+    reporting::reported_after_elsewhere, notifications::on_review();
     window_axe::axe_in_the_real_window, notifications::on_review();
     window_versions::two_versions_refuse_each_other;
     keyrings::keyring_locked;
     keyrings::keyring_missing;
     keyrings::keyring_empty_while_enrolled;
+    codes_window::codes_copied_and_accepted, enrolment::not_enrolled();
+    codes_window::codes_offline_after_restart, enrolment::not_enrolled();
+    codes_window::codes_counter_survives_kill, enrolment::not_enrolled();
+    codes::codes_terminal, enrolment::not_enrolled();
+    codes::codes_leave_the_clipboard, enrolment::not_enrolled();
+    codes::codes_come_with_an_enrolment, enrolment::not_enrolled();
+    codes_import::import_plain_files, enrolment::not_enrolled();
+    codes_import::import_encrypted_files, enrolment::not_enrolled();
+    codes_import::import_batch_of_qr_codes, enrolment::not_enrolled();
+    codes_vault::vault_locked_keyring, enrolment::not_enrolled();
+    codes_vault::vault_damaged_or_gone, enrolment::not_enrolled();
+    codes_vault::vault_exported_wiped_restored, enrolment::not_enrolled();
 }

@@ -6,7 +6,11 @@ use countersign_agent_api::{Outcome, Verdict};
 use fantoccini::{Client, key::Key};
 use serde_json::Value;
 
-use super::{Stage, desktop::main_window};
+use super::{
+    Stage,
+    codes_window::{SECRET, add, code_of, totp},
+    desktop::main_window,
+};
 use crate::{
     front::{MainWindow, Prompt},
     harness::Launch,
@@ -51,6 +55,14 @@ pub(super) async fn axe_in_the_real_window(stage: &mut Stage) -> Result<()> {
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
     window.says("Answered lately").await?;
     clean(&app.page, "requests that were answered").await?;
+    add(stage, "Example Bank", "ada", SECRET, totp()).await?;
+    window.ctrl('2').await?;
+    code_of(&window, "Example Bank").await?;
+    clean(&app.page, "codes").await?;
+    window.choose("Add", "Type it in…").await?;
+    window.title("Type a code in").await?;
+    clean(&app.page, "a code that is typed in").await?;
+    window.key(Key::Escape).await?;
     window.ctrl('3').await?;
     window.press("Send").await?;
     window.seen("details.activity[open] dl").await?;

@@ -2,6 +2,7 @@
 //! malicious tries, against gateway, agent and app as they are shipped.
 
 mod attacks;
+mod codes;
 mod crashes;
 mod exposure;
 mod ground;

@@ -3,4 +3,4 @@
 /**
  * Whether a window may take the keyboard when it comes up (app argument `--focus`).
  */
-export type Activation = "asked" | "unasked";
+export type Activation = "asked" | "to_report" | "unasked";

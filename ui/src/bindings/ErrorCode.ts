@@ -3,4 +3,4 @@
 /**
  * Why a call failed.
  */
-export type ErrorCode = "incompatible_version" | "invalid_call" | "not_found" | "not_pending" | "statement_changed" | "code_needed" | "surface_not_allowed" | "invalid_link" | "offer_refused" | "unreachable" | "untrusted_certificate" | "bad_answer" | "already_enrolled" | "keyring_locked" | "keyring_missing" | "key_missing" | "keyring_timeout" | "storage" | "refused" | "locked" | "invalid_value" | "app_unavailable" | "unavailable";
+export type ErrorCode = "incompatible_version" | "invalid_call" | "not_found" | "not_pending" | "statement_changed" | "code_needed" | "surface_not_allowed" | "invalid_link" | "offer_refused" | "unreachable" | "untrusted_certificate" | "bad_answer" | "already_enrolled" | "keyring_locked" | "keyring_missing" | "key_missing" | "keyring_timeout" | "storage" | "refused" | "locked" | "invalid_value" | "wrong_password" | "unknown_format" | "clipboard_unavailable" | "app_unavailable" | "unavailable";

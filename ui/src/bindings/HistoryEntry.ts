@@ -56,4 +56,8 @@ device_name: string | null,
 /**
  * The evidence kept.
  */
-receipt: ReceiptState, };
+receipt: ReceiptState, 
+/**
+ * When the person reported it after its end, and the issuer took the report.
+ */
+reported_at: number | null, };

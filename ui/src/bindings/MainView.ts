@@ -2,11 +2,13 @@
 import type { Accent } from "./Accent";
 import type { AccountView } from "./AccountView";
 import type { AgentLink } from "./AgentLink";
+import type { CodesLink } from "./CodesLink";
 import type { OpenedLink } from "./OpenedLink";
 import type { Page } from "./Page";
 import type { RequestView } from "./RequestView";
 import type { SettingsView } from "./SettingsView";
 import type { StatusView } from "./StatusView";
+import type { VaultView } from "./VaultView";
 
 /**
  * The main window's snapshot.
@@ -37,9 +39,17 @@ settings: SettingsView | null,
  */
 accent: Accent | null, 
 /**
+ * The vault of one-time codes, once the agent has said.
+ */
+vault: VaultView | null, 
+/**
  * An enrolment link that the app was opened with, until the form has it.
  */
 link: OpenedLink | null, 
+/**
+ * A link of one-time codes that the app was opened with, until the page has it.
+ */
+codes_link: CodesLink | null, 
 /**
  * The page to begin with: the one that was shown last.
  */

@@ -46,4 +46,8 @@ muted_until: number | null,
 /**
  * What to type where the action started; without it the approval is of no use.
  */
-code: string | null, };
+code: string | null, 
+/**
+ * When the person reported it after its end, and the issuer took the report.
+ */
+reported_at: number | null, };

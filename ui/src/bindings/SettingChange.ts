@@ -7,4 +7,4 @@ import type { QuietHours } from "./QuietHours";
 /**
  * One setting with its new value.
  */
-export type SettingChange = { "key": "start_at_login", "value": boolean } | { "key": "notifications", "value": NotificationPrivacy } | { "key": "open_prompt", "value": OpenPrompt } | { "key": "quiet_hours", "value": QuietHours | null } | { "key": "appearance", "value": Appearance } | { "key": "language", "value": string | null } | { "key": "proxy", "value": string | null } | { "key": "ca_files", "value": Array<string> };
+export type SettingChange = { "key": "start_at_login", "value": boolean } | { "key": "notifications", "value": NotificationPrivacy } | { "key": "open_prompt", "value": OpenPrompt } | { "key": "quiet_hours", "value": QuietHours | null } | { "key": "appearance", "value": Appearance } | { "key": "language", "value": string | null } | { "key": "proxy", "value": string | null } | { "key": "ca_files", "value": Array<string> } | { "key": "hide_codes", "value": boolean } | { "key": "clear_clipboard", "value": number | null };

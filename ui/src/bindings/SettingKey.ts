@@ -3,4 +3,4 @@
 /**
  * One setting.
  */
-export type SettingKey = "start_at_login" | "notifications" | "open_prompt" | "quiet_hours" | "appearance" | "language" | "proxy" | "ca_files";
+export type SettingKey = "start_at_login" | "notifications" | "open_prompt" | "quiet_hours" | "appearance" | "language" | "proxy" | "ca_files" | "hide_codes" | "clear_clipboard";

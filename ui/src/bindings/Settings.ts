@@ -39,4 +39,12 @@ proxy: string | null,
 /**
  * PEM files with further trusted certification authorities: absolute paths.
  */
-ca_files: Array<string>, };
+ca_files: Array<string>, 
+/**
+ * One-time codes are drawn as dots until one is asked for.
+ */
+hide_codes: boolean, 
+/**
+ * After how many seconds a copied code is taken off the clipboard, 5 to 600; none: never.
+ */
+clear_clipboard: number | null, };

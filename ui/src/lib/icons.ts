@@ -1,6 +1,12 @@
 /** The names of the symbols in Sprite.svelte. */
 export type IconName =
   | "requests"
+  | "codes"
+  | "eye"
+  | "eye-off"
+  | "pin"
+  | "import"
+  | "up"
   | "accounts"
   | "plus"
   | "check"

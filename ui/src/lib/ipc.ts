@@ -5,18 +5,30 @@ import type { AccountView } from "../bindings/AccountView";
 import type { AccountId } from "../bindings/AccountId";
 import type { ApiError } from "../bindings/ApiError";
 import type { Check } from "../bindings/Check";
+import type { CodeEdit } from "../bindings/CodeEdit";
+import type { CodeEntry } from "../bindings/CodeEntry";
+import type { CodeId } from "../bindings/CodeId";
+import type { CodesPage } from "../bindings/CodesPage";
 import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
+import type { ExportForm } from "../bindings/ExportForm";
 import type { HistoryEntry } from "../bindings/HistoryEntry";
 import type { HistoryFilter } from "../bindings/HistoryFilter";
+import type { ImportView } from "../bindings/ImportView";
 import type { MainView } from "../bindings/MainView";
+import type { NewCode } from "../bindings/NewCode";
 import type { Page } from "../bindings/Page";
 import type { PromptView } from "../bindings/PromptView";
+import type { QrBatch } from "../bindings/QrBatch";
+import type { QrImport } from "../bindings/QrImport";
+import type { QrPicture } from "../bindings/QrPicture";
 import type { QrSource } from "../bindings/QrSource";
 import type { Reason } from "../bindings/Reason";
 import type { RequestId } from "../bindings/RequestId";
 import type { RequestView } from "../bindings/RequestView";
 import type { SettingChange } from "../bindings/SettingChange";
 import type { SettingsView } from "../bindings/SettingsView";
+import type { ShownCode } from "../bindings/ShownCode";
+import type { VaultView } from "../bindings/VaultView";
 import type { Verdict } from "../bindings/Verdict";
 import { currentLocale } from "./format";
 import { explained } from "./said";
@@ -58,6 +70,9 @@ export const deny = (request: RequestView) =>
     locale: currentLocale(),
     statementHash: request.statement_hash,
   });
+
+/** One that has ended: its outcome stays. */
+export const report = (id: string) => invoke<HistoryEntry>("report", { id, locale: currentLocale() });
 
 export const withdraw = (id: string) => invoke<void>("withdraw", { id });
 
@@ -109,6 +124,48 @@ export const changeSetting = (change: SettingChange) => invoke<SettingsView>("ch
 
 /** Absolute paths; nothing if the person has chosen none. */
 export const chooseCaFiles = () => invoke<string[] | null>("choose_ca_files");
+
+/** Some entries: in the person's order, or the best match first. */
+export const listCodes = (query: string, tag: string | null, from: number, limit: number) =>
+  invoke<CodesPage>("list_codes", { query, tag, from, limit });
+export const showCodes = (ids: CodeId[]) => invoke<ShownCode[]>("show_codes", { ids });
+/** Until when it is on the clipboard, in seconds since 1970; null: until something else is. */
+export const copyCode = (id: CodeId) => invoke<number | null>("copy_code", { id });
+/** The next code of an entry that follows a counter. */
+export const advanceCode = (id: CodeId) => invoke<ShownCode>("advance_code", { id });
+export const addCode = (entry: NewCode) => invoke<CodeEntry>("add_code", { entry });
+export const editCode = (id: CodeId, edit: CodeEdit) => invoke<CodeEntry>("edit_code", { id, edit });
+/** Directly before this one, or to the end. */
+export const moveCode = (id: CodeId, before: CodeId | null) => invoke<void>("move_code", { id, before });
+/** Until when it can be restored, in seconds since 1970. */
+export const removeCode = (id: CodeId) => invoke<number>("remove_code", { id });
+export const restoreCode = (id: CodeId) => invoke<CodeEntry>("restore_code", { id });
+export const codeQr = (id: CodeId) => invoke<QrPicture>("code_qr", { id });
+export const correctClock = (offset: number) => invoke<VaultView>("correct_clock", { offset });
+
+/** Asks for the file; null if the person has chosen none. */
+export const previewImportFile = () => invoke<ImportView | null>("preview_import_file");
+export const previewImportText = (text: string) => invoke<ImportView>("preview_import_text", { text });
+/** The link of codes that the app was opened with: its text stays in the shell. */
+export const previewOpenedLink = (opening: number) => invoke<ImportView>("preview_opened_link", { opening });
+/** As with files. What the codes say stays in the shell. */
+export const previewImportQr = (source: QrSource, codes: QrBatch) =>
+  invoke<QrImport | null>("preview_import_qr", { source, codes });
+export const unlockImport = (id: string, password: string) =>
+  invoke<ImportView>("unlock_import", { import: id, password });
+/** How many were added. */
+export const applyImport = (id: string) => invoke<number>("apply_import", { import: id });
+export const cancelImport = (id: string) => invoke<void>("cancel_import", { import: id });
+
+/** Asks where to, and says the file's name; null if the person has chosen none. */
+export const exportCodes = (form: ExportForm) => invoke<string | null>("export_codes", { form });
+/** Asks for the folder; null if the person has chosen none. Without a password it stays as it is. */
+export const chooseBackups = (password: string | null) =>
+  invoke<VaultView | null>("choose_backups", { password });
+export const changeBackupPassword = (password: string) =>
+  invoke<VaultView>("change_backup_password", { password });
+export const endBackups = () => invoke<VaultView>("end_backups");
+export const backUp = () => invoke<VaultView>("back_up");
 
 /** In the order a packet travels. */
 export const diagnostics = () => invoke<Check[]>("diagnostics");

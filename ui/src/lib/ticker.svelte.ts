@@ -20,4 +20,19 @@ export class Ticker {
     tick();
     return () => clearTimeout(this.#timer);
   }
+
+  /** The same, but nothing wakes up while the window cannot be seen. */
+  startWhileSeen(): () => void {
+    let stop = () => undefined as void;
+    const follow = () => {
+      stop();
+      stop = document.hidden ? () => undefined : this.start();
+    };
+    document.addEventListener("visibilitychange", follow);
+    follow();
+    return () => {
+      document.removeEventListener("visibilitychange", follow);
+      stop();
+    };
+  }
 }

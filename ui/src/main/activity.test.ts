@@ -3,6 +3,7 @@ import { cleanup, fireEvent, screen, within } from "@testing-library/svelte";
 import { afterEach, expect, test, vi } from "vitest";
 import { mains, quiet, type MainFixture } from "../fixtures/main";
 import { answer, entries, many } from "../fixtures/history";
+import { NOW } from "../fixtures/requests";
 import { openMain, settled } from "../test/main";
 import { PAGE } from "./history.svelte";
 
@@ -166,4 +167,41 @@ test("after a failure it can be tried again", async () => {
   await settled();
   expect(titles(container)).toHaveLength(entries.length);
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("an entry that was not the person's is reported after a question, and says so", async () => {
+  const { shell, container } = await openMain(list, {
+    report: ({ id }: Record<string, unknown>) => ({
+      ...entries.find((entry) => entry.id === id),
+      reported_at: NOW,
+    }),
+  });
+  const entry = [...container.querySelectorAll<HTMLDetailsElement>(".activity")].find((one) =>
+    one.textContent.includes("Mara’s workstation"),
+  );
+  expect(entry).toBeDefined();
+  if (!entry) return;
+  entry.open = true;
+  await fireEvent(entry, new Event("toggle"));
+  await fireEvent.click(within(entry).getByRole("button", { name: "This wasn’t me" }));
+  const question = screen.getByRole("alertdialog", { name: "Report this request?" });
+  expect(document.activeElement?.textContent).toBe("Go back");
+  await fireEvent.click(within(question).getByRole("button", { name: "Go back" }));
+  expect(shell.of("report")).toEqual([]);
+  await fireEvent.click(within(entry).getByRole("button", { name: "This wasn’t me" }));
+  await fireEvent.click(screen.getByRole("button", { name: "Report" }));
+  await settled();
+  expect(shell.of("report")).toEqual([{ id: "h4", locale: "en-US" }]);
+  expect(within(entry).getAllByText("Reported by you").length).toBeGreaterThan(0);
+  expect(within(entry).queryByRole("button", { name: "This wasn’t me" })).toBeNull();
+});
+
+test("what was approved here, has no receipt or is old cannot be reported", async () => {
+  const { container } = await openMain(list);
+  for (const [index, entry] of container.querySelectorAll<HTMLDetailsElement>(".activity").entries()) {
+    entry.open = true;
+    await fireEvent(entry, new Event("toggle"));
+    const offered = within(entry).queryByRole("button", { name: "This wasn’t me" }) !== null;
+    expect(offered, entries[index]?.id).toBe(entries[index]?.id === "h4");
+  }
 });

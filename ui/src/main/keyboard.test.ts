@@ -12,6 +12,7 @@ const press = async (key: string, more: KeyboardEventInit = { ctrlKey: true }) =
 
 test.each([
   ["1", "Requests"],
+  ["2", "Codes"],
   ["3", "Activity"],
   ["4", "Accounts"],
   ["5", "Settings"],
@@ -40,18 +41,6 @@ test("a page that was chosen before anything is known stays open", async () => {
   answer({ ...view, page: "accounts" });
   await settled();
   expect(title()).toBe("Activity");
-});
-
-test("a page that is not there yet opens as requests", async () => {
-  const { view } = mains["accounts-list"];
-  await openMain({ ...mains["accounts-list"], answers: { main_view: () => ({ ...view, page: "codes" }) } });
-  expect(title()).toBe("Requests");
-});
-
-test("Ctrl+2 is kept for codes", async () => {
-  await openMain(mains["accounts-list"]);
-  await press("2");
-  expect(title()).toBe("Accounts");
 });
 
 test("Ctrl+F searches the activity", async () => {

@@ -140,7 +140,14 @@ test("text from outside stays text, on every page", async () => {
       },
     ],
   };
-  const entry = { ...request, at: NOW, account: "alder", outcome: "approved", receipt: "verified" };
+  const entry = {
+    ...request,
+    at: NOW,
+    account: "alder",
+    outcome: "approved",
+    receipt: "verified",
+    reported_at: null,
+  };
   const check = { name: "x", title: payload, detail: payload, state: "failed", finding: payload, values: {} };
   for (const page of ["requests", "activity", "accounts", "diagnostics"] as const) {
     const { container, unmount } = await openMain(

@@ -112,6 +112,9 @@ test("every code of an error has a text", () => {
     refused: true,
     locked: true,
     invalid_value: true,
+    wrong_password: true,
+    unknown_format: true,
+    clipboard_unavailable: true,
     app_unavailable: true,
     unavailable: true,
   } satisfies Record<ErrorCode, true>;

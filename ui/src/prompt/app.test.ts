@@ -43,6 +43,7 @@ const approved: RequestView["state"] = {
   receipt: "verified",
   muted_until: null,
   code: null,
+  reported_at: null,
 };
 
 test("the window is fitted once to what it shows, and the statement is told as shown", async () => {
@@ -159,4 +160,87 @@ test("the agent can be started from here", async () => {
   await open(view([], { agent: { state: "not_running", problem: null } }));
   await fireEvent.click(await screen.findByRole("button", { name: "Start it" }));
   expect(shell.of("start_agent")).toHaveLength(1);
+});
+
+const elsewhere: RequestView = {
+  ...highRisk,
+  state: {
+    name: "ended",
+    outcome: "approved",
+    at: NOW,
+    by_this_device: false,
+    device_name: "laptop",
+    receipt: "verified",
+    muted_until: null,
+    code: null,
+    reported_at: null,
+  },
+};
+const past = (request: RequestView) =>
+  view([request], { target: { request: request.id, activation: "asked", opening: 1 } });
+const press = async (name: string) => fireEvent.click(await screen.findByRole("button", { name }));
+
+test("what another device answered is reported only after it is confirmed, and stays as it was", async () => {
+  await open(past(elsewhere), { report: () => new Promise(() => undefined) });
+  await press("This wasn’t me");
+  expect(document.activeElement?.textContent).toBe("Go back");
+  expect(screen.getByText("Report this request?")).toBeTruthy();
+  expect(screen.getByText(/What was decided stays as it is/)).toBeTruthy();
+  expect(shell.of("report")).toEqual([]);
+  await vi.advanceTimersByTimeAsync(ARM_MS);
+  await press("Report");
+  expect(shell.of("report")).toEqual([{ id: elsewhere.id, locale: "en-US" }]);
+  expect(shell.of("decide")).toEqual([]);
+  await shell.send(
+    past({ ...elsewhere, state: { ...elsewhere.state, reported_at: NOW } as RequestView["state"] }),
+  );
+  await waitFor(() => expect(heading()).toBe("Reported"));
+  expect(screen.queryByRole("button", { name: "This wasn’t me" })).toBeNull();
+});
+
+test("a report that the issuer did not get says so and can be repeated", async () => {
+  await open(past(elsewhere), {
+    report: () => Promise.reject({ code: "unreachable", message: "The report was not sent." }),
+  });
+  await press("This wasn’t me");
+  await vi.advanceTimersByTimeAsync(ARM_MS);
+  await press("Report");
+  expect((await screen.findByRole("alert")).textContent).toContain("The report was not sent.");
+  await press("Report");
+  expect(shell.of("report")).toHaveLength(2);
+  await press("Go back");
+  expect(heading()).toBe("Already approved");
+});
+
+test("opened to report, the confirm step is open once the request has ended", async () => {
+  const sending: RequestView = { ...highRisk, state: { name: "sending", verdict: "deny" } };
+  const target = { request: highRisk.id, activation: "to_report" as const, opening: 1 };
+  await open(view([sending], { target }));
+  expect(screen.queryByText("Report this request?")).toBeNull();
+  const denied: RequestView = {
+    ...highRisk,
+    state: { ...elsewhere.state, outcome: "denied", by_this_device: true } as RequestView["state"],
+  };
+  await shell.send(view([denied], { target }));
+  expect(await screen.findByText("Report this request?")).toBeTruthy();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(shell.of("close_window")).toEqual([]);
+});
+
+test("opened to report before the agent has said anything, the confirm step is open as well", async () => {
+  const target = { request: elsewhere.id, activation: "to_report" as const, opening: 1 };
+  await open(view([], { agent: { state: "connecting" }, target }));
+  await shell.send(view([elsewhere], { target }));
+  expect(await screen.findByText("Report this request?")).toBeTruthy();
+});
+
+test.each([
+  ["was approved here", { by_this_device: true }],
+  ["was reported", { reported_at: NOW }],
+  ["has no receipt", { receipt: "none" as const }],
+  ["ended more than a day ago", { at: NOW - 86_401 }],
+])("what %s cannot be reported", async (_what, more) => {
+  await open(past({ ...elsewhere, state: { ...elsewhere.state, ...more } as RequestView["state"] }));
+  expect(await screen.findByRole("button", { name: "Close" })).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "This wasn’t me" })).toBeNull();
 });

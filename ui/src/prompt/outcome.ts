@@ -4,6 +4,7 @@ import type { RequestState } from "../bindings/RequestState";
 import { time, timeWithSeconds } from "../lib/format";
 import type { IconName } from "../lib/icons";
 import { phrase, type Phrase } from "../lib/phrase";
+import { REPORTABLE, reportable } from "../lib/report";
 import { t } from "../messages";
 import type { Shown } from "./queue";
 
@@ -23,12 +24,14 @@ export interface Ending {
   queued: { withdraw: string; retryAt: number } | null;
   /** The answer is on its way. */
   sending: boolean;
+  /** The person can still say that this was not them. */
+  reportable: boolean;
 }
 
 type Ended = Extract<RequestState, { name: "ended" }>;
 
 /** Nothing while the request waits for the person. */
-export function ending(shown: Shown, client: string): Ending | null {
+export function ending(shown: Shown, client: string, now: number): Ending | null {
   const { request } = shown;
   const issuer = request.issuer_name;
   const plainly = {
@@ -38,6 +41,7 @@ export function ending(shown: Shown, client: string): Ending | null {
     closes: false,
     queued: null,
     sending: false,
+    reportable: false,
   };
   const asked = phrase("recap.asked", { client, time: time(request.issued_at) });
   if (shown.gone)
@@ -75,7 +79,12 @@ export function ending(shown: Shown, client: string): Ending | null {
         queued: { withdraw: t(`queued.withdraw.${state.verdict}`), retryAt: state.retry_at },
       };
     case "ended":
-      return { ...plainly, ...ended(state, shown, client), receiptInvalid: state.receipt === "invalid" };
+      return {
+        ...plainly,
+        ...ended(state, shown, client),
+        receiptInvalid: state.receipt === "invalid",
+        reportable: request.capabilities.can_report && reportable(state, now - REPORTABLE),
+      };
   }
 }
 
@@ -85,6 +94,19 @@ function ended(state: Ended, { request }: Shown, client: string): Words {
   const issuer = request.issuer_name;
   const asked = phrase("recap.asked", { client, time: time(request.issued_at) });
   const receipt = phrase(`recap.receipt.${state.receipt}`, { client });
+  if (state.reported_at !== null) {
+    return {
+      icon: "flag",
+      tone: "danger",
+      title: t("late.title"),
+      text:
+        state.muted_until === null
+          ? phrase("late.text", { issuer })
+          : phrase("late.muted", { issuer, client, time: time(state.muted_until) }),
+      recap: asked,
+      advice: phrase("reported.advice", { issuer }),
+    };
+  }
   if (!state.by_this_device && isDecision(state.outcome)) {
     const device = state.device_name ?? t("elsewhere.device");
     return {

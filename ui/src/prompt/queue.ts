@@ -21,8 +21,10 @@ export function choose(
   opened: boolean,
 ): Shown | null {
   const same = requests.find((request) => request.id === current?.request.id);
-  const wanted = opened ? requests.find((request) => request.id === target.request) : undefined;
-  if (wanted && target.activation === "asked") return { request: wanted, gone: false };
+  // It may be known only after the window was opened for it.
+  const named = requests.find((request) => request.id === target.request);
+  const wanted = opened || current === null ? named : undefined;
+  if (wanted && target.activation !== "unasked") return { request: wanted, gone: false };
   if (same && (!opened || same.state.name !== "ended")) return { request: same, gone: false };
   if (wanted) return next(requests, null) ?? { request: wanted, gone: false };
   if (same) return { request: same, gone: false };

@@ -10,6 +10,7 @@ export function renderPrompt(fixture: PromptFixture, more: Record<string, unknow
     onread: vi.fn(),
     onanswer: vi.fn(),
     onwithdraw: vi.fn(),
+    onlate: vi.fn(),
     ondone: vi.fn(),
     onclose: vi.fn(),
     onshowall: vi.fn(),

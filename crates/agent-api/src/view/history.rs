@@ -25,6 +25,30 @@ data! {
         pub more: bool,
     }
 
+    /// Where the next page of records begins. Of use only to the agent that gave it.
+    pub struct RecordsCursor {
+        /// In which part of the history.
+        pub part: String,
+        /// How many of its entries were given, counted from its newest.
+        pub given: u32,
+    }
+
+    /// An entry with what proves it.
+    pub struct HistoryRecord {
+        /// What people are shown.
+        pub entry: HistoryEntry,
+        /// The evidence file's JSON text; none where there was no receipt.
+        pub evidence: Option<String>,
+    }
+
+    /// Some records of the history, newest first.
+    pub struct RecordsPage {
+        /// As many as a frame holds; may be none although more follow.
+        pub records: Vec<HistoryRecord>,
+        /// Where to go on; none at the end.
+        pub next: Option<RecordsCursor>,
+    }
+
     /// One ended request.
     pub struct HistoryEntry {
         /// Its id.
@@ -52,5 +76,8 @@ data! {
         pub device_name: Option<String>,
         /// The evidence kept.
         pub receipt: ReceiptState,
+        /// When the person reported it after its end, and the issuer took the report.
+        #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+        pub reported_at: Option<i64>,
     }
 }

@@ -31,6 +31,10 @@ data! {
         pub proxy: Option<String>,
         /// PEM files with further trusted certification authorities: absolute paths.
         pub ca_files: Vec<String>,
+        /// One-time codes are drawn as dots until one is asked for.
+        pub hide_codes: bool,
+        /// After how many seconds a copied code is taken off the clipboard, 5 to 600; none: never.
+        pub clear_clipboard: Option<u16>,
     }
 
     /// One setting.
@@ -53,6 +57,10 @@ data! {
         Proxy,
         /// [`Settings::ca_files`].
         CaFiles,
+        /// [`Settings::hide_codes`].
+        HideCodes,
+        /// [`Settings::clear_clipboard`].
+        ClearClipboard,
     }
 
     /// How much a notification says.
@@ -121,6 +129,10 @@ pub enum SettingChange {
     Proxy(Option<String>),
     /// [`Settings::ca_files`].
     CaFiles(Vec<String>),
+    /// [`Settings::hide_codes`].
+    HideCodes(bool),
+    /// [`Settings::clear_clipboard`].
+    ClearClipboard(Option<u16>),
 }
 
 impl std::fmt::Debug for SettingChange {
@@ -135,6 +147,8 @@ impl std::fmt::Debug for SettingChange {
             Self::Language(_) => "Language",
             Self::Proxy(_) => "Proxy",
             Self::CaFiles(_) => "CaFiles",
+            Self::HideCodes(_) => "HideCodes",
+            Self::ClearClipboard(_) => "ClearClipboard",
         };
         f.debug_tuple(name).finish_non_exhaustive()
     }

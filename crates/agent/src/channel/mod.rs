@@ -221,6 +221,8 @@ pub enum DecisionOutcome {
     },
     /// The issuer has not taken this answer, takes no other, and does not say why: too late, answered elsewhere, or the wrong choice.
     NotTaken,
+    /// It had ended before, as this receipt says; the decision was a report and is on record as one.
+    Reported(Box<VerifiedReceipt>),
     /// Somebody or something was first.
     AlreadyDecided(Option<Box<VerifiedReceipt>>),
     /// Not counted; the request is still pending.

@@ -1,7 +1,7 @@
 //! What an issuer offers before anything is made, and what comes of accepting it.
 
 use countersign_privacyidea::PushLink;
-use countersign_protocol::Issuer;
+use countersign_protocol::{Issuer, wire::OtpLink};
 
 use super::{Binding, native};
 use crate::keystore::KeyKind;
@@ -79,4 +79,6 @@ pub struct Enrolled {
     pub binding: Binding,
     /// The issuer's name, in its own words.
     pub issuer_name: String,
+    /// A one-time code of the same account, to be kept.
+    pub otp: Option<OtpLink>,
 }

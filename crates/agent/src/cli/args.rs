@@ -64,6 +64,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         change: EntryChange,
     },
+    /// Print what a shell needs to complete this program's commands.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// Verify an exported receipt. Needs no agent and no network.
     Verify {
         /// What `evidence` wrote.
@@ -131,9 +136,10 @@ pub(super) enum AgentCommand {
         #[arg(long)]
         reason: Option<ReasonArg>,
     },
-    /// Deny a request that you did not start, and tell the administrators.
+    /// Tell the administrators of a request that you did not start: denies it if it waits. One that has ended stays as it
+    /// is; it can be reported for a day.
     Report {
-        /// From `requests`.
+        /// From `requests` or `history`.
         id: String,
     },
     /// Take back an answer that could not be sent yet.
@@ -148,6 +154,8 @@ pub(super) enum AgentCommand {
         /// From `requests`.
         client: String,
     },
+    /// Show one-time codes, or change them.
+    Codes(CodesArgs),
     /// List ended requests, newest first.
     History {
         /// How many.
@@ -213,6 +221,117 @@ pub(super) enum AccountCommand {
     },
 }
 
+/// Which codes, and how.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct CodesArgs {
+    /// Only those that this is in: issuer, account, tag [default: all].
+    pub(super) query: Vec<String>,
+    /// Copy the code of the one that matches.
+    #[arg(long, conflicts_with = "watch")]
+    pub(super) copy: bool,
+    /// Show them with the time they have left until Ctrl+C.
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// What to change.
+    #[command(subcommand)]
+    pub(super) command: Option<CodesCommand>,
+}
+
+/// What to change of one-time codes.
+#[derive(Debug, Subcommand)]
+pub(super) enum CodesCommand {
+    /// Add one: its otpauth:// link or its secret is asked for.
+    Add {
+        /// Who the code is for; not needed with a link.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        issuer: String,
+        /// Whose it is; not needed with a link.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        account: String,
+    },
+    /// Show the next code of one that follows a counter.
+    Next {
+        /// Its id, or what only it is found by.
+        entry: Vec<String>,
+        /// Copy it, too.
+        #[arg(long)]
+        copy: bool,
+    },
+    /// Delete one.
+    Remove {
+        /// Its id, or what only it is found by.
+        entry: Vec<String>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Add what another app exported, or a backup. Shows first what would be added.
+    Import {
+        /// The file; `-` for links on standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        password: PasswordFrom,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Write all to a file that only you can read.
+    Export {
+        /// The file.
+        file: PathBuf,
+        /// In which format.
+        #[arg(long, default_value = "encrypted")]
+        format: ExportFormat,
+        #[command(flatten)]
+        password: PasswordFrom,
+        /// Do not ask before a file is replaced, or before secrets are written unencrypted.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Back up regularly, or make a backup now.
+    Backups {
+        /// What to do.
+        #[command(subcommand)]
+        command: BackupsCommand,
+    },
+}
+
+/// What to do with backups.
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupsCommand {
+    /// Write an encrypted backup to this folder every day on which something changed.
+    To {
+        /// The folder.
+        folder: PathBuf,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Make one now.
+    Now,
+    /// No more. Those that were made stay.
+    Off,
+}
+
+/// Where a password is read from.
+#[derive(Debug, clap::Args)]
+pub(super) struct PasswordFrom {
+    /// Read the password from the first line of this file, `-` for standard input [default: asked for].
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
+}
+
+/// How codes are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// Our own, encrypted.
+    Encrypted,
+    /// For Aegis, encrypted.
+    Aegis,
+    /// otpauth:// links, not encrypted.
+    Links,
+}
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OutcomeArg {
@@ -267,6 +386,21 @@ mod tests {
             "history --search treasury --outcome denied --account a1b2c3",
             "evidence k3f9q2 --out receipt.json",
             "verify receipt.json --issuer-fingerprint 0123",
+            "codes",
+            "codes example --copy",
+            "codes example bank --json",
+            "codes --watch",
+            "codes add --issuer Example --account ada",
+            "codes next door --copy",
+            "codes remove example --yes",
+            "codes import aegis.json --password-file secret.txt --yes",
+            "codes import -",
+            "codes export codes.json",
+            "codes export codes.txt --format links --yes",
+            "codes backups to /mnt/stick --password-file -",
+            "codes backups now",
+            "codes backups off",
+            "completions bash",
             "accounts",
             "accounts rename a1b2c3 Work",
             "accounts rename a1b2c3",
@@ -277,6 +411,38 @@ mod tests {
         ] {
             let words = std::iter::once("countersign-agent").chain(line.split(' '));
             assert!(Args::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_commands_in_the_documentation_of_codes_parse() {
+        let text = include_str!("../../../../docs/codes.md");
+        let mut found = 0;
+        for line in text.lines().filter(|line| line.starts_with("countersign-agent ")) {
+            let command = line.split(" #").next().unwrap_or_default();
+            assert!(
+                Args::try_parse_from(command.split_whitespace()).is_ok(),
+                "{command}"
+            );
+            found += 1;
+        }
+        assert!(found > 10, "{found}");
+    }
+
+    #[test]
+    fn shells_are_told_of_every_command() {
+        use clap_complete::Shell;
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "countersign-agent", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for command in Args::command().get_subcommands() {
+                assert!(
+                    script.contains(command.get_name()),
+                    "{shell}: {}",
+                    command.get_name()
+                );
+            }
         }
     }
 }

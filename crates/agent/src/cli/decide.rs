@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use countersign_agent_api::{
-    Event, Matching, Outcome, Reason, Reply, Request, RequestId, RequestState, RequestView, Verdict,
+    ErrorCode, Event, Matching, Outcome, Reason, Reply, Request, RequestId, RequestState, RequestView,
+    Verdict, client::ClientError,
 };
 use tokio::time::timeout;
 
@@ -96,6 +97,32 @@ pub(super) async fn deny(
     answer(session, &request, verdict, None, reason).await
 }
 
+/// Reports: with the answer while the request waits, beside the outcome once it has ended.
+pub(super) async fn report(session: &mut Session, id: RequestId) -> Result<Exit, CliError> {
+    match session.call(Request::ShowRequest { id: id.clone() }).await {
+        Ok(Reply::Request(request)) if !matches!(request.state, RequestState::Ended { .. }) => {
+            deny(session, id, Verdict::Report, Some(Reason::NotMe)).await
+        }
+        Ok(Reply::Request(_)) => report_ended(session, id).await,
+        Err(CliError::Client(ClientError::Api(error))) if error.code == ErrorCode::NotFound => {
+            report_ended(session, id).await
+        }
+        Ok(_) => unexpected(),
+        Err(error) => Err(error),
+    }
+}
+
+async fn report_ended(session: &Session, id: RequestId) -> Result<Exit, CliError> {
+    let report = Request::Report {
+        id,
+        locale: LANGUAGE.to_owned(),
+    };
+    let Reply::Entry(entry) = session.call(report).await? else {
+        return unexpected();
+    };
+    render::history(&[entry], session.output)
+}
+
 /// Prints the whole statement and says so to the agent: only then it can be approved.
 async fn print_whole(session: &Session, id: RequestId) -> Result<RequestView, CliError> {
     let request = fetch(session, &id).await?;
@@ -146,7 +173,9 @@ async fn wait(session: &mut Session, id: &RequestId) -> Result<RequestView, CliE
     loop {
         let requests = match session.event().await? {
             Event::Requests(requests) => requests,
-            Event::Accounts(_) | Event::Status(_) | Event::Settings(_) | Event::Open(_) => continue,
+            Event::Accounts(_) | Event::Status(_) | Event::Settings(_) | Event::Vault(_) | Event::Open(_) => {
+                continue;
+            }
         };
         let Some(request) = requests.into_iter().find(|request| request.id == *id) else {
             continue;

@@ -6,14 +6,16 @@
 
 mod accounts;
 mod args;
+mod codes;
 mod decide;
 mod desktop_entry;
+mod password;
 mod render;
 mod session;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use countersign_agent_api::{ErrorCode, client::ClientError};
 
 use self::args::{Args, Command};
@@ -58,6 +60,16 @@ enum CliError {
     },
     #[error("there is no terminal to ask on. Give the answer as an option: see --help")]
     NoTerminal,
+    #[error("no entry matches. See `countersign-agent codes`")]
+    NoMatch,
+    #[error("several entries match. Say more, or give an id from `countersign-agent codes --json`")]
+    SeveralMatch,
+    #[error("give the name or the id of an entry")]
+    NoEntry,
+    #[error("the two passwords are not the same. Nothing was written")]
+    PasswordsDiffer,
+    #[error("this shows codes on a terminal only. Leave out --watch")]
+    NotATerminal,
     #[error("the answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -88,6 +100,9 @@ impl CliError {
                 | ErrorCode::KeyMissing
                 | ErrorCode::KeyringTimeout
                 | ErrorCode::Storage
+                | ErrorCode::WrongPassword
+                | ErrorCode::UnknownFormat
+                | ErrorCode::ClipboardUnavailable
                 | ErrorCode::AppUnavailable
                 | ErrorCode::Unavailable => Exit::Failure,
             },
@@ -102,6 +117,11 @@ impl CliError {
             | Self::Verify(_)
             | Self::Io { .. }
             | Self::NoTerminal
+            | Self::NoMatch
+            | Self::SeveralMatch
+            | Self::NoEntry
+            | Self::PasswordsDiffer
+            | Self::NotATerminal
             | Self::Json(_) => Exit::Failure,
         }
     }
@@ -154,6 +174,12 @@ fn start(args: Args) -> Result<Exit, CliError> {
             }
             Command::WithAgent(command) => session::execute(command, output).await,
             Command::Doctor => session::diagnose(output, &files).await,
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Args::command(), "countersign-agent", &mut script);
+                render::line(String::from_utf8_lossy(&script).trim_end());
+                Ok(Exit::Done)
+            }
             Command::DesktopEntry { change } => desktop_entry::change(change),
             Command::Verify {
                 receipt,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use countersign_agent_api::{
-    AccountId, Check, CheckState, Event, HistoryEntry, HistoryFilter, Outcome, Reason, Reply, Request,
-    RequestId, Role, Verdict, Window,
+    AccountId, Check, CheckState, Event, HistoryFilter, Outcome, Reason, Reply, Request, RequestId, Role,
+    Verdict, Window,
     client::{Client, ClientError},
     socket,
 };
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     CliError, Exit, accounts,
     args::{AgentCommand, OutcomeArg, Output, ReasonArg},
-    decide, render,
+    codes, decide, render,
 };
 use crate::{
     config::ConfigFiles,
@@ -82,9 +82,7 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             )
             .await
         }
-        AgentCommand::Report { id } => {
-            decide::deny(&mut session, RequestId(id), Verdict::Report, Some(Reason::NotMe)).await
-        }
+        AgentCommand::Report { id } => decide::report(&mut session, RequestId(id)).await,
         AgentCommand::Withdraw { id } => {
             let withdraw = Request::Withdraw { id: RequestId(id) };
             let Reply::Request(request) = session.call(withdraw).await? else {
@@ -114,7 +112,8 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
                 outcome: outcome.map(OutcomeArg::api),
                 account: account.map(AccountId),
             };
-            let entries = history(&session, limit, before.map(RequestId), filter).await?;
+            let before = before.map(RequestId);
+            let entries = session.client.history(limit, before, &filter).await?;
             render::history(&entries, output)
         }
         AgentCommand::Evidence { id, out } => {
@@ -124,6 +123,7 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             };
             write_evidence(&text, out.as_deref())
         }
+        AgentCommand::Codes(args) => codes::execute(&session, args).await,
         AgentCommand::Open => done(session.call(Request::OpenApp { window: Window::Main }).await?),
         AgentCommand::Stop => done(session.call(Request::Shutdown).await?),
     }
@@ -224,33 +224,4 @@ impl ReasonArg {
             Self::Other => Reason::Other,
         }
     }
-}
-
-/// As many entries as are wanted, newest first: a page holds fewer if they are long.
-async fn history(
-    session: &Session,
-    limit: u32,
-    before: Option<RequestId>,
-    filter: HistoryFilter,
-) -> Result<Vec<HistoryEntry>, CliError> {
-    let mut entries: Vec<HistoryEntry> = Vec::new();
-    let mut before = before;
-    let mut left = limit;
-    while left > 0 {
-        let request = Request::History {
-            limit: left,
-            before: before.take(),
-            filter: filter.clone(),
-        };
-        let Reply::History(page) = session.call(request).await? else {
-            return unexpected();
-        };
-        left = left.saturating_sub(u32::try_from(page.entries.len()).unwrap_or(u32::MAX));
-        entries.extend(page.entries);
-        before = entries.last().map(|entry| entry.id.clone());
-        if !page.more {
-            break;
-        }
-    }
-    Ok(entries)
 }

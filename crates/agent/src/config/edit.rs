@@ -11,7 +11,7 @@ use countersign_agent_api::{
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 
 use super::{
-    Config, ConfigError, MASK,
+    Config, ConfigError, MASK, clipboard,
     files::{ConfigFiles, Effective, KEYS},
     masked, quiet,
 };
@@ -114,6 +114,8 @@ pub(super) fn setting(change: &SettingChange) -> SettingKey {
         SettingChange::Language(_) => SettingKey::Language,
         SettingChange::Proxy(_) => SettingKey::Proxy,
         SettingChange::CaFiles(_) => SettingKey::CaFiles,
+        SettingChange::HideCodes(_) => SettingKey::HideCodes,
+        SettingChange::ClearClipboard(_) => SettingKey::ClearClipboard,
     }
 }
 
@@ -158,6 +160,8 @@ fn edited(text: &str, change: &SettingChange, present: &Config) -> Result<Option
         SettingChange::CaFiles(files) => {
             (!files.is_empty()).then(|| Value::Array(files.iter().map(String::as_str).collect::<Array>()))
         }
+        SettingChange::HideCodes(hide) => Some((*hide).into()),
+        SettingChange::ClearClipboard(seconds) => Some(clipboard::write(*seconds)),
     };
     let key = setting(change);
     let Some((_, section, name)) = KEYS.iter().find(|(known, _, _)| *known == key) else {

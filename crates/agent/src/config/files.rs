@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 256 * 1024;
 const MAX_ORGANISATION: usize = 64;
 
 /// The settings that front ends know, with their places in the files.
-pub(super) const KEYS: [(SettingKey, &str, &str); 8] = [
+pub(super) const KEYS: [(SettingKey, &str, &str); 10] = [
     (SettingKey::StartAtLogin, "app", "start_at_login"),
     (SettingKey::Notifications, "notifications", "privacy"),
     (SettingKey::OpenPrompt, "app", "open_prompt"),
@@ -28,6 +28,8 @@ pub(super) const KEYS: [(SettingKey, &str, &str); 8] = [
     (SettingKey::Language, "app", "language"),
     (SettingKey::Proxy, "network", "proxy"),
     (SettingKey::CaFiles, "network", "ca_files"),
+    (SettingKey::HideCodes, "codes", "hide"),
+    (SettingKey::ClearClipboard, "codes", "clear_clipboard"),
 ];
 
 /// The files. Nothing is read before [`ConfigFiles::load`].
@@ -74,6 +76,7 @@ impl Effective {
             notifications,
             keyring: _,
             history: _,
+            codes,
         } = &self.config;
         SettingsView {
             values: Settings {
@@ -85,6 +88,8 @@ impl Effective {
                 language: app.language.clone(),
                 proxy: network.proxy.as_deref().map(masked),
                 ca_files: network.ca_files.iter().map(|p| p.display().to_string()).collect(),
+                hide_codes: codes.hide,
+                clear_clipboard: codes.clear_clipboard,
             },
             locked: self.locked.clone(),
             locked_by: self.organisation.clone(),

@@ -5,6 +5,7 @@
 //! whether they are read or changed. `docs/agent.md` describes every key; the files in
 //! `docs/examples` are parsed by a test here.
 
+mod clipboard;
 mod edit;
 mod files;
 mod quiet;
@@ -109,6 +110,8 @@ pub struct Config {
     pub keyring: Keyring,
     /// Ended requests.
     pub history: History,
+    /// One-time codes.
+    pub codes: Codes,
 }
 
 /// The way to the issuers.
@@ -195,6 +198,26 @@ impl Default for History {
     }
 }
 
+/// One-time codes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Codes {
+    /// They are drawn as dots until one is asked for.
+    pub hide: bool,
+    /// After how many seconds a copied code is taken off the clipboard (5–600), or `never`.
+    #[serde(deserialize_with = "clipboard::read")]
+    pub clear_clipboard: Option<u16>,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self {
+            hide: false,
+            clear_clipboard: Some(30),
+        }
+    }
+}
+
 impl Config {
     /// Reads and checks the text of a configuration file; `path` is for what is said about it.
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
@@ -240,6 +263,13 @@ impl Config {
         }
         if !(1..=1200).contains(&self.history.keep_months) {
             return refuse("history.keep_months", "give 1 to 1200 months");
+        }
+        if self
+            .codes
+            .clear_clipboard
+            .is_some_and(|s| !(5..=600).contains(&s))
+        {
+            return refuse("codes.clear_clipboard", "give 5 to 600 seconds, or \"never\"");
         }
         Ok(())
     }

@@ -78,6 +78,8 @@ fn the_example_in_the_documentation_is_valid_and_shows_every_key() {
     assert_eq!(config.notifications.quiet_hours, Some(night));
     assert_eq!(config.keyring.timeout_seconds, 60);
     assert_eq!(config.history.keep_months, 24);
+    assert!(config.codes.hide);
+    assert_eq!(config.codes.clear_clipboard, Some(20));
 }
 
 #[test]
@@ -155,6 +157,8 @@ fn values_out_of_range_are_refused() {
         "[keyring]\ntimeout_seconds = 0",
         "[keyring]\ntimeout_seconds = 81",
         "[history]\nkeep_months = 0",
+        "[codes]\nclear_clipboard = 4",
+        "[codes]\nclear_clipboard = 601",
     ] {
         assert!(matches!(parse(text), Err(ConfigError::Value { .. })), "{text}");
     }
@@ -169,6 +173,16 @@ fn values_out_of_range_are_refused() {
     ] {
         let text = format!("[notifications]\nquiet_hours = \"{hours}\"");
         assert!(matches!(parse(&text), Err(ConfigError::Parse { .. })), "{text}");
+    }
+}
+
+#[test]
+fn the_clipboard_is_cleared_after_seconds_or_never() {
+    let parsed = |value: &str| parse(&format!("[codes]\nclear_clipboard = {value}"));
+    assert_eq!(parsed("600").unwrap().codes.clear_clipboard, Some(600));
+    assert_eq!(parsed("\"never\"").unwrap().codes.clear_clipboard, None);
+    for wrong in ["\"off\"", "-1", "1.5", "true", "70000"] {
+        assert!(matches!(parsed(wrong), Err(ConfigError::Parse { .. })), "{wrong}");
     }
 }
 
@@ -250,6 +264,8 @@ fn every_setting_of_the_file_can_be_changed_and_taken_back() {
         SettingChange::Language(Some("pt-BR".into())),
         SettingChange::Proxy(Some("http://proxy:3128".into())),
         SettingChange::CaFiles(vec!["/etc/ssl/corp.pem".into()]),
+        SettingChange::HideCodes(true),
+        SettingChange::ClearClipboard(None),
     ] {
         let before = files.files.load().unwrap();
         assert_ne!(files.change(change.clone()).unwrap(), before, "{change:?}");
@@ -262,6 +278,8 @@ fn every_setting_of_the_file_can_be_changed_and_taken_back() {
         SettingChange::Language(None),
         SettingChange::Proxy(None),
         SettingChange::CaFiles(Vec::new()),
+        SettingChange::HideCodes(false),
+        SettingChange::ClearClipboard(Some(30)),
     ] {
         files.change(change).unwrap();
     }
@@ -281,6 +299,7 @@ fn a_refused_value_loses_nothing() {
             from: 1440,
             until: 60,
         })),
+        SettingChange::ClearClipboard(Some(4)),
         SettingChange::StartAtLogin(true),
     ] {
         assert_eq!(

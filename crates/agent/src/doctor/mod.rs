@@ -5,6 +5,7 @@
 //! `docs/agent.md` lists the findings; a test here compares.
 
 mod account;
+mod codes;
 mod desktop;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use countersign_agent_api::{Check, CheckState, KeyringState};
+use countersign_agent_api::{Check, CheckState, KeyringState, VaultView};
 use futures_util::future::join_all;
 
 use crate::{
@@ -43,10 +44,11 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// Runs every check. `variable` reads the environment.
+    /// Runs every check. `vault` is that of the one-time codes, if anything is known of it; `variable` reads the environment.
     pub async fn diagnose(
         &self,
         accounts: Vec<AccountFacts>,
+        vault: Option<VaultView>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Vec<Check> {
         let mut checks = vec![
@@ -63,6 +65,7 @@ impl Doctor {
             )
             .into_check("keyring", "Keyring"),
         ];
+        checks.extend(vault.map(|vault| codes::vault(&vault).into_check("codes", "One-time codes")));
         checks.extend(desktop::diagnose().await);
         if accounts.is_empty() {
             let detail = "There is no account. Add one with `countersign-agent enrol <link>`.";

@@ -221,7 +221,7 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
     let doctor = doctor(&agent, &issuer, ProxyChoice::Fixed(choice));
     let facts = facts(agent.binding(&issuer));
     let variable = |name: &str| (name == "HTTPS_PROXY").then(|| "http://mara:c4n4ry@proxy".into());
-    let (checks, ()) = tokio::join!(doctor.diagnose(vec![facts], variable), refuse);
+    let (checks, ()) = tokio::join!(doctor.diagnose(vec![facts], None, variable), refuse);
     assert_eq!(
         found(&checks)[..5],
         [
@@ -246,6 +246,7 @@ fn every_finding_is_documented() {
         include_str!("mod.rs"),
         include_str!("desktop.rs"),
         include_str!("account.rs"),
+        include_str!("codes.rs"),
         include_str!("../cli/session.rs"),
     ];
     let is_finding = |text: &&str| {

@@ -1,7 +1,7 @@
 //! From a person's answer to the issuer's word on it: counter, signature, delivery, outcome.
 
 use countersign_agent_api::{AccountId, ApiError, ErrorCode, KeyringState, Problem, Reply, RequestId};
-use countersign_protocol::{self as protocol, DecidedOn, Outcome, Reason, Verdict};
+use countersign_protocol::{self as protocol, Client, DecidedOn, Outcome, Reason, Verdict};
 use zeroize::Zeroizing;
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
     accounts::Mute,
     channel::{DecisionOutcome, Signed},
     keystore::KeyStoreError,
+    notify::Action,
     state_dir::StateError,
     wording::{LANGUAGE, sentence},
 };
@@ -70,6 +71,7 @@ impl Engine {
             ..
         } = given;
         let asker = (request.account.clone(), request.claims().client.id.clone());
+        let client = request.claims().client.clone();
         let answer = PersonAnswer {
             verdict,
             reason,
@@ -80,7 +82,7 @@ impl Engine {
             failures: 0,
         };
         if verdict == Verdict::Report {
-            self.mute(id, now);
+            self.mute(&asker.0, &client, now);
         }
         self.inbox.answered(&asker);
         if let Some(request) = self.inbox.get_mut(id) {
@@ -126,7 +128,7 @@ impl Engine {
                     && let Some(request) = self.inbox.get(id)
                 {
                     let text = self.wording().denied(asked(request));
-                    self.tell(id, News::ending(text, Vec::new()), fx);
+                    self.tell(id, News::ending(text, vec![Action::ReportToo]), fx);
                 }
             }
             Err(error) => tracing::info!(%error, "an answer from a notification did not count"),
@@ -167,8 +169,9 @@ impl Engine {
             }
             // Not being able to keep it is no reason to withhold an answer that the person gave.
             Then::Deliver(id) => self.deliver(&id, fx),
+            Then::SignReport(id) => self.report_saved(&id, result, fx),
             Then::CreateKey(purpose, key) => self.create_key(purpose, key, result, fx),
-            Then::AddAccount(call, account) => self.account_added(call, &account, result, now, fx),
+            Then::AddAccount(call, account, otp) => self.account_added(call, &account, otp, result, now, fx),
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
             Then::RenameAccount(call, account, earlier) => {
@@ -223,7 +226,10 @@ impl Engine {
         let account = request.account.clone();
         if request.is_ended() {
             // It ended while the answer was on its way: only a receipt is news.
-            if let DecisionOutcome::Recorded(receipt)
+            if let DecisionOutcome::Reported(receipt) = &outcome {
+                self.receipt(&account, receipt, now, fx);
+                self.mark_reported(id, now, fx);
+            } else if let DecisionOutcome::Recorded(receipt)
             | DecisionOutcome::AlreadyDecided(Some(receipt))
             | DecisionOutcome::Locked(Some(receipt))
             | DecisionOutcome::Expired(Some(receipt)) = outcome
@@ -240,6 +246,10 @@ impl Engine {
                 self.tell_refused(id, Why::Said(why), fx);
                 self.inbox.forget(id);
                 fx.push(self.save_outbox(Then::Nothing));
+            }
+            DecisionOutcome::Reported(receipt) => {
+                self.receipt(&account, &receipt, now, fx);
+                self.mark_reported(id, now, fx);
             }
             DecisionOutcome::AlreadyDecided(Some(receipt))
             | DecisionOutcome::Locked(Some(receipt))
@@ -427,16 +437,12 @@ impl Engine {
         let Some(account) = self.inbox.get(id).map(|request| request.account.clone()) else {
             return;
         };
-        if let Some(account) = self.account_mut(&account) {
-            account.counter = (account.counter + 1).max(at_least.unwrap_or(0));
-        }
+        self.raise_counter(&account, at_least.unwrap_or(0));
     }
 
-    fn mute(&mut self, id: &RequestId, now: i64) {
-        let Some(request) = self.inbox.get(id) else { return };
-        let client = request.claims().client.clone();
-        let account = request.account.clone();
-        let Some(account) = self.account_mut(&account) else {
+    /// Holds back what a client that was reported asks for next.
+    pub(super) fn mute(&mut self, account: &AccountId, client: &Client, now: i64) {
+        let Some(account) = self.account_mut(account) else {
             return;
         };
         account
@@ -446,8 +452,8 @@ impl Engine {
             account.mutes.remove(0);
         }
         account.mutes.push(Mute {
-            client: client.id,
-            client_name: client.name,
+            client: client.id.clone(),
+            client_name: client.name.clone(),
             until: now + MUTE,
         });
     }

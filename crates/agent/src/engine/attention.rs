@@ -73,6 +73,8 @@ pub(super) enum Subject {
     Keyring,
     /// The connections.
     Outage,
+    /// The clock.
+    Clock,
 }
 
 /// What a person's action in a notification comes to.
@@ -195,16 +197,17 @@ impl Attention {
 }
 
 fn intent(subject: &Subject, action: Action) -> Intent {
-    let prompt = |request: &RequestId| {
+    let open = |request: &RequestId, activation| {
         Intent::Open(Window::Prompt {
             request: Some(request.clone()),
-            activation: Activation::Asked,
+            activation,
         })
     };
     match (action, subject) {
         (Action::Review | Action::Show, Subject::Request(id) | Subject::Several(id) | Subject::Past(id)) => {
-            prompt(id)
+            open(id, Activation::Asked)
         }
+        (Action::NotMe | Action::ReportToo, Subject::Past(id)) => open(id, Activation::ToReport),
         (Action::Deny, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Deny),
         (Action::Approve, Subject::Request(id)) => Intent::Answer(id.clone(), Verdict::Approve),
         (Action::Review | Action::Show, Subject::HeldBack(asker)) => Intent::Release(asker.clone()),
@@ -212,13 +215,21 @@ fn intent(subject: &Subject, action: Action) -> Intent {
         (Action::Unlock, Subject::Keyring) => Intent::Unlock,
         (
             Action::Review | Action::Show | Action::Check,
-            Subject::Account(_) | Subject::Keyring | Subject::Outage,
+            Subject::Account(_) | Subject::Keyring | Subject::Outage | Subject::Clock,
         )
         | (
             Action::Check,
             Subject::Request(_) | Subject::Several(_) | Subject::HeldBack(_) | Subject::Past(_),
         ) => Intent::Open(Window::Main),
-        (Action::Deny | Action::Approve | Action::DenyAll | Action::Unlock, _) => Intent::Nothing,
+        (
+            Action::Deny
+            | Action::Approve
+            | Action::DenyAll
+            | Action::NotMe
+            | Action::ReportToo
+            | Action::Unlock,
+            _,
+        ) => Intent::Nothing,
     }
 }
 
@@ -284,6 +295,7 @@ impl Engine {
         if self.hush != Hush::Everything {
             wanted.extend(self.unsent_notifications(now));
             wanted.extend(self.outage_notification(now));
+            wanted.extend(self.clock_notification(now));
         }
         wanted.extend(self.keyring_notification());
         self.attention.settle(wanted, effects);
@@ -407,6 +419,18 @@ impl Engine {
         let actions = vec![Action::Check];
         let notification = self.notification(OFFLINE, text, actions, Urgency::Low, Life::Stays);
         Some((notification, Subject::Outage))
+    }
+
+    /// Row 12: once a day, while it is so.
+    fn clock_notification(&self, now: i64) -> Option<(Notification, Subject)> {
+        let trouble = self.vault.trouble?;
+        let id = format!("clock:{}", now.div_euclid(24 * 60 * 60));
+        if let Some(shown) = self.attention.worded(&NotificationId(id.clone())) {
+            return Some((shown.notification.clone(), Subject::Clock));
+        }
+        let text = self.wording().clock(trouble);
+        let notification = self.notification(&id, text, vec![Action::Show], Urgency::Low, Life::Stays);
+        Some((notification, Subject::Clock))
     }
 
     /// Accounts without a connection, and since when.

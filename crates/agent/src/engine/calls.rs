@@ -112,6 +112,11 @@ impl Engine {
                     Err(error) => Err(error),
                 }
             }
+            // Answered when the issuer has taken it.
+            Request::Report { id, locale } => match self.start_report(call, &id, locale, fx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
             Request::Withdraw { id } => self.withdraw(&id, fx),
             Request::ReleaseHeldBack { account, client_id } => {
                 self.inbox.release(&(account, client_id));
@@ -129,6 +134,7 @@ impl Engine {
                     filter,
                 });
             }
+            Request::Records { from, filter } => return fx.push(Effect::ReadRecords(call, from, filter)),
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
             Request::PreviewEnrolment { link } => {
                 let link = Zeroizing::new(link);
@@ -160,6 +166,13 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
+            Request::Codes { call: request } => {
+                return fx.push(Effect::Codes {
+                    call,
+                    request,
+                    clear_after: self.settings.chosen.values.clear_clipboard,
+                });
+            }
             Request::Settings => Ok(Reply::Settings(self.settings.chosen.clone())),
             Request::ChangeSetting { change } => return fx.push(Effect::ChangeSetting(call, change)),
             Request::Mute { until } => self.mute_until(until, now),
@@ -204,7 +217,7 @@ impl Engine {
         Ok(Reply::Done)
     }
 
-    fn surface(&self, connection: ConnectionId) -> DecidedOn {
+    pub(super) fn surface(&self, connection: ConnectionId) -> DecidedOn {
         match self.front_ends.get(&connection).map(FrontEnd::role) {
             Some(Role::App) => DecidedOn::Window,
             Some(Role::Terminal) | None => DecidedOn::Terminal,
@@ -307,7 +320,8 @@ impl Engine {
                 | Subject::Past(_)
                 | Subject::Account(_)
                 | Subject::Keyring
-                | Subject::Outage,
+                | Subject::Outage
+                | Subject::Clock,
             )
             | None => {}
         }

@@ -114,7 +114,7 @@ impl Engine {
             (_, _) if request.is_ended() => None,
             (DecidedBy::Another(device), outcome) => {
                 let text = wording.elsewhere(outcome, device, asked(request));
-                Some(News::ending(text, vec![Action::Show]))
+                Some(News::ending(text, vec![Action::NotMe]))
             }
             (DecidedBy::Nobody, Outcome::Expired) if unseen && request.is_pending() => {
                 let at = end.at - account.binding.offset;

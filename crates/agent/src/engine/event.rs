@@ -1,9 +1,10 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, Event as FrontEndEvent, HistoryFilter, KeyProtection, Reply, Request, RequestId,
-    Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
+    Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
 };
+use countersign_protocol::wire::OtpLink;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
         Answer, Binding, ChannelEvent, Decision, DecisionOutcome, Enrolled, EnrolmentError, Offer, Signed,
         VerifiedRequest,
     },
+    codes::News,
     history::Record,
     ipc::ConnectionId,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStoreError},
@@ -67,6 +69,12 @@ pub enum Event {
     Signed(RequestId, Result<Signed, KeyStoreError>),
     /// [`Effect::Deliver`] has an outcome.
     Delivered(RequestId, DecisionOutcome),
+    /// [`Effect::FindRecord`] has an answer.
+    Found(Call, String, Box<Result<Option<Record>, ApiError>>),
+    /// [`Effect::SignReport`] was carried out.
+    ReportSigned(RequestId, Result<Signed, KeyStoreError>),
+    /// [`Effect::DeliverReport`] has an outcome.
+    ReportDelivered(RequestId, DecisionOutcome),
     /// A person acted in a notification, or it is gone.
     Notification(NotificationEvent),
     /// [`Effect::Notify`] did not work.
@@ -87,10 +95,14 @@ pub enum Event {
     DeviceRevoked(Call, AccountId, Result<(), EnrolmentError>),
     /// [`Effect::ChangeSetting`] was carried out.
     SettingChanged(Call, Box<Result<Changed, ApiError>>),
+    /// [`Effect::KeepCode`] was carried out.
+    CodeKept(Call, AccountId, Result<(), ApiError>),
     /// [`Effect::DeleteKey`] was carried out.
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
     KeyringProbed(Result<(), KeyStoreError>),
+    /// Something about the vault of one-time codes is different.
+    Vault(Box<News>),
 }
 
 /// An enrolment that the person agreed to.
@@ -166,12 +178,14 @@ pub enum Then {
     Nothing,
     /// The counter is on disk: sign.
     Sign(RequestId, Option<Call>),
+    /// The counter is on disk: sign the report.
+    SignReport(RequestId),
     /// The signed decision is on disk: send.
     Deliver(RequestId),
     /// The reference is on disk as that of a spare key: make the key.
     CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.
-    AddAccount(Call, AccountId),
+    AddAccount(Call, AccountId, Option<OtpLink>),
     /// The new key is remembered with the account: have the issuer replace the old one.
     Rotate(Rotation, DeviceKey),
     /// The new key is the account's: use it.
@@ -219,6 +233,12 @@ pub enum Effect {
     Sign(Box<SignOrder>),
     /// Hand a signed decision to the account's channel, then [`Event::Delivered`].
     Deliver(RequestId, AccountId, Answer),
+    /// Look up an ended request that a front end wants to report in this language, then [`Event::Found`].
+    FindRecord(Call, RequestId, String),
+    /// As [`Effect::Sign`], then [`Event::ReportSigned`].
+    SignReport(Box<SignOrder>),
+    /// As [`Effect::Deliver`], then [`Event::ReportDelivered`].
+    DeliverReport(RequestId, AccountId, Answer),
     /// Show or replace a notification.
     Notify(Notification),
     /// Take one away.
@@ -260,10 +280,23 @@ pub enum Effect {
         /// Which ones.
         filter: HistoryFilter,
     },
+    /// Answer a call for records, from there on.
+    ReadRecords(Call, Option<RecordsCursor>, HistoryFilter),
     /// Answer a call for evidence.
     ReadEvidence(Call, RequestId),
     /// Answer a call for diagnostics.
     Diagnose(Call, Vec<AccountFacts>),
+    /// Have the one-time code kept that came with an account, then [`Event::CodeKept`].
+    KeepCode(Call, AccountId, OtpLink),
+    /// Have a call about one-time codes answered.
+    Codes {
+        /// Who asks.
+        call: Call,
+        /// What.
+        request: CodesRequest,
+        /// After how many seconds a copied code is taken off the clipboard.
+        clear_after: Option<u16>,
+    },
     /// End the agent.
     Stop,
 }

@@ -7,6 +7,7 @@
 //! - *Remove*: account off the disk, its keys spare → keys deleted.
 
 use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, KeyringState, Reply};
+use countersign_protocol::wire::OtpLink;
 
 use super::{
     Call, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then, event::protection_view, inbox::base32,
@@ -259,7 +260,7 @@ impl Engine {
         };
         self.accounts.spare_keys.retain(|spare| *spare != key.reference);
         self.accounts.accounts.push(account);
-        fx.push(self.save_accounts(Then::AddAccount(enrolment.call, id)));
+        fx.push(self.save_accounts(Then::AddAccount(enrolment.call, id, enrolled.otp)));
     }
 
     /// The account is on disk, or could not be kept: then there is none.
@@ -267,6 +268,7 @@ impl Engine {
         &mut self,
         call: Call,
         id: &AccountId,
+        otp: Option<OtpLink>,
         saved: Result<(), StateError>,
         now: i64,
         fx: &mut Vec<Effect>,
@@ -300,7 +302,28 @@ impl Engine {
         line.key = KeyringState::Ready;
         fx.push(Effect::Subscribe(id.clone(), Box::new(account.binding.clone())));
         self.lines.insert(id.clone(), line);
-        self.reply_account(call, id, fx);
+        match otp {
+            Some(otp) => fx.push(Effect::KeepCode(call, id.clone(), otp)),
+            None => self.reply_account(call, id, fx),
+        }
+    }
+
+    /// The one-time code that came with an account is in the vault, or could not be kept: the account is there all the same.
+    pub(super) fn code_kept(
+        &self,
+        call: Call,
+        account: &AccountId,
+        result: Result<(), ApiError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Err(mut error) = result else {
+            return self.reply_account(call, account, fx);
+        };
+        error.message = format!(
+            "The account was added, but not the one-time code that came with it: ask for that again. {}",
+            error.message
+        );
+        fx.push(Effect::Reply(call, Err(error)));
     }
 
     pub(super) fn start_rotation(

@@ -23,6 +23,7 @@ mod inbox;
 mod issuers;
 mod keys;
 mod receipts;
+mod reports;
 mod request;
 mod text;
 mod upkeep;
@@ -38,7 +39,9 @@ pub use views::lines as statement_lines;
 
 use std::collections::BTreeMap;
 
-use countersign_agent_api::{AccountId, Event as FrontEndEvent, RequestId, Role};
+use countersign_agent_api::{
+    AccountId, CodesClock, Connection, Event as FrontEndEvent, RequestId, Role, VaultState, VaultView,
+};
 use countersign_protocol::Outcome;
 
 use self::{
@@ -48,11 +51,13 @@ use self::{
     inbox::{GRACE, Inbox},
     issuers::Line,
     keys::Offers,
+    reports::Report,
     request::{Retry, Stage, Underway},
     views::Views,
 };
 use crate::{
     accounts::{Account, Accounts, Outbox, Standing, Unacknowledged},
+    codes::{IssuerTime, News},
     ipc::ConnectionId,
 };
 
@@ -67,12 +72,16 @@ pub struct Engine {
     lines: BTreeMap<AccountId, Line>,
     inbox: Inbox,
     offers: Offers,
+    /// Reports of ended requests that are under way.
+    reports: BTreeMap<RequestId, Report>,
     front_ends: BTreeMap<ConnectionId, FrontEnd>,
     attention: Attention,
     /// Until when the person wants no notifications, own clock.
     muted_until: Option<i64>,
     /// What does not draw attention at the moment.
     hush: Hush,
+    /// The vault of one-time codes, as its own task last told.
+    vault: News,
     /// What subscribed front ends were last told.
     published: Option<Views>,
 }
@@ -91,10 +100,22 @@ impl Engine {
             lines,
             inbox: Inbox::default(),
             offers: Offers::default(),
+            reports: BTreeMap::new(),
             front_ends: BTreeMap::new(),
             attention: Attention::default(),
             muted_until: None,
             hush: Hush::Nothing,
+            vault: News {
+                view: VaultView {
+                    state: VaultState::Closed,
+                    entries: None,
+                    tags: Vec::new(),
+                    revision: 0,
+                    clock: CodesClock::Unknown,
+                    backups: None,
+                },
+                trouble: None,
+            },
             published: None,
         };
         for answer in outbox.answers {
@@ -122,6 +143,9 @@ impl Engine {
             Event::Saved(then, result) => self.saved(then, result, now, fx),
             Event::Signed(request, result) => self.signed(&request, result, fx),
             Event::Delivered(request, outcome) => self.delivered(&request, outcome, now, fx),
+            Event::Found(call, locale, result) => self.found(call, locale, *result, now, fx),
+            Event::ReportSigned(request, result) => self.report_signed(&request, result, fx),
+            Event::ReportDelivered(request, outcome) => self.report_delivered(&request, outcome, now, fx),
             Event::Notification(event) => self.acted(event, now, fx),
             Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
             Event::Launched(window, call, result) => self.launched(window, call, result, fx),
@@ -132,8 +156,10 @@ impl Engine {
             Event::Rotated(rotation, key, result) => self.rotated(rotation, key, result, fx),
             Event::DeviceRevoked(call, account, result) => self.device_revoked(call, &account, result, fx),
             Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
+            Event::CodeKept(call, account, result) => self.code_kept(call, &account, result, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
+            Event::Vault(news) => self.vault = *news,
         }
         self.pass_time(now, fx);
         self.settle_notifications(now, fx);
@@ -156,6 +182,19 @@ impl Engine {
     /// Whether something is waiting whose end the clock decides: then a suspended computer must not oversleep.
     pub fn watches_the_clock(&self) -> bool {
         self.inbox.iter().any(|request| !request.is_ended())
+    }
+
+    /// What connected issuers say of the time: the least that any of them has to correct.
+    pub fn issuer_time(&self) -> Option<IssuerTime> {
+        let connected = self.accounts.accounts.iter().filter(|account| {
+            let line = self.lines.get(&account.id);
+            line.is_some_and(|line| matches!(line.connection, Connection::Connected { .. }))
+        });
+        let nearest = connected.min_by_key(|account| account.binding.offset.unsigned_abs())?;
+        Some(IssuerTime {
+            offset: nearest.binding.offset,
+            issuer_name: nearest.issuer_name.clone(),
+        })
     }
 
     fn start(&mut self, fx: &mut Vec<Effect>) {
@@ -255,6 +294,9 @@ impl Engine {
             }
             if earlier.is_none_or(|e| e.settings != views.settings) {
                 tell(FrontEndEvent::Settings(views.settings.clone()));
+            }
+            if earlier.is_none_or(|e| e.vault != views.vault) {
+                tell(FrontEndEvent::Vault(views.vault.clone()));
             }
         }
         self.published = Some(views);

@@ -94,6 +94,7 @@ pub(super) fn record(request: &Tracked, account: &Account, end: &End) -> Record 
             by_this_device: end.decided_by == DecidedBy::ThisDevice,
             device_name: views::device_name(&end.decided_by),
             receipt: state,
+            reported_at: request.reported_at,
         },
         evidence,
     }

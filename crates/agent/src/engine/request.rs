@@ -23,6 +23,8 @@ pub(super) struct Tracked {
     /// When its statement was first on screen, issuer time.
     pub(super) shown_at: Option<i64>,
     pub(super) problem: Option<Problem>,
+    /// When the issuer took a report of it after its end, issuer time.
+    pub(super) reported_at: Option<i64>,
     /// Decisions that the issuer may have recorded, the current one last.
     pub(super) decisions: Vec<String>,
     pub(super) stage: Stage,
@@ -143,6 +145,7 @@ impl Tracked {
             visibility,
             shown_at: None,
             problem: None,
+            reported_at: None,
             decisions: Vec::new(),
             stage,
         }

@@ -10,20 +10,19 @@ mod english;
 mod french;
 mod german;
 mod japanese;
-mod language;
 mod money;
 mod spanish;
 #[cfg(test)]
 mod tests;
 
-pub use language::Language;
+pub use countersign_agent_api::Language;
 
 use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy};
 use countersign_protocol::{LineValue, Origin, Outcome, Statement, Verdict};
 use jiff::tz::TimeZone;
 
 use self::{catalogue::Catalogue, money::Sum};
-use crate::{channel::RequestClaims, notify::Action};
+use crate::{channel::RequestClaims, codes::ClockTrouble, notify::Action};
 
 /// The most characters of a title.
 const TITLE: usize = 40;
@@ -62,13 +61,15 @@ pub(super) struct Wording {
 impl Wording {
     /// What a button says.
     pub(super) fn button(self, action: Action) -> &'static str {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match action {
             Action::Review => texts.review,
             Action::Deny => texts.deny,
             Action::Approve => texts.approve,
             Action::DenyAll => texts.deny_all,
             Action::Show => texts.show,
+            Action::NotMe => texts.not_me,
+            Action::ReportToo => texts.report_too,
             Action::Unlock => texts.unlock,
             Action::Check => texts.check,
         }
@@ -76,7 +77,7 @@ impl Wording {
 
     /// Rows 1 and 2: a request.
     pub(super) fn request(self, asked: Asked<'_>) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.request, texts.open_it),
             Privacy::Detailed => {
@@ -100,7 +101,7 @@ impl Wording {
 
     /// Row 3: several requests; `oldest` is the one to open first.
     pub(super) fn several(self, count: usize, oldest: Asked<'_>) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         let title = (texts.several)(u64::try_from(count).unwrap_or(u64::MAX));
         match self.privacy {
             Privacy::Private => text(&title, texts.one_by_one),
@@ -117,7 +118,7 @@ impl Wording {
 
     /// Row 4: a burst is held back.
     pub(super) fn held_back(self, count: u32, client_name: &str) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.held, texts.held_many),
             Privacy::Detailed => text(&(texts.held_count)(count.into()), &(texts.held_from)(client_name)),
@@ -126,7 +127,7 @@ impl Wording {
 
     /// Row 5: another device answered.
     pub(super) fn elsewhere(self, outcome: Outcome, device: &str, asked: Asked<'_>) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.answered, texts.answered_elsewhere),
             Privacy::Detailed => {
@@ -142,7 +143,7 @@ impl Wording {
 
     /// Row 6: nobody answered. `at` is this computer's clock.
     pub(super) fn expired(self, asked: Asked<'_>, at: i64, zone: &TimeZone) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.expired, texts.nothing_approved),
             Privacy::Detailed => text(
@@ -154,7 +155,7 @@ impl Wording {
 
     /// Row 7: an answer cannot be sent. `seconds` are left.
     pub(super) fn unsent(self, verdict: Verdict, host: &str, seconds: Option<i64>) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.unsent, texts.no_connection),
             Privacy::Detailed => {
@@ -174,7 +175,7 @@ impl Wording {
 
     /// Row 8: an approval did not count.
     pub(super) fn refused(self, why: Why<'_>) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         let body = match (self.privacy, why) {
             (Privacy::Private, _) => texts.see_why.to_owned(),
             (Privacy::Detailed, Why::WrongCode(None)) => texts.wrong_code.to_owned(),
@@ -188,7 +189,7 @@ impl Wording {
 
     /// Row 9: the issuer removed this computer.
     pub(super) fn revoked(self, issuer_name: &str, account: &str) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.account_removed, texts.see_which),
             Privacy::Detailed => text(
@@ -200,7 +201,7 @@ impl Wording {
 
     /// Row 10: keys cannot be read, and in which way.
     pub(super) fn locked_out(self, keyring: KeyringState) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         let body = match (self.privacy, keyring) {
             (Privacy::Private, KeyringState::Locked | KeyringState::Unknown | KeyringState::Ready) => {
                 texts.unlock_keyring
@@ -217,7 +218,7 @@ impl Wording {
 
     /// Row 11: no connection for ten minutes. `only` is the issuer and since when, if it is about one.
     pub(super) fn offline(self, only: Option<(&str, i64)>, zone: &TimeZone) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match (self.privacy, only) {
             (Privacy::Detailed, Some((issuer, since))) => text(
                 &(texts.no_connection_to)(issuer),
@@ -227,15 +228,56 @@ impl Wording {
         }
     }
 
+    /// Row 12: codes would be wrong.
+    pub(super) fn clock(self, trouble: ClockTrouble) -> Text {
+        let texts = catalogue::of(self.language);
+        let (title, body) = match (self.privacy, trouble) {
+            (Privacy::Private, _) => return text(texts.check_clock, texts.codes_refused),
+            (Privacy::Detailed, ClockTrouble::Wrong) => {
+                (texts.clock_wrong.to_owned(), texts.only_codes_refused)
+            }
+            (Privacy::Detailed, ClockTrouble::Off(offset)) => {
+                let by = (texts.span)(Span::of(offset));
+                let title = if offset > 0 {
+                    texts.clock_behind
+                } else {
+                    texts.clock_ahead
+                };
+                (title(&by), texts.only_codes_refused)
+            }
+        };
+        text(&title, body)
+    }
+
     /// Row 13: denied from the notification.
     pub(super) fn denied(self, asked: Asked<'_>) -> Text {
-        let texts = self.language.catalogue();
+        let texts = catalogue::of(self.language);
         match self.privacy {
             Privacy::Private => text(texts.denied, texts.details_in_app),
             Privacy::Detailed => text(
                 texts.denied,
                 &(texts.about)(&asked.claims.client.name, &what(texts, asked)),
             ),
+        }
+    }
+}
+
+/// How long something is, in the largest unit of which there is more than one, or one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    Minutes(u64),
+    Hours(u64),
+    Days(u64),
+}
+
+impl Span {
+    /// Of seconds, rounded down; at least a minute.
+    fn of(seconds: i64) -> Self {
+        let minutes = (seconds.unsigned_abs() / 60).max(1);
+        match minutes {
+            0..120 => Self::Minutes(minutes),
+            120..2880 => Self::Hours(minutes / 60),
+            _ => Self::Days(minutes / (24 * 60)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use countersign_agent_api as api;
 use countersign_agent_api::{
-    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, frame,
+    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, VaultView,
+    frame,
 };
 use countersign_protocol::{self as protocol, Issuer, Statement};
 
@@ -21,6 +22,7 @@ pub(super) struct Views {
     pub(super) accounts: Vec<AccountView>,
     pub(super) status: StatusView,
     pub(super) settings: SettingsView,
+    pub(super) vault: VaultView,
 }
 
 impl Engine {
@@ -30,6 +32,7 @@ impl Engine {
             accounts: self.account_views(),
             status: self.status_view(),
             settings: self.settings.chosen.clone(),
+            vault: self.vault.view.clone(),
         }
     }
 
@@ -90,7 +93,7 @@ impl Engine {
                 verdict: verdict(underway.verdict),
                 retry_at: *at,
             },
-            Stage::Ended(end) => ended(end, account, &request.claims().client.id),
+            Stage::Ended(end) => ended(end, account, request),
         }
     }
 
@@ -175,12 +178,13 @@ pub(super) fn fitting(mut views: Vec<RequestView>) -> Vec<RequestView> {
     views
 }
 
-fn ended(end: &End, account: &Account, client: &str) -> RequestState {
+fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {
     let by_this_device = end.decided_by == DecidedBy::ThisDevice;
+    let reported_here = by_this_device || request.reported_at.is_some();
     let mute = account
         .mutes
         .iter()
-        .find(|mute| by_this_device && mute.client == client);
+        .find(|mute| reported_here && mute.client == request.claims().client.id);
     RequestState::Ended {
         outcome: outcome(end.outcome),
         at: end.at - account.binding.offset,
@@ -193,6 +197,7 @@ fn ended(end: &End, account: &Account, client: &str) -> RequestState {
         },
         muted_until: mute.map(|mute| mute.until),
         code: end.code.clone(),
+        reported_at: request.reported_at.map(|at| at - account.binding.offset),
     }
 }
 

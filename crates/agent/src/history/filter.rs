@@ -65,6 +65,7 @@ fn says(entry: &HistoryEntry, text: &str) -> bool {
         by_this_device: _,
         device_name,
         receipt: _,
+        reported_at: _,
     } = entry;
     let names = [&id.0, issuer_name, account_label, client_name];
     names.into_iter().chain(device_name).any(|name| found(name))

@@ -2,7 +2,7 @@
 //!
 //! Monthly segments of JSON lines, named `2026-11.001.jsonl`; a segment that is full or that ends in half a line (the agent
 //! was killed while writing) is followed by the next number. Invariants: lines are only ever appended, each
-//! durably; a record written later about the same request replaces the earlier one for readers; a line that
+//! durably; a record written later about the same request takes the place of the earlier one for readers; a line that
 //! cannot be read is an error that names it, never skipped and never overwritten. Only whole segments are removed,
 //! by age relative to the newest segment, so a clock that is wrong deletes nothing by itself.
 //!
@@ -13,14 +13,17 @@ mod filter;
 mod tests;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-use countersign_agent_api::{AccountId, HistoryEntry, HistoryFilter, HistoryPage, RequestId, frame};
+use countersign_agent_api::{
+    AccountId, HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage,
+    RequestId, frame,
+};
 use countersign_protocol::Evidence;
 use serde::{Deserialize, Serialize};
 
@@ -205,6 +208,46 @@ impl History {
         Ok(HistoryPage { entries, more: false })
     }
 
+    /// As many records as a frame holds that pass the filter, newest first, from there on. Segments that were given are not
+    /// read again, so the whole costs as much as reading it once for each frame that one segment fills.
+    ///
+    /// # Errors
+    /// As [`History::page`].
+    pub fn records_from(
+        &self,
+        from: Option<&RecordsCursor>,
+        filter: &HistoryFilter,
+    ) -> Result<RecordsPage, HistoryError> {
+        let wanted = Wanted::new(filter);
+        let mut records = Vec::new();
+        let mut space = frame::MAX_LIST;
+        for part in self.segments()?.into_iter().rev() {
+            // A segment that was dropped by age since then is passed over with the ones after it.
+            if from.is_some_and(|from| part > from.part) {
+                continue;
+            }
+            let given = from.filter(|from| from.part == part).map_or(0, |from| from.given);
+            let newest_first = self.records(&part)?.into_iter().rev();
+            for (place, record) in (0_u32..).zip(newest_first).skip(given as usize) {
+                if !wanted.includes(&record.entry) {
+                    continue;
+                }
+                let record = HistoryRecord {
+                    evidence: record.evidence.map(|evidence| file(&evidence)),
+                    entry: record.entry,
+                };
+                let size = frame::size(&record).unwrap_or(usize::MAX);
+                if size > space && !records.is_empty() {
+                    let next = Some(RecordsCursor { part, given: place });
+                    return Ok(RecordsPage { records, next });
+                }
+                space = space.saturating_sub(size + 1);
+                records.push(record);
+            }
+        }
+        Ok(RecordsPage { records, next: None })
+    }
+
     /// The newest record with this id.
     ///
     /// # Errors
@@ -256,7 +299,7 @@ impl History {
         Ok(format!("{month}.{:03}.jsonl", number + 1))
     }
 
-    /// All records of a segment, oldest first. Half a line at its end was never acknowledged to anybody.
+    /// All requests of a segment by their latest records, oldest first. Half a line at its end was never acknowledged to anybody.
     fn records(&self, name: &str) -> Result<Vec<Record>, HistoryError> {
         let path = self.dir.join(name);
         let text = match fs::read_to_string(&path) {
@@ -266,17 +309,14 @@ impl History {
             Err(e) => return Err(io_error("read", &path)(e).into()),
         };
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-        complete
-            .lines()
-            .enumerate()
-            .map(|(index, line)| {
-                parse(line).map_err(|source| HistoryError::Damaged {
-                    path: path.clone(),
-                    line: index + 1,
-                    source,
-                })
+        let records = complete.lines().enumerate().map(|(index, line)| {
+            parse(line).map_err(|source| HistoryError::Damaged {
+                path: path.clone(),
+                line: index + 1,
+                source,
             })
-            .collect()
+        });
+        Ok(latest(records.collect::<Result<_, _>>()?))
     }
 
     fn drop_old(&self) -> Result<(), HistoryError> {
@@ -306,6 +346,31 @@ fn parse(line: &str) -> Result<Record, serde_json::Error> {
     }
     let line: Line<Record> = serde_json::from_str(line)?;
     Ok(line.record)
+}
+
+/// The evidence file's text (docs/protocol.md, section 10).
+pub fn file(evidence: &Evidence) -> String {
+    // Text, numbers and keys that were read from JSON: they can be written.
+    serde_json::to_string_pretty(evidence).unwrap_or_default()
+}
+
+/// Each request once, as it was recorded last, where it was recorded first: a report does not move it in time.
+fn latest(records: Vec<Record>) -> Vec<Record> {
+    let mut places: HashMap<RequestId, usize> = HashMap::with_capacity(records.len());
+    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+    for record in records {
+        match places
+            .get(&record.entry.id)
+            .and_then(|place| kept.get_mut(*place))
+        {
+            Some(earlier) => *earlier = record,
+            None => {
+                places.insert(record.entry.id.clone(), kept.len());
+                kept.push(record);
+            }
+        }
+    }
+    kept
 }
 
 /// `YYYY-MM` in UTC.

@@ -24,6 +24,7 @@ fn record(id: &str, at: i64) -> Record {
             by_this_device: true,
             device_name: None,
             receipt: ReceiptState::None,
+            reported_at: None,
         },
         evidence: None,
     }
@@ -77,7 +78,7 @@ fn a_later_record_of_a_request_replaces_the_earlier_one() {
     history.append(&record("a", NOVEMBER)).unwrap();
     assert_eq!(
         ids(&history.page(10, None, &HistoryFilter::default()).unwrap()),
-        ["a", "b"]
+        ["b", "a"]
     );
     assert_eq!(
         history
@@ -89,6 +90,25 @@ fn a_later_record_of_a_request_replaces_the_earlier_one() {
         Outcome::Approved
     );
     assert!(history.find(&RequestId("c".into())).unwrap().is_none());
+}
+
+#[test]
+fn a_report_does_not_move_an_entry_in_time() {
+    let (_home, mut history) = opened();
+    for (id, at) in [("a", NOVEMBER), ("b", NOVEMBER + 1), ("c", NOVEMBER + 2)] {
+        history.append(&record(id, at)).unwrap();
+    }
+    let mut reported = record("b", NOVEMBER + 1);
+    reported.entry.reported_at = Some(NOVEMBER + 9);
+    history.append(&reported).unwrap();
+    let page = history.page(10, None, &HistoryFilter::default()).unwrap();
+    assert_eq!(ids(&page), ["c", "b", "a"]);
+    assert_eq!(page.entries[1].reported_at, Some(NOVEMBER + 9));
+    let older = history
+        .page(10, Some(&RequestId("b".into())), &HistoryFilter::default())
+        .unwrap();
+    assert_eq!(ids(&older), ["a"]);
+    assert_eq!(history.find(&RequestId("b".into())).unwrap(), Some(reported));
 }
 
 #[test]
@@ -290,4 +310,54 @@ fn a_page_of_long_entries_fits_a_frame_and_the_rest_follows() {
     }
     let all: Vec<_> = (0..30).rev().map(|number| number.to_string()).collect();
     assert_eq!(seen, all);
+}
+
+#[test]
+fn all_records_come_once_in_pages_that_fit_a_frame() {
+    let (_home, mut history) = opened();
+    let mut wanted = Vec::new();
+    for month in 0..3 {
+        for number in 0..90 {
+            let id = format!("m{month}n{number}");
+            let mut record = record(&id, NOVEMBER + month * MONTH + number);
+            record.entry.issuer_name = "x".repeat(12_000);
+            history.append(&record).unwrap();
+            wanted.insert(0, id);
+        }
+    }
+    let filter = HistoryFilter::default();
+    let (mut found, mut from, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = history.records_from(from.as_ref(), &filter).unwrap();
+        assert!(frame::size(&page).unwrap() <= frame::MAX_FRAME);
+        found.extend(page.records.into_iter().map(|record| record.entry.id.0));
+        pages += 1;
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, wanted);
+    assert!(pages > 1, "all fitted one frame");
+}
+
+#[test]
+fn records_go_on_behind_a_segment_that_is_gone() {
+    let (_home, mut history) = opened();
+    for (id, at) in [("a", NOVEMBER), ("b", NOVEMBER + 2 * MONTH)] {
+        history.append(&record(id, at)).unwrap();
+    }
+    let gone = RecordsCursor {
+        part: "2026-12.001.jsonl".into(),
+        given: 1,
+    };
+    let page = history
+        .records_from(Some(&gone), &HistoryFilter::default())
+        .unwrap();
+    let ids: Vec<_> = page
+        .records
+        .iter()
+        .map(|record| record.entry.id.0.as_str())
+        .collect();
+    assert_eq!((ids, page.next), (vec!["a"], None));
 }

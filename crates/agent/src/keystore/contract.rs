@@ -4,7 +4,10 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
-use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MemoryKeyStore, MemoryState};
+use super::{
+    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MAX_SECRET, MemoryKeyStore,
+    MemoryState, Purpose, SecretStore as _,
+};
 
 const SILENT: Interaction = Interaction::Forbidden;
 
@@ -54,6 +57,39 @@ fn a_store_keeps_the_contract(store: &dyn KeyStore) {
     ));
     assert_eq!(store.public_key(&other.reference, SILENT).unwrap(), other.public);
     store.delete(&other.reference, SILENT).unwrap();
+}
+
+fn a_store_keeps_secrets(store: &dyn KeyStore) {
+    let secrets = [vec![0; 32], vec![255; 1], vec![7; MAX_SECRET]];
+    let references: Vec<KeyRef> = secrets.iter().map(|_| KeyRef::drawn()).collect();
+    for (reference, secret) in references.iter().zip(&secrets) {
+        store.keep(reference, Purpose::Codes, secret, SILENT).unwrap();
+    }
+    for (reference, secret) in references.iter().zip(&secrets) {
+        assert_eq!(store.secret(reference, SILENT).unwrap().as_slice(), secret);
+    }
+    let unknown = store.secret(&KeyRef::drawn(), SILENT);
+    assert!(matches!(unknown, Err(KeyStoreError::NoEntry)));
+    for reference in &references {
+        store.forget(reference, SILENT).unwrap();
+        store.forget(reference, SILENT).unwrap();
+        let gone = store.secret(reference, SILENT);
+        assert!(matches!(gone, Err(KeyStoreError::NoEntry)));
+    }
+}
+
+/// With a store that has just been locked, and a secret in it.
+fn a_locked_store_gives_no_secret(store: &dyn KeyStore, reference: &KeyRef) {
+    for interaction in [Interaction::Forbidden, Interaction::Allowed] {
+        let results = [
+            store.secret(reference, interaction).map(|_| ()),
+            store.keep(&KeyRef::drawn(), Purpose::Backups, b"secret", interaction),
+            store.forget(reference, interaction),
+        ];
+        for result in results {
+            assert!(matches!(result, Err(KeyStoreError::Locked)));
+        }
+    }
 }
 
 /// With a store that has just been locked.
@@ -116,10 +152,14 @@ fn some_key() -> DeviceKey {
 fn the_store_in_memory_keeps_the_contract() {
     let store = MemoryKeyStore::new();
     a_store_keeps_the_contract(&store);
-    assert_eq!(store.count(), 0);
+    a_store_keeps_secrets(&store);
+    assert_eq!((store.count(), store.secrets()), (0, 0));
     let key = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
+    let secret = KeyRef::drawn();
+    store.keep(&secret, Purpose::Codes, &[1; 32], SILENT).unwrap();
     store.set_state(MemoryState::Locked);
     a_locked_store_says_so(&store, &key);
+    a_locked_store_gives_no_secret(&store, &secret);
     store.set_state(MemoryState::NoCollection);
     a_store_without_a_keyring_says_so(&store, &key);
     store.set_state(MemoryState::NoService);
@@ -224,6 +264,7 @@ mod gnome_keyring {
     fn inside_contract() {
         assert_inside();
         a_store_keeps_the_contract(&store());
+        a_store_keeps_secrets(&store());
     }
 
     #[test]
@@ -237,10 +278,14 @@ mod gnome_keyring {
         assert_inside();
         let (store, latecomer) = (store(), store());
         let key = store.create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
+        let secret = KeyRef::drawn();
+        store.keep(&secret, Purpose::Codes, &[1; 32], SILENT).unwrap();
         lock();
         a_locked_store_says_so(&store, &key);
         a_locked_store_says_so(&latecomer, &key);
+        a_locked_store_gives_no_secret(&latecomer, &secret);
         unlock();
+        assert_eq!(store.secret(&secret, SILENT).unwrap().as_slice(), [1; 32]);
         let signature = store.sign(&key, b"message", SILENT).unwrap();
         assert!(verifies(&key, b"message", &signature));
     }
@@ -326,7 +371,23 @@ mod gnome_keyring {
     #[ignore = "started by labels_and_attributes_name_nobody"]
     fn inside_labels() {
         assert_inside();
-        let key = store().create(&KeyRef::drawn(), KeyKind::Es256, SILENT).unwrap();
+        the_label_is("Countersign device key", |reference| {
+            store().create(reference, KeyKind::Es256, SILENT).unwrap();
+        });
+        for (purpose, label) in [
+            (Purpose::Codes, "Countersign one-time codes"),
+            (Purpose::Backups, "Countersign backups of one-time codes"),
+        ] {
+            the_label_is(label, |reference| {
+                store().keep(reference, purpose, b"secret", SILENT).unwrap();
+            });
+        }
+    }
+
+    /// With nothing of ours in the keyring before, and after.
+    fn the_label_is(label: &str, make: impl FnOnce(&KeyRef)) {
+        let reference = KeyRef::drawn();
+        make(&reference);
         let bus = Connection::session().unwrap();
         let get = |path: &OwnedObjectPath, property: &str| {
             bus.call_method(
@@ -348,18 +409,16 @@ mod gnome_keyring {
                 .deserialize()
                 .unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            String::try_from(get(&found[0], "Label")).unwrap(),
-            "Countersign device key"
-        );
+        assert_eq!(String::try_from(get(&found[0], "Label")).unwrap(), label);
         let mut attributes = HashMap::<String, String>::try_from(get(&found[0], "Attributes")).unwrap();
         // Added by libsecret's conventions; says what kind of thing it is.
         attributes.remove("xdg:schema");
-        let expected = [("service", "countersign"), ("username", key.reference.as_str())];
+        let expected = [("service", "countersign"), ("username", reference.as_str())];
         assert_eq!(
             attributes,
             HashMap::from(expected.map(|(k, v)| (k.to_owned(), v.to_owned())))
         );
+        store().forget(&reference, SILENT).unwrap();
     }
 
     #[test]

@@ -8,7 +8,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey};
+use zeroize::Zeroizing;
+
+use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey, Purpose};
 
 /// Calls that may be stuck in a store at the same time. Each holds a thread until the store lets go of it.
 const MAX_THREADS: usize = 4;
@@ -161,6 +163,51 @@ impl Keys {
             |_, ()| {},
         )
         .await
+    }
+
+    /// See [`super::SecretStore::keep`]. A secret that is kept after the time limit is deleted again.
+    ///
+    /// # Errors
+    /// As there, and [`KeyStoreError::TimedOut`].
+    pub async fn keep(
+        &self,
+        reference: &KeyRef,
+        purpose: Purpose,
+        secret: Zeroizing<Vec<u8>>,
+        interaction: Interaction,
+    ) -> Result<(), KeyStoreError> {
+        let (reference, late) = (reference.clone(), reference.clone());
+        let undo = move |store: &dyn KeyStore, ()| {
+            if let Err(error) = store.forget(&late, Interaction::Forbidden) {
+                tracing::warn!(%error, "a secret that was kept too late could not be deleted");
+            }
+        };
+        let work = move |store: &dyn KeyStore| store.keep(&reference, purpose, &secret, interaction);
+        self.run(interaction, work, undo).await
+    }
+
+    /// See [`super::SecretStore::secret`].
+    ///
+    /// # Errors
+    /// As there, and [`KeyStoreError::TimedOut`].
+    pub async fn secret(
+        &self,
+        reference: &KeyRef,
+        interaction: Interaction,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        let reference = reference.clone();
+        let work = move |store: &dyn KeyStore| store.secret(&reference, interaction);
+        self.run(interaction, work, |_, _| {}).await
+    }
+
+    /// See [`super::SecretStore::forget`].
+    ///
+    /// # Errors
+    /// As there, and [`KeyStoreError::TimedOut`].
+    pub async fn forget(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {
+        let reference = reference.clone();
+        let work = move |store: &dyn KeyStore| store.forget(&reference, interaction);
+        self.run(interaction, work, |_, ()| {}).await
     }
 
     /// See [`KeyStore::probe`].

@@ -9,7 +9,10 @@ use countersign_protocol::{Evidenced, KeyProtection, ProtectionLevel};
 use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
-use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey, key::LoadedKey};
+use super::{
+    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MAX_SECRET, PublicKey, Purpose,
+    SecretStore, key::LoadedKey,
+};
 
 /// How the store behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub struct MemoryKeyStore {
 struct Inner {
     state: MemoryState,
     keys: HashMap<KeyRef, Zeroizing<Vec<u8>>>,
+    secrets: HashMap<KeyRef, Zeroizing<Vec<u8>>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -56,6 +60,7 @@ impl Default for MemoryKeyStore {
         let inner = Inner {
             state: MemoryState::Ready,
             keys: HashMap::new(),
+            secrets: HashMap::new(),
         };
         Self {
             rng: crate::edge::random(),
@@ -77,9 +82,23 @@ impl MemoryKeyStore {
         self.changed.notify_all();
     }
 
-    /// Loses all keys.
+    /// Loses all keys and secrets.
     pub fn clear(&self) {
-        self.lock().keys.clear();
+        let mut inner = self.lock();
+        inner.keys.clear();
+        inner.secrets.clear();
+    }
+
+    /// Number of secrets kept.
+    pub fn secrets(&self) -> usize {
+        self.lock().secrets.len()
+    }
+
+    /// Puts something else in every secret's place.
+    pub fn spoil_secrets(&self, bytes: &[u8]) {
+        for secret in self.lock().secrets.values_mut() {
+            *secret = Zeroizing::new(bytes.to_vec());
+        }
     }
 
     /// Number of keys kept.
@@ -123,6 +142,51 @@ impl MemoryKeyStore {
         };
         let bytes = inner.keys.get(reference).ok_or(KeyStoreError::NoEntry)?;
         LoadedKey::from_pkcs8(bytes, &self.rng)
+    }
+}
+
+impl SecretStore for MemoryKeyStore {
+    fn keep(
+        &self,
+        reference: &KeyRef,
+        _: Purpose,
+        secret: &[u8],
+        interaction: Interaction,
+    ) -> Result<(), KeyStoreError> {
+        assert!((1..=MAX_SECRET).contains(&secret.len()));
+        let mut inner = self.ready(interaction)?;
+        let earlier = inner
+            .secrets
+            .insert(reference.clone(), Zeroizing::new(secret.to_vec()));
+        assert!(earlier.is_none(), "the reference has to be new");
+        Ok(())
+    }
+
+    fn secret(
+        &self,
+        reference: &KeyRef,
+        interaction: Interaction,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        let inner = match self.ready(interaction) {
+            Err(KeyStoreError::NoCollection) => return Err(KeyStoreError::NoEntry),
+            other => other?,
+        };
+        inner
+            .secrets
+            .get(reference)
+            .cloned()
+            .ok_or(KeyStoreError::NoEntry)
+    }
+
+    fn forget(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {
+        match self.ready(interaction) {
+            Ok(mut inner) => {
+                inner.secrets.remove(reference);
+                Ok(())
+            }
+            Err(KeyStoreError::NoCollection) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

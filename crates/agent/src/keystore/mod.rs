@@ -1,4 +1,5 @@
-//! Device keys: made, used and deleted behind [`KeyStore`]; outside this module a key is a [`KeyRef`] and a callback.
+//! Device keys: made, used and deleted behind [`KeyStore`]; outside this module a key is a [`KeyRef`] and a callback. Beside them
+//! [`SecretStore`] keeps the few secrets that something else needs as bytes: the key of the one-time codes.
 //!
 //! Invariants: private key bytes leave no store and are wiped after each use; a key is read anew for every signature, so
 //! locking the keyring takes effect at once (it costs 1–10 ms a signature); *locked*, *gone* and *no answer* are different
@@ -22,6 +23,7 @@ pub use secret_service::SecretServiceKeyStore;
 use countersign_agent_api::{ErrorCode, KeyringState};
 use countersign_protocol::{KeyProtection, SignError};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// Names one key in its store: 22 random base64url characters, saying nothing about whose key it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,8 +84,51 @@ pub enum Interaction {
     Allowed,
 }
 
+/// What a secret is for, so what people see of it in their keyring's own program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Encrypts the vault of one-time codes.
+    Codes,
+    /// The password of the regular backups of one-time codes.
+    Backups,
+}
+
+/// The largest secret, in bytes.
+pub const MAX_SECRET: usize = 1024;
+
+/// Secrets that are kept as bytes. Every method may block; see [`Keys`] for the asynchronous way.
+pub trait SecretStore: std::fmt::Debug + Send + Sync {
+    /// Keeps a secret of 1 to [`MAX_SECRET`] bytes under this reference, which is new, and reads it back.
+    ///
+    /// # Errors
+    /// All but [`KeyStoreError::NoEntry`] and [`KeyStoreError::Message`]. After an error nothing is kept.
+    fn keep(
+        &self,
+        reference: &KeyRef,
+        purpose: Purpose,
+        secret: &[u8],
+        interaction: Interaction,
+    ) -> Result<(), KeyStoreError>;
+
+    /// The secret under this reference.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::NoEntry`] if it is not there, [`KeyStoreError::Damaged`] if that is no secret.
+    fn secret(
+        &self,
+        reference: &KeyRef,
+        interaction: Interaction,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyStoreError>;
+
+    /// Deletes a secret. One that is not there any more counts as deleted.
+    ///
+    /// # Errors
+    /// All but [`KeyStoreError::NoEntry`].
+    fn forget(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError>;
+}
+
 /// Where device keys are kept. Every method may block; see [`Keys`] for the asynchronous way.
-pub trait KeyStore: std::fmt::Debug + Send + Sync {
+pub trait KeyStore: SecretStore {
     /// Makes a key of this kind and keeps it under this reference, which is new.
     ///
     /// # Errors

@@ -26,7 +26,10 @@ use zbus::{
 use zbus_secret_service_keyring_store::Store;
 use zeroize::Zeroizing;
 
-use super::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, PublicKey, key::LoadedKey};
+use super::{
+    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MAX_SECRET, PublicKey, Purpose,
+    SecretStore, key::LoadedKey,
+};
 
 const SERVICE_NAME: &str = "org.freedesktop.secrets";
 const SERVICE_PATH: &str = "/org/freedesktop/secrets";
@@ -34,7 +37,8 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 /// The attribute by which our entries are found.
 const APPLICATION: &str = "countersign";
-const LABEL: &str = "Countersign device key";
+/// What people see in their keyring's own program.
+const DEVICE_KEY: &str = "Countersign device key";
 
 /// The desktop's keyring. Connects with the first call, and again after the service or the bus has gone away.
 #[derive(Debug)]
@@ -89,7 +93,7 @@ impl SecretServiceKeyStore {
         match problem {
             Problem::Named(error) => error,
             Problem::Broken(error) => {
-                self.forget();
+                self.drop_session();
                 if session.has_service() {
                     KeyStoreError::Failed(error)
                 } else {
@@ -106,12 +110,12 @@ impl SecretServiceKeyStore {
             .clone()
     }
 
-    fn forget(&self) {
+    fn drop_session(&self) {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn open(&self) -> Result<Arc<Session>, KeyStoreError> {
-        self.forget();
+        self.drop_session();
         let bus = Connection::session().map_err(|e| KeyStoreError::NoService(Some(Box::new(e))))?;
         let store = Store::new().map_err(|e| KeyStoreError::NoService(Some(Box::new(e))))?;
         let session = Arc::new(Session { bus, store });
@@ -130,6 +134,55 @@ impl SecretServiceKeyStore {
     }
 }
 
+impl SecretStore for SecretServiceKeyStore {
+    fn keep(
+        &self,
+        reference: &KeyRef,
+        purpose: Purpose,
+        secret: &[u8],
+        interaction: Interaction,
+    ) -> Result<(), KeyStoreError> {
+        let label = match purpose {
+            Purpose::Codes => "Countersign one-time codes",
+            Purpose::Backups => "Countersign backups of one-time codes",
+        };
+        let text = Zeroizing::new(STANDARD.encode(secret));
+        self.with(|session| session.write(reference, label, &text, interaction))?;
+        // Read back: what is encrypted under a key that cannot be read again is lost.
+        let kept = match self.secret(reference, interaction) {
+            Ok(kept) if kept.as_slice() == secret => return Ok(()),
+            Ok(_) => Err(KeyStoreError::Damaged),
+            Err(error) => Err(error),
+        };
+        if let Err(leftover) = self.forget(reference, Interaction::Forbidden) {
+            tracing::warn!(error = %leftover, "a secret that cannot be read back could not be deleted either");
+        }
+        kept
+    }
+
+    fn secret(
+        &self,
+        reference: &KeyRef,
+        interaction: Interaction,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        let text = self.with(|session| session.read(reference, interaction))?;
+        let decoded = STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
+        let secret = decoded.map_err(|_| KeyStoreError::Damaged)?;
+        if (1..=MAX_SECRET).contains(&secret.len()) {
+            Ok(secret)
+        } else {
+            Err(KeyStoreError::Damaged)
+        }
+    }
+
+    fn forget(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {
+        match self.with(|session| session.delete(reference, interaction)) {
+            Ok(()) | Err(KeyStoreError::NoEntry) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl KeyStore for SecretServiceKeyStore {
     fn create(
         &self,
@@ -139,7 +192,7 @@ impl KeyStore for SecretServiceKeyStore {
     ) -> Result<DeviceKey, KeyStoreError> {
         let bytes = LoadedKey::generate_pkcs8(kind, &self.rng)?;
         let text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
-        self.with(|session| session.write(reference, &text, interaction))?;
+        self.with(|session| session.write(reference, DEVICE_KEY, &text, interaction))?;
         // Read back: a key that cannot be read again must not be enrolled.
         let public = self.load(reference, interaction).map(|key| key.public_key());
         match public {
@@ -174,10 +227,7 @@ impl KeyStore for SecretServiceKeyStore {
     }
 
     fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {
-        match self.with(|session| session.delete(reference, interaction)) {
-            Ok(()) | Err(KeyStoreError::NoEntry) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.forget(reference, interaction)
     }
 
     fn protection(&self) -> KeyProtection {
@@ -225,23 +275,32 @@ impl From<Error> for Problem {
 impl Session {
     fn read(&self, reference: &KeyRef, interaction: Interaction) -> Result<Zeroizing<String>, Problem> {
         self.reachable(reference, interaction)?;
-        let found = self.entry(reference)?.get_password().map(Zeroizing::new);
+        let found = self
+            .entry(reference, DEVICE_KEY)?
+            .get_password()
+            .map(Zeroizing::new);
         self.settle(reference, found)
     }
 
-    fn write(&self, reference: &KeyRef, text: &str, interaction: Interaction) -> Result<(), Problem> {
+    fn write(
+        &self,
+        reference: &KeyRef,
+        label: &str,
+        text: &str,
+        interaction: Interaction,
+    ) -> Result<(), Problem> {
         let collection = self
             .default_collection()?
             .ok_or(Problem::Named(KeyStoreError::NoCollection))?;
         if interaction == Interaction::Forbidden && self.is_locked(&collection)? {
             return Err(Problem::Named(KeyStoreError::Locked));
         }
-        Ok(self.entry(reference)?.set_password(text)?)
+        Ok(self.entry(reference, label)?.set_password(text)?)
     }
 
     fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), Problem> {
         self.reachable(reference, interaction)?;
-        let deleted = self.entry(reference)?.delete_credential();
+        let deleted = self.entry(reference, DEVICE_KEY)?.delete_credential();
         self.settle(reference, deleted)
     }
 
@@ -270,8 +329,9 @@ impl Session {
         }
     }
 
-    fn entry(&self, reference: &KeyRef) -> Result<Entry, Problem> {
-        let label = HashMap::from([("label", LABEL)]);
+    /// The label counts only for one that is written.
+    fn entry(&self, reference: &KeyRef, label: &str) -> Result<Entry, Problem> {
+        let label = HashMap::from([("label", label)]);
         Ok(self.store.build(APPLICATION, reference.as_str(), Some(&label))?)
     }
 

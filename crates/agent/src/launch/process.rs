@@ -61,6 +61,9 @@ impl ProcessLauncher {
                     Activation::Asked => {
                         command.arg("--focus");
                     }
+                    Activation::ToReport => {
+                        command.arg("--report");
+                    }
                     Activation::Unasked => {}
                 }
             }

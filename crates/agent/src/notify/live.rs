@@ -31,8 +31,11 @@ impl ActionKeys {
     ) -> Result<(Self, Vec<String>), Unspecified> {
         let mut keys = Vec::with_capacity(actions.len() + 1);
         let mut sent = Vec::with_capacity(2 * actions.len() + 2);
-        if let Some((first, label)) = actions.first().filter(|(action, _)| opens_only(*action)) {
-            keys.push((DEFAULT_KEY.to_owned(), *first));
+        if let Some((beside, label)) = actions
+            .first()
+            .and_then(|(first, label)| Some((beside(*first)?, label)))
+        {
+            keys.push((DEFAULT_KEY.to_owned(), beside));
             sent.extend([DEFAULT_KEY.to_owned(), label.clone()]);
         }
         for (action, label) in actions {
@@ -50,11 +53,12 @@ impl ActionKeys {
     }
 }
 
-/// A click beside the buttons must not answer anything.
-fn opens_only(action: Action) -> bool {
-    match action {
-        Action::Review | Action::Show | Action::Unlock | Action::Check => true,
-        Action::Deny | Action::Approve | Action::DenyAll => false,
+/// What a click beside the buttons means. It must not answer anything.
+fn beside(first: Action) -> Option<Action> {
+    match first {
+        Action::Review | Action::Show | Action::Unlock | Action::Check => Some(first),
+        Action::NotMe | Action::ReportToo => Some(Action::Show),
+        Action::Deny | Action::Approve | Action::DenyAll => None,
     }
 }
 

@@ -35,6 +35,10 @@ pub enum Action {
     DenyAll,
     /// Open the window that the notification is about: the prompt for requests, otherwise the main window.
     Show,
+    /// Open the prompt's confirm step, to report a request that has ended: another device answered it.
+    NotMe,
+    /// The same, of one that was denied here.
+    ReportToo,
     /// Try to unlock the keyring.
     Unlock,
     /// Run the diagnostics.

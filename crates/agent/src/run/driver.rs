@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, SettingChange};
+use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, RequestId, SettingChange};
 use ring::rand::SecureRandom;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot, watch},
     task::{AbortHandle, JoinSet},
 };
 
 use crate::{
-    channel::{ChannelEvent, ChannelHandle, IssuerProtocol},
+    channel::{Answer, ChannelEvent, ChannelHandle, ChannelProblem, DecisionOutcome, IssuerProtocol, Signed},
+    codes::{self, Clipboard, Codes, Inbox, IssuerTime, Output},
     doctor::Doctor,
     edge::Clock,
     engine::{Call, Effect, Engine, Event, SignOrder, Snapshot},
@@ -64,6 +65,8 @@ pub struct Parts {
     pub app: AppCommand,
     /// For diagnostics.
     pub net: Net,
+    /// The desktop's clipboard.
+    pub clipboard: Arc<dyn Clipboard>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -76,9 +79,14 @@ impl std::fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct Driver {
     engine: Engine,
-    state: StateDir,
+    state: Arc<StateDir>,
     history: History,
     parts: Parts,
+    codes: Codes,
+    /// What the task of one-time codes tells.
+    told: mpsc::Receiver<Output>,
+    /// What it is told of the time.
+    issuer_time: watch::Sender<Option<IssuerTime>>,
     outboxes: BTreeMap<ConnectionId, mpsc::Sender<Message>>,
     channels: BTreeMap<AccountId, Channel>,
     subscriptions: u64,
@@ -132,11 +140,24 @@ impl Driver {
         jobs.spawn(notify(Arc::clone(&parts.notifier), queue, results.clone()));
         let (changes, wanted) = mpsc::channel(QUEUE);
         jobs.spawn(change(parts.preferences.clone(), wanted, results.clone()));
+        let state = Arc::new(state);
+        let (issuer_time, time) = watch::channel(None);
+        let (codes, told) = Codes::start(codes::Parts {
+            clock: Arc::clone(&parts.clock),
+            rng: Arc::clone(&parts.rng),
+            keys: parts.keys.clone(),
+            clipboard: Arc::clone(&parts.clipboard),
+            state: Arc::clone(&state),
+            told: time,
+        });
         Self {
             engine,
             state,
             history,
             parts,
+            codes,
+            told,
+            issuer_time,
             outboxes: BTreeMap::new(),
             channels: BTreeMap::new(),
             subscriptions: 0,
@@ -166,6 +187,10 @@ impl Driver {
                 () = &mut end => break,
                 Some(call) = inbound.recv() => self.inbound(call),
                 Some(input) = self.inputs.recv() => self.input(input),
+                Some(output) = self.told.recv() => match output {
+                    Output::Reply(call, result) => self.reply(call, result.map(Reply::Codes)),
+                    Output::News(news) => self.take(Event::Vault(news)),
+                },
                 Some(event) = notifications.recv() => self.take(Event::Notification(event)),
                 Some(ended) = self.jobs.join_next() => report(ended),
                 () = wake => {
@@ -174,6 +199,8 @@ impl Driver {
                 }
             }
         }
+        drop(self.told);
+        self.codes.end().await;
         tracing::info!("ended");
     }
 
@@ -249,6 +276,13 @@ impl Driver {
                 self.carry_out(effect);
             }
         }
+        if let Some(time) = self.engine.issuer_time() {
+            self.issuer_time.send_if_modified(|told| {
+                let is_new = told.as_ref() != Some(&time);
+                *told = Some(time);
+                is_new
+            });
+        }
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -271,17 +305,22 @@ impl Driver {
                 self.unrecorded.push_back(*record);
                 self.record();
             }
-            Effect::Sign(order) => self.sign(*order),
+            Effect::Sign(order) => self.sign(*order, Event::Signed),
+            Effect::SignReport(order) => self.sign(*order, Event::ReportSigned),
             Effect::Deliver(request, account, answer) => {
-                let handle = self.channels.get(&account).map(|channel| channel.handle.clone());
+                self.deliver(request, &account, answer, Event::Delivered);
+            }
+            Effect::DeliverReport(request, account, answer) => {
+                self.deliver(request, &account, answer, Event::ReportDelivered);
+            }
+            Effect::FindRecord(call, id, locale) => {
+                let history = self.history.clone();
                 self.job(async move {
-                    let outcome = match handle {
-                        Some(handle) => handle.answer(answer).await,
-                        None => crate::channel::DecisionOutcome::NotDelivered(
-                            crate::channel::ChannelProblem::Closed,
-                        ),
-                    };
-                    event(Event::Delivered(request, outcome))
+                    let found = tokio::task::spawn_blocking(move || history.find(&id)).await;
+                    let found = found
+                        .map_err(|_| unread())
+                        .and_then(|found| found.map_err(|e| storage(&e)));
+                    event(Event::Found(call, locale, Box::new(found)))
                 });
             }
             Effect::Notify(notification) => self.notice(Notice::Show(notification)),
@@ -378,6 +417,13 @@ impl Driver {
                     Ok(Reply::History(page.map_err(|e| storage(&e))?))
                 });
             }
+            Effect::ReadRecords(call, from, filter) => {
+                self.read(call, move |history| {
+                    history::check(&filter)?;
+                    let page = history.records_from(from.as_ref(), &filter);
+                    Ok(Reply::Records(page.map_err(|e| storage(&e))?))
+                });
+            }
             Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
             Effect::Diagnose(call, accounts) => {
                 let doctor = Doctor {
@@ -387,10 +433,40 @@ impl Driver {
                     app: self.parts.app.clone(),
                     state: self.state.root().to_owned(),
                 };
+                let (answer, vault) = oneshot::channel();
+                // One that is not taken is dropped: then nothing is said of the vault.
+                let _ = self.codes.tell(Inbox::Inspect(answer));
                 self.job(async move {
-                    let checks = doctor.diagnose(accounts, |name| std::env::var_os(name)).await;
+                    let vault = vault.await.ok();
+                    let variable = |name: &str| std::env::var_os(name);
+                    let checks = doctor.diagnose(accounts, vault, variable).await;
                     Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
                 });
+            }
+            Effect::KeepCode(call, account, otp) => {
+                let (answer, kept) = oneshot::channel();
+                // One that is not taken is dropped, and so is its answer.
+                let _ = self.codes.tell(Inbox::Keep(otp, answer));
+                self.job(async move {
+                    let text = "Too much is asked of the one-time codes at once.";
+                    let busy = |_| Err(ApiError::new(ErrorCode::Unavailable, text));
+                    event(Event::CodeKept(call, account, kept.await.unwrap_or_else(busy)))
+                });
+            }
+            Effect::Codes {
+                call,
+                request,
+                clear_after,
+            } => {
+                let message = Inbox::Call {
+                    call,
+                    request,
+                    clear_after,
+                };
+                if self.codes.tell(message).is_err() {
+                    let text = "Too much is asked of the one-time codes at once. Try again in a moment.";
+                    self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
+                }
             }
             Effect::Stop => self.course = Course::Ending,
         }
@@ -407,7 +483,24 @@ impl Driver {
         }
     }
 
-    fn sign(&mut self, order: SignOrder) {
+    fn deliver(
+        &mut self,
+        request: RequestId,
+        account: &AccountId,
+        answer: Answer,
+        delivered: fn(RequestId, DecisionOutcome) -> Event,
+    ) {
+        let handle = self.channels.get(account).map(|channel| channel.handle.clone());
+        self.job(async move {
+            let outcome = match handle {
+                Some(handle) => handle.answer(answer).await,
+                None => DecisionOutcome::NotDelivered(ChannelProblem::Closed),
+            };
+            event(delivered(request, outcome))
+        });
+    }
+
+    fn sign(&mut self, order: SignOrder, signed: fn(RequestId, Result<Signed, KeyStoreError>) -> Event) {
         let issuers = Arc::clone(&self.parts.issuers);
         self.job(async move {
             let SignOrder {
@@ -417,7 +510,7 @@ impl Driver {
                 decision,
             } = order;
             let result = issuers.sign(&binding, &source, decision).await;
-            event(Event::Signed(request, result))
+            event(signed(request, result))
         });
     }
 
@@ -465,13 +558,7 @@ impl Driver {
         let history = self.history.clone();
         self.job(async move {
             let result = tokio::task::spawn_blocking(move || work(&history)).await;
-            let ended = || {
-                Err(ApiError::new(
-                    ErrorCode::Storage,
-                    "The history could not be read.",
-                ))
-            };
-            Input::Reply(call, Box::new(result.unwrap_or_else(|_| ended())))
+            Input::Reply(call, Box::new(result.unwrap_or_else(|_| Err(unread()))))
         });
     }
 
@@ -502,6 +589,10 @@ impl Driver {
             self.outboxes.remove(&connection);
         }
     }
+}
+
+fn unread() -> ApiError {
+    ApiError::new(ErrorCode::Storage, "The history could not be read.")
 }
 
 fn no_random_numbers() -> KeyStoreError {
@@ -565,7 +656,7 @@ async fn change(
     }
 }
 
-fn evidence(history: &History, id: &countersign_agent_api::RequestId) -> Result<Reply, ApiError> {
+fn evidence(history: &History, id: &RequestId) -> Result<Reply, ApiError> {
     let missing = |text: &str| ApiError::new(ErrorCode::NotFound, text);
     let record = history
         .find(id)
@@ -574,8 +665,7 @@ fn evidence(history: &History, id: &countersign_agent_api::RequestId) -> Result<
     let evidence = record
         .evidence
         .ok_or_else(|| missing("The issuer sent no receipt for this request, so there is no evidence."))?;
-    let text = serde_json::to_string_pretty(&evidence).map_err(|e| storage(&e))?;
-    Ok(Reply::Evidence(text))
+    Ok(Reply::Evidence(history::file(&evidence)))
 }
 
 fn storage(error: &dyn std::error::Error) -> ApiError {

@@ -24,6 +24,7 @@ use crate::{
     accounts::{Accounts, Outbox},
     autostart::Autostart,
     channel::{Protocols, native::Native, privacyidea::PrivacyIdea},
+    codes::DesktopClipboard,
     config::{App, ConfigFiles, Effective, Network, config_home},
     edge::{self, Clock, SystemClock},
     engine::{Engine, Language, Settings},
@@ -118,6 +119,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
         preferences,
         app: app_command(&config.app),
         net,
+        clipboard: Arc::new(DesktopClipboard::default()),
     };
 
     let (calls, inbound) = mpsc::channel(CALLS);

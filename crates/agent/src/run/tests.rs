@@ -4,8 +4,8 @@
 use std::{path::PathBuf, sync::Mutex};
 
 use countersign_agent_api::{
-    AccountId, Appearance, Event as FrontEndEvent, HistoryEntry, Outcome, Reply, Request, RequestId,
-    RequestState, RequestView, Role, SettingChange, Transport, Verdict, Window, client::Client,
+    AccountId, Event as FrontEndEvent, HistoryEntry, Outcome, Reply, Request, RequestId, RequestState,
+    RequestView, Role, SettingChange, Transport, Verdict, Window, client::Client,
 };
 use countersign_protocol::{
     ApprovalDecision, ApprovalReceipt, ApprovalRequest, Client as RelyingSide, DeviceId, Es256Key, Expect,
@@ -21,6 +21,7 @@ use crate::{
         Health, IssuerProtocol, Offer, Signed, Subscription, Ties, VerifiedReceipt, VerifiedRequest, native,
         subscription,
     },
+    codes::MemoryClipboard,
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore as _, KeyStoreError, MemoryKeyStore},
     launch::{AppLauncher, LaunchError, Launched},
@@ -155,6 +156,7 @@ impl World {
             preferences,
             app: app_command(&App::default()),
             net,
+            clipboard: Arc::new(MemoryClipboard::default()),
         };
         let server = Server::bind(&home.path().join("run/agent.sock")).await.unwrap();
         let (calls, inbound) = mpsc::channel(CALLS);
@@ -435,28 +437,38 @@ async fn a_front_end_that_does_not_read_is_dropped_and_others_go_on() {
     client.call(Request::Status).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn settings_are_changed_in_the_order_they_were_asked_for() {
     let world = World::start().await;
-    let (client, _events) = Client::connect(&world.socket(), Role::App).await.unwrap();
-    let change = async |appearance| {
-        let change = SettingChange::Appearance(appearance);
-        match client.call(Request::ChangeSetting { change }).await.unwrap() {
-            Reply::Settings(settings) => settings.values.appearance,
-            other => panic!("{other:?}"),
+    let mut stream = tokio::net::UnixStream::connect(world.socket()).await.unwrap();
+    let hello = Request::Hello {
+        version: countersign_agent_api::API_VERSION,
+        role: Role::App,
+    };
+    // So many that jobs beside each other would not all end in their order.
+    let names: Vec<String> = (0..50).map(|number| format!("en-a{number:02}")).collect();
+    let changes = names.iter().map(|name| Request::ChangeSetting {
+        change: SettingChange::Language(Some(name.clone())),
+    });
+    let mut calls = Vec::new();
+    for (id, request) in (1_u64..).zip(std::iter::once(hello).chain(changes)) {
+        let call = countersign_agent_api::Call { id, request };
+        countersign_agent_api::frame::write(&mut calls, &call)
+            .await
+            .unwrap();
+    }
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &calls)
+        .await
+        .unwrap();
+    let mut said = Vec::new();
+    while said.len() < names.len() {
+        let message = countersign_agent_api::frame::read(&mut stream).await.unwrap();
+        let countersign_agent_api::Message::Reply { reply, .. } = message else {
+            panic!("{message:?}");
+        };
+        if let Reply::Settings(settings) = *reply {
+            said.push(settings.values.language.unwrap());
         }
-    };
-    let (dark, light, last) = tokio::join!(
-        change(Appearance::Dark),
-        change(Appearance::Light),
-        change(Appearance::System)
-    );
-    assert_eq!(
-        (dark, light, last),
-        (Appearance::Dark, Appearance::Light, Appearance::System)
-    );
-    let Reply::Settings(settings) = client.call(Request::Settings).await.unwrap() else {
-        panic!()
-    };
-    assert_eq!(settings.values.appearance, Appearance::System);
+    }
+    assert_eq!(said, names);
 }

@@ -128,7 +128,7 @@ async fn keep(
                         let chosen = settings.values.language.as_deref().and_then(Language::of);
                         language = chosen.unwrap_or(session.language);
                     }
-                    Some(Event::Requests(_) | Event::Accounts(_) | Event::Open(_)) => {}
+                    Some(Event::Requests(_) | Event::Accounts(_) | Event::Vault(_) | Event::Open(_)) => {}
                     None => return Ok(()),
                 },
                 owner = owners.next() => match owner {

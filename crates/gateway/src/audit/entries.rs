@@ -63,18 +63,13 @@ pub fn decided(attempt: &DecisionAttempt, approval: &Approval) -> Entry {
         Verdict::Deny => Event::ApprovalDenied,
         Verdict::Report => Event::ApprovalReported,
     };
-    let entry = by_device(attempt, approval, event)
-        .detail("decision_hash", decided.decision_hash.as_str())
-        .detail("request_hash", decided.request_hash.as_str())
-        .detail("statement_hash", decided.statement_hash.as_str())
-        .detail("amr", value(&decided.amr))
-        .detail("key_protection", value(&decided.key_protection))
-        .detail("surface", value(&attempt.surface))
-        .detail("counter", attempt.counter);
-    match attempt.reason {
-        Some(reason) => entry.detail("reason", value(&reason)),
-        None => entry,
-    }
+    signed(attempt, approval, event)
+}
+
+/// A device reported an approval that had ended.
+#[must_use]
+pub fn reported_late(attempt: &DecisionAttempt, approval: &Approval, outcome: Outcome) -> Entry {
+    signed(attempt, approval, Event::EndedApprovalReported).detail("outcome", outcome.as_str())
 }
 
 /// An approval ended without a device's decision.
@@ -108,6 +103,22 @@ pub fn user_locked(approval: &Approval, wrong_codes: u32, now: Timestamp) -> Ent
     Entry::new(now, Actor::Gateway, Event::UserLocked)
         .user(&approval.user)
         .detail("wrong_codes", wrong_codes)
+}
+
+fn signed(attempt: &DecisionAttempt, approval: &Approval, event: Event) -> Entry {
+    let decided = &attempt.decided;
+    let entry = by_device(attempt, approval, event)
+        .detail("decision_hash", decided.decision_hash.as_str())
+        .detail("request_hash", decided.request_hash.as_str())
+        .detail("statement_hash", decided.statement_hash.as_str())
+        .detail("amr", value(&decided.amr))
+        .detail("key_protection", value(&decided.key_protection))
+        .detail("surface", value(&attempt.surface))
+        .detail("counter", attempt.counter);
+    match attempt.reason {
+        Some(reason) => entry.detail("reason", value(&reason)),
+        None => entry,
+    }
 }
 
 fn by_device(attempt: &DecisionAttempt, approval: &Approval, event: Event) -> Entry {

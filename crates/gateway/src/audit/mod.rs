@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use self::{
     chain::{ChainError, ExportedRecord, GENESIS, Verified, seal, verify},
-    entries::{decided, ended, enrolled, requested, user_locked, wrong_code},
+    entries::{decided, ended, enrolled, reported_late, requested, user_locked, wrong_code},
 };
 
 /// Who did it.
@@ -77,6 +77,8 @@ pub enum Event {
     ApprovalDenied,
     /// The person said that it was not them.
     ApprovalReported,
+    /// The person said so of an approval that had ended.
+    EndedApprovalReported,
     /// The relying side cancelled.
     ApprovalCancelled,
     /// Nobody answered in time.
@@ -123,6 +125,7 @@ impl Event {
             Self::ApprovalApproved => "approval.approved",
             Self::ApprovalDenied => "approval.denied",
             Self::ApprovalReported => "approval.reported",
+            Self::EndedApprovalReported => "approval.reported_late",
             Self::ApprovalCancelled => "approval.cancelled",
             Self::ApprovalExpired => "approval.expired",
             Self::ApprovalLocked => "approval.locked",

@@ -1,3 +1,5 @@
+//! Calling back: until it is answered, never elsewhere, never for ever.
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

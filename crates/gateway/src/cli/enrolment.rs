@@ -1,10 +1,15 @@
 //! `enrolment …`
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    fs::File,
+    io::{Read as _, Write},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
-use countersign_protocol::{EnrolmentCode, EnrolmentLink, fingerprint, text};
+use countersign_protocol::{EnrolmentCode, EnrolmentLink, fingerprint, text, wire::OtpLink};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::{
     CliError, CliResult,
@@ -12,7 +17,14 @@ use super::{
     output::{self, Format},
     qr::{self, Image},
 };
-use crate::{audit::Event, config::Config, edge::Rng, keys::KeyRing, service::sha256, store::Offer};
+use crate::{
+    audit::Event,
+    config::Config,
+    edge::Rng,
+    keys::KeyRing,
+    service::{otp, sha256},
+    store::Offer,
+};
 
 /// Invitations to enrol a device.
 #[derive(Debug, Subcommand)]
@@ -30,6 +42,9 @@ pub struct Create {
     /// What the person sees as the account; the user's name unless said otherwise
     #[arg(long)]
     account: Option<String>,
+    /// A file with an otpauth:// link of the same account, to be delivered with the enrolment; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    otp: Option<PathBuf>,
     /// Seconds that the link lives
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(i64).range(30..=600))]
     expires_in: i64,
@@ -61,6 +76,9 @@ impl Create {
         let keys = admin::key_file(&admin.config).read()?;
         let code = EnrolmentCode::from_random((&admin.rng as &dyn Rng).bytes::<16>()?);
         let code_hash = sha256(code.as_str().as_bytes());
+        let otp = self.otp.as_deref().map(otp_link).transpose()?;
+        let sealed = otp.as_ref().map(|otp| otp::seal(&code, otp).ok_or_else(no_seal));
+        let sealed = sealed.transpose()?;
         let link = EnrolmentLink {
             issuer: admin.config.issuer.clone(),
             code,
@@ -74,11 +92,13 @@ impl Create {
             account: account.clone(),
             created_at: admin.now,
             expires_at,
+            otp: sealed,
         };
         let entry = admin
             .entry(Event::OfferCreated)
             .user(&self.user)
-            .detail("expires_at", expires_at);
+            .detail("expires_at", expires_at)
+            .detail("delivers_otp", otp.is_some());
         admin.store.add_offer(offer, entry).await?;
 
         let image = self
@@ -115,4 +135,21 @@ impl Create {
         )?;
         Ok(())
     }
+}
+
+/// Reads the link that is delivered: never an argument, which everybody on the computer can read.
+fn otp_link(path: &Path) -> Result<OtpLink, CliError> {
+    let mut text = Zeroizing::new(String::new());
+    let limit = OtpLink::MAX as u64 + 2;
+    if path == Path::new("-") {
+        std::io::stdin().take(limit).read_to_string(&mut text)?;
+    } else {
+        File::open(path)?.take(limit).read_to_string(&mut text)?;
+    }
+    OtpLink::try_from(text.trim().to_owned())
+        .map_err(|error| CliError::Refused(format!("{}: {error}", path.display())))
+}
+
+fn no_seal() -> CliError {
+    CliError::Refused("the link cannot be encrypted".to_owned())
 }

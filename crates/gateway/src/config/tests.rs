@@ -1,3 +1,5 @@
+//! What a configuration file may say, and what is said of one that may not.
+
 use ipnet::IpNet;
 
 use super::{

@@ -25,7 +25,7 @@ use super::{
     reply::{answer, failure},
 };
 use crate::{
-    service::{Cursor, Gateway, Refusal, ServiceResult},
+    service::{Cursor, Gateway, Refusal, ServiceResult, Taken},
     store::Device,
 };
 
@@ -125,7 +125,7 @@ pub(super) async fn decide(State(gateway): State<Arc<Gateway>>, request: Posted)
     let result = gateway.decide(&decision).await.result;
     answer(
         StatusCode::OK,
-        result.map(|receipt| DecisionResponse { receipt }),
+        result.map(|Taken { receipt, report }| DecisionResponse { receipt, report }),
         Some(gateway.now()),
     )
 }

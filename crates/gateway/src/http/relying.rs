@@ -104,8 +104,8 @@ impl From<Asked> for Created {
     }
 }
 
-/// Where an approval stands. The members after `expires_at` are there when it has ended; those after
-/// `statement_hash` only if it was approved.
+/// Where an approval stands. The members after `expires_at` are there when it has ended; those from `acr` to
+/// `authorization_details` only if it was approved.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Standing {
     /// The transaction.
@@ -174,6 +174,10 @@ pub(crate) struct Standing {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<Object>, nullable = false, required = false)]
     authorization_details: Option<AuthorizationDetails>,
+    /// When the person said, after it had ended, that it was not them; whatever the outcome. Not in the signed result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reported_at: Option<Timestamp>,
 }
 
 impl From<Outcome> for Standing {
@@ -189,6 +193,7 @@ impl From<Outcome> for Standing {
                 expires_at,
                 claims,
                 result,
+                reported_at,
             } => {
                 let ApprovalResult {
                     iss,
@@ -226,6 +231,7 @@ impl From<Outcome> for Standing {
                     auth_time,
                     key_protection,
                     authorization_details,
+                    reported_at,
                 }
             }
         }

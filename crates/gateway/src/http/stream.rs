@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     hub::{Close, Connection, Outgoing},
-    service::{Cursor, Gateway, Refusal, ServiceResult},
+    service::{Cursor, Gateway, Refusal, ServiceResult, Taken},
     store::Device,
 };
 
@@ -169,7 +169,7 @@ async fn take(gateway: &Arc<Gateway>, socket: &mut WebSocket, frame: &[u8]) -> O
         Ok(DeviceFrame::Decision { decision }) => {
             let answered = gateway.decide(&decision).await;
             match (answered.result, answered.txn) {
-                (Ok(receipt), Some(txn)) => ServerFrame::Receipt { txn, receipt },
+                (Ok(Taken { receipt, report }), Some(txn)) => ServerFrame::Receipt { txn, receipt, report },
                 // A decision that was taken could be read.
                 (Ok(_), None) => return None,
                 (Err(error), txn) => refused(txn, refusal(&error)),

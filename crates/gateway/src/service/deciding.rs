@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use countersign_protocol::{
     Amr, ApprovalDecision, DecidedOn, ErrorCode, Evidenced, Expect, KeyProtection, KeySet, Match, MatchCode,
-    Outcome, Surface, Txn, Unverified, Verdict, Verification, VerifyError, decision_hash,
+    Outcome, Surface, Txn, Unverified, Verdict, Verification, VerifyError, decision_hash, wire::LateReport,
 };
 
 use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, pending::Accepted};
@@ -24,12 +24,21 @@ use crate::{
 pub(crate) struct Answered {
     /// The transaction, if the decision could be read.
     pub(crate) txn: Option<Txn>,
-    /// The receipt, or why not.
-    pub(crate) result: ServiceResult<String>,
+    /// What came of it, or why it does not count.
+    pub(crate) result: ServiceResult<Taken>,
+}
+
+/// A decision that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// How the approval ended.
+    pub(crate) receipt: String,
+    /// There if it had ended before: the decision counts as a report of it.
+    pub(crate) report: Option<LateReport>,
 }
 
 impl Gateway {
-    /// Takes a decision. The answer is the receipt; it is durable.
+    /// Takes a decision. What is answered is durable.
     pub(crate) async fn decide(&self, token: &str) -> Answered {
         let message = match Unverified::<ApprovalDecision>::parse(token) {
             Ok(message) => message,
@@ -59,7 +68,7 @@ impl Gateway {
         &self,
         token: &str,
         message: Unverified<'_, ApprovalDecision>,
-    ) -> ServiceResult<String> {
+    ) -> ServiceResult<Taken> {
         let (id, txn) = (
             message.untrusted_claims().iss.clone(),
             message.untrusted_claims().txn.clone(),
@@ -116,7 +125,7 @@ impl Gateway {
         token: &str,
         decision: ApprovalDecision,
         device: &Arc<Device>,
-    ) -> ServiceResult<String> {
+    ) -> ServiceResult<Taken> {
         let hash = decision_hash(token);
         let accepted = match self.pending.get(&decision.txn) {
             Some(accepted) => Some(accepted),
@@ -143,6 +152,14 @@ impl Gateway {
             return Err(unknown().into());
         };
         check(&decision, approval, own)?;
+        if decision.verdict == Verdict::Report && approval.state != ApprovalState::Pending {
+            self.late_reports
+                .take(device.id.as_str(), self.parts.clock.now_ms())
+                .map_err(|seconds| Refusal {
+                    retry_after: Some(seconds),
+                    ..Refusal::new(ErrorCode::RateLimited, "too many reports; try again later")
+                })?;
+        }
         let attempt = self.attempt(decision, hash, device, approval, own)?;
         match self.parts.store.decide(attempt.clone()).await? {
             Decision::Accepted(approval) => {
@@ -150,7 +167,10 @@ impl Gateway {
                     .iter()
                     .filter(|recipient| recipient.device != device.id);
                 self.ended(*approval, others);
-                Ok(attempt.receipt)
+                Ok(Taken {
+                    receipt: attempt.receipt,
+                    report: None,
+                })
             }
             Decision::WrongCode { attempts_left } => Err(wrong_code(attempts_left).into()),
             Decision::Locked(ended) => {
@@ -177,6 +197,17 @@ impl Gateway {
                 let refusal = self.too_late(&approval, own)?;
                 self.ended_elsewhere(*approval, Some(&device.id)).await;
                 Err(refusal.into())
+            }
+            Decision::Reported(approval) => {
+                self.pending.remove(&approval.txn);
+                self.observe(&Happening::ReportedLate);
+                self.reported(&approval, own)
+            }
+            Decision::ExpiredAndReported(approval) => {
+                self.observe(&Happening::ReportedLate);
+                let taken = self.reported(&approval, own)?;
+                self.ended_elsewhere(*approval, Some(&device.id)).await;
+                Ok(taken)
             }
             Decision::Seen(prior) => {
                 self.repeat_answer(&prior, &attempt.decided.decision_hash, &attempt.txn, device)
@@ -256,7 +287,7 @@ impl Gateway {
         hash: &str,
         txn: &Txn,
         device: &Device,
-    ) -> ServiceResult<String> {
+    ) -> ServiceResult<Taken> {
         if prior.decision_hash != hash {
             return Err(Refusal::new(
                 ErrorCode::Replayed,
@@ -265,18 +296,38 @@ impl Gateway {
             .into());
         }
         match &prior.answer {
-            PriorAnswer::Accepted { receipt } => Ok(receipt.clone()),
+            PriorAnswer::Accepted { receipt } => Ok(Taken {
+                receipt: receipt.clone(),
+                report: None,
+            }),
             PriorAnswer::WrongCode { attempts_left } => Err(wrong_code(*attempts_left).into()),
+            PriorAnswer::Reported => {
+                let (approval, own) = self.sent_to(device, txn).await?;
+                self.reported(&approval, &own)
+            }
             PriorAnswer::Late => {
-                let approval = self.parts.store.approval(txn).await?;
-                let recipients = self.parts.store.recipients(txn).await?;
-                let own = recipients.iter().find(|recipient| recipient.device == device.id);
-                match approval.zip(own) {
-                    Some((approval, own)) => Err(self.too_late(&approval, own)?.into()),
-                    None => Err(unknown().into()),
-                }
+                let (approval, own) = self.sent_to(device, txn).await?;
+                Err(self.too_late(&approval, &own)?.into())
             }
         }
+    }
+
+    /// An approval, and what the device was sent of it.
+    async fn sent_to(&self, device: &Device, txn: &Txn) -> ServiceResult<(Approval, Recipient)> {
+        let approval = self.parts.store.approval(txn).await?;
+        let recipients = self.parts.store.recipients(txn).await?;
+        let mut recipients = recipients.into_iter();
+        let own = recipients.find(|recipient| recipient.device == device.id);
+        Ok(approval.zip(own).ok_or_else(unknown)?)
+    }
+
+    /// The answer to a report of what had ended.
+    fn reported(&self, approval: &Approval, own: &Recipient) -> ServiceResult<Taken> {
+        let receipt = self.receipt_of(approval, own)?.ok_or_else(unknown)?;
+        Ok(Taken {
+            receipt,
+            report: Some(LateReport::Taken),
+        })
     }
 
     fn too_late(&self, approval: &Approval, own: &Recipient) -> ServiceResult<Refusal> {

@@ -6,7 +6,7 @@ use countersign_protocol::{
     wire::{EnrolmentResponse, PreviewOffer, RotationResponse},
 };
 
-use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, sha256};
+use super::{Gateway, Happening, Refusal, ServiceError, ServiceResult, otp, sha256};
 use crate::{
     audit::{Actor, Entry, Event},
     store::{DeviceRotation, NewDevice},
@@ -60,14 +60,13 @@ impl Gateway {
             key_protection: believed(claims.key_protection),
             now,
         };
-        let Some(device) = self
-            .parts
-            .store
-            .enrol(sha256(claims.code.as_str().as_bytes()), device)
-            .await?
-        else {
+        let code_hash = sha256(claims.code.as_str().as_bytes());
+        // It goes when the offer is used; whoever uses the offer has read the same.
+        let offer = self.parts.store.offer(code_hash, now).await?;
+        let Some(device) = self.parts.store.enrol(code_hash, device).await? else {
             return Err(self.refuse_enrolment(invalid_code()).await);
         };
+        let sealed = offer.and_then(|offer| offer.otp);
         self.devices_of_users.forget(&device.user);
         self.observe(&Happening::Enrolled(&device));
         Ok(EnrolmentResponse {
@@ -76,6 +75,7 @@ impl Gateway {
             issuer_name: self.parts.settings.name.clone(),
             keys: self.keys(),
             time: now,
+            otp: sealed.and_then(|sealed| otp::open(&claims.code, &sealed)),
         })
     }
 

@@ -12,6 +12,7 @@ mod enrolling;
 mod error;
 mod issuing;
 mod observer;
+pub mod otp;
 mod pending;
 mod proof;
 mod rate;
@@ -35,6 +36,7 @@ use countersign_protocol::{DeviceId, ErrorCode, Issuer, KeySet, Timestamp};
 use ring::digest::{SHA256, digest};
 use tokio::sync::Notify;
 
+pub(crate) use self::deciding::Taken;
 pub use self::{
     asking::{Ask, Asked, ShownClient},
     delivering::{Cursor, Delivery},
@@ -68,6 +70,8 @@ const CACHED_CLIENTS: usize = 10_000;
 const AUDITED_STRANGERS: u32 = 60;
 /// The same for each device and each client.
 const AUDITED_REFUSALS: u32 = 120;
+/// Reports of ended approvals that are taken from each device in a minute.
+const LATE_REPORTS: u32 = 30;
 
 /// What the gateway says about itself, and its limits.
 #[derive(Debug, Clone)]
@@ -106,6 +110,7 @@ pub struct Gateway {
     nonces: Nonces,
     seen_proofs: SeenProofs,
     requests: Limiter,
+    late_reports: Limiter,
     audited: Limiter,
     audited_strangers: Limiter,
     endings: Endings,
@@ -141,6 +146,7 @@ impl Gateway {
             nonces,
             seen_proofs: SeenProofs::default(),
             requests: Limiter::per_minute(parts.settings.limits.requests_per_minute),
+            late_reports: Limiter::per_minute(LATE_REPORTS),
             audited: Limiter::per_minute(AUDITED_REFUSALS),
             audited_strangers: Limiter::per_minute(AUDITED_STRANGERS),
             endings: Endings::default(),

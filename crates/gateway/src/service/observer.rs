@@ -21,6 +21,8 @@ pub enum Happening<'a> {
         /// Seconds since it was accepted.
         after: i64,
     },
+    /// An approval was reported after it had ended.
+    ReportedLate,
     /// Something was refused.
     Refused {
         /// What was asked for: `approval`, `decision`, `enrolment`, `rotation`, `proof`, `client`.

@@ -26,6 +26,8 @@ pub enum Outcome {
         claims: Box<ApprovalResult>,
         /// The same, signed.
         result: String,
+        /// When a device first reported it after it had ended, if one did.
+        reported_at: Option<Timestamp>,
     },
 }
 
@@ -58,7 +60,7 @@ impl Gateway {
                 .filter(|approval| approval.client == client.id)
                 .ok_or_else(unknown)?;
             if approval.state != ApprovalState::Pending || wait.is_zero() {
-                return self.outcome_of(&approval);
+                return self.outcome_and_report(&approval).await;
             }
         }
         match tokio::time::timeout(wait, waiter.ended()).await {
@@ -78,7 +80,7 @@ impl Gateway {
     pub async fn cancel(&self, client: &Client, txn: &Txn) -> ServiceResult<Outcome> {
         match self.parts.store.cancel(txn, &client.id, self.now()).await? {
             None => Err(unknown().into()),
-            Some(Cancelled::Before(approval)) => self.outcome_of(&approval),
+            Some(Cancelled::Before(approval)) => self.outcome_and_report(&approval).await,
             Some(Cancelled::Now(approval)) => {
                 let outcome = self.outcome_of(&approval)?;
                 self.ended_elsewhere(*approval, None).await;
@@ -111,6 +113,15 @@ impl Gateway {
             .map_err(|error| super::ServiceError::Sign(countersign_protocol::SignError::Json(error)))
     }
 
+    /// The outcome of what may have ended before, and been reported since.
+    async fn outcome_and_report(&self, approval: &Approval) -> ServiceResult<Outcome> {
+        let mut outcome = self.outcome_of(approval)?;
+        if let Outcome::Ended { reported_at, .. } = &mut outcome {
+            *reported_at = self.parts.store.reported_at(&approval.txn).await?;
+        }
+        Ok(outcome)
+    }
+
     fn outcome_of(&self, approval: &Approval) -> ServiceResult<Outcome> {
         match &approval.state {
             ApprovalState::Pending => Ok(Outcome::Pending {
@@ -123,6 +134,7 @@ impl Gateway {
                     expires_at: approval.expires_at,
                     claims: Box::new(claims),
                     result,
+                    reported_at: None,
                 })
             }
         }

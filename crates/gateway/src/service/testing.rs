@@ -102,6 +102,7 @@ impl World {
         let code = EnrolmentCode::from_random(random());
         let now = self.clock.now();
         let offer = Offer {
+            otp: None,
             code_hash: sha256(code.as_str().as_bytes()),
             user: user.to_owned(),
             account: format!("{user}@example.com"),
@@ -228,7 +229,8 @@ impl World {
         device: &TestDevice,
         decision: &ApprovalDecision,
     ) -> ServiceResult<String> {
-        self.gateway.decide(&device.sign(decision)).await.result
+        let taken = self.gateway.decide(&device.sign(decision)).await.result?;
+        Ok(taken.receipt)
     }
 
     /// Decides one approval.

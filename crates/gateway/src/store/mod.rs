@@ -111,6 +111,8 @@ pub trait Store: Debug + Send + Sync {
     /// Takes a checked decision: replay, device state, counter, lock, approval state, expiry and code are judged here
     /// and the change is made, all at once.
     async fn decide(&self, attempt: DecisionAttempt) -> StoreResult<Decision>;
+    /// When a device first reported the approval after it had ended, if one did.
+    async fn reported_at(&self, txn: &Txn) -> StoreResult<Option<Timestamp>>;
     /// Cancels an approval of this client, if it is still pending. `None` if there is no such approval.
     async fn cancel(&self, txn: &Txn, client: &str, now: Timestamp) -> StoreResult<Option<Cancelled>>;
     /// Ends what expired by `now`, at most `limit`.

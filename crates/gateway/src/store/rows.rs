@@ -61,6 +61,8 @@ pub struct Offer {
     pub created_at: Timestamp,
     /// At most ten minutes later.
     pub expires_at: Timestamp,
+    /// A one-time code's link to deliver, sealed under the code.
+    pub otp: Option<Vec<u8>>,
 }
 
 /// What an enrolling device brings.
@@ -314,6 +316,8 @@ pub enum PriorAnswer {
         /// How many attempts were left.
         attempts_left: u32,
     },
+    /// It reported what had ended, and was taken as that.
+    Reported,
     /// It came too late to change anything.
     Late,
 }
@@ -381,6 +385,10 @@ pub enum Decision {
     AlreadyEnded(Box<Approval>),
     /// Nobody had noticed yet that the approval expired; it ended now.
     Expired(Box<Approval>),
+    /// The approval had ended before; the report of it is on record. It counts once for each device.
+    Reported(Box<Approval>),
+    /// The same, and nobody had noticed yet that the approval expired; it ended now.
+    ExpiredAndReported(Box<Approval>),
     /// The device sent a decision with this `jti` before.
     Seen(Prior),
     /// The counter is not greater than this last one.

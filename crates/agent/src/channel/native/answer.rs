@@ -62,7 +62,10 @@ impl Device {
         let outcome = match result {
             Err(error) => DecisionOutcome::NotDelivered(error.into()),
             Ok(answer) => match exchange::read::<DecisionResponse>(&answer, 200) {
-                Reply::Done(body) => self.judge(Says::Recorded(body.receipt), &request.answer).await?,
+                Reply::Done(body) => {
+                    let says = Says::taken(body.receipt, body.report);
+                    self.judge(says, &request.answer).await?
+                }
                 Reply::Refused(body) => {
                     if let Some(time) = body.time {
                         self.learn_time(time).await?;

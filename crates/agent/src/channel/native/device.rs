@@ -2,7 +2,7 @@
 
 use countersign_protocol::{
     ApprovalProof, ErrorCode, Jti,
-    wire::{self, ServerFrame},
+    wire::{self, LateReport, ServerFrame},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::mpsc;
@@ -263,10 +263,10 @@ impl Device {
                 }
                 Err(reason) => self.reject(FrameKind::Keys, reason).await?,
             },
-            ServerFrame::Receipt { txn, receipt } => {
+            ServerFrame::Receipt { txn, receipt, report } => {
                 return Ok(Some(DecisionFrame {
                     txn: Some(txn),
-                    says: Says::Recorded(receipt),
+                    says: Says::taken(receipt, report),
                 }));
             }
             ServerFrame::Refused {
@@ -306,6 +306,15 @@ impl Device {
                     }
                 }
             }
+            Says::Reported(token) => match self.verifier().receipt(token, Some(&answer.txn)) {
+                Ok(receipt) => Ok(DecisionOutcome::Reported(Box::new(receipt))),
+                Err(reason) => {
+                    self.reject(FrameKind::Receipt, reason).await?;
+                    Ok(DecisionOutcome::NotDelivered(ChannelProblem::Protocol(
+                        "its receipt does not verify",
+                    )))
+                }
+            },
             Says::Refused(refusal) => {
                 let (outcome, rejected) = self.verifier().refusal(refusal, &answer.txn);
                 if let Some(reason) = rejected {
@@ -341,8 +350,19 @@ pub(super) struct DecisionFrame {
 pub(super) enum Says {
     /// The receipt, unverified.
     Recorded(String),
+    /// It had ended and the report of it was taken; the receipt of the ending, unverified.
+    Reported(String),
     /// The refusal, with an unverified receipt perhaps.
     Refused(Refusal),
+}
+
+impl Says {
+    pub(super) fn taken(receipt: String, report: Option<LateReport>) -> Self {
+        match report {
+            None => Self::Recorded(receipt),
+            Some(LateReport::Taken) => Self::Reported(receipt),
+        }
+    }
 }
 
 /// Sixteen random bytes.

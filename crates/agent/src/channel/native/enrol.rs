@@ -128,6 +128,7 @@ pub(super) async fn enrol(
     Ok(Enrolled {
         binding: binding.into(),
         issuer_name: offer.issuer_name.clone(),
+        otp: response.otp,
     })
 }
 

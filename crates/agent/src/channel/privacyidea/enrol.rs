@@ -69,6 +69,7 @@ pub(super) async fn enrol(
             ties: channel::Ties::PrivacyIdea(Box::new(ties)),
         },
         issuer_name: offer.issuer_name.clone(),
+        otp: None,
     })
 }
 

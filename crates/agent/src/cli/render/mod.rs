@@ -3,10 +3,12 @@
 //! Invariant: what came from outside is printed by [`plain`].
 
 mod accounts;
+mod codes;
 mod requests;
 mod verified;
 
 pub(super) use accounts::*;
+pub(super) use codes::*;
 pub(super) use requests::*;
 pub(super) use verified::verified;
 

@@ -119,12 +119,13 @@ pub(in crate::cli) fn history(entries: &[HistoryEntry], output: Output) -> Resul
             (None, false) => String::new(),
         };
         line(&format!(
-            "{}  {}  {}  {}{who}, {}",
+            "{}  {}  {}  {}{who}, {}{}",
             entry.id,
             instant(entry.at),
             plain(&entry.client_name),
             outcome_word(entry.outcome),
-            receipt(entry.receipt)
+            receipt(entry.receipt),
+            reported(entry.reported_at)
         ));
     }
     Ok(Exit::Done)
@@ -166,6 +167,7 @@ fn state(state: &RequestState) -> String {
             device_name,
             receipt: kept,
             code,
+            reported_at,
             ..
         } => {
             let device = device_name
@@ -177,10 +179,11 @@ fn state(state: &RequestState) -> String {
                 .map(|code| format!(". Now type {} where you started this", plain(code)))
                 .unwrap_or_default();
             format!(
-                "{}{device} at {}, {}{code}",
+                "{}{device} at {}, {}{}{code}",
                 outcome_word(*outcome),
                 instant(*at),
-                receipt(*kept)
+                receipt(*kept),
+                reported(*reported_at)
             )
         }
     }
@@ -219,6 +222,12 @@ fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Expired => "expired, nothing was approved",
         Outcome::Locked => "ended by too many wrong codes",
     }
+}
+
+/// A report after the end.
+fn reported(at: Option<i64>) -> String {
+    at.map(|at| format!(", reported by you at {}", instant(at)))
+        .unwrap_or_default()
 }
 
 fn receipt(state: ReceiptState) -> &'static str {

@@ -83,6 +83,7 @@ fn what_a_frame_does_not_hold_is_left_out_ended_ones_first() {
         receipt: ReceiptState::None,
         muted_until: None,
         code: None,
+        reported_at: None,
     };
     for number in 0..40 {
         long.push(RequestView {

@@ -16,7 +16,8 @@ fn a_subscriber_is_told_everything_once_and_then_what_changes() {
             FrontEndEvent::Requests(_),
             FrontEndEvent::Accounts(_),
             FrontEndEvent::Status(_),
-            FrontEndEvent::Settings(_)
+            FrontEndEvent::Settings(_),
+            FrontEndEvent::Vault(_)
         ]
     ));
     bench.effects.clear();
@@ -199,4 +200,26 @@ fn a_request_has_the_same_id_after_a_restart() {
     bench.channel(ChannelEvent::Request(Box::new(again)));
     assert_eq!(bench.view(&id).txn, txn.to_string());
     assert_eq!(id.0.len(), 6);
+}
+
+#[test]
+fn a_call_about_codes_goes_to_their_task_with_what_is_set() {
+    let mut bench = Bench::new();
+    let asked = countersign_agent_api::CodesRequest::Vault;
+    let reply = bench.call_from(APP, Request::Codes { call: asked.clone() });
+    assert_eq!(reply, None);
+    let handed_on = bench.effects.iter().any(
+        |effect| matches!(effect, Effect::Codes { request, clear_after: Some(30), .. } if *request == asked),
+    );
+    assert!(handed_on);
+}
+
+#[test]
+fn the_time_of_a_connected_issuer_is_told_and_no_other() {
+    let mut bench = Bench::new();
+    bench.channel(ChannelEvent::Offset(120));
+    let time = bench.engine.issuer_time().unwrap();
+    assert_eq!((time.offset, time.issuer_name.as_str()), (120, "Alder Group"));
+    bench.health(Health::Connecting);
+    assert_eq!(bench.engine.issuer_time(), None);
 }

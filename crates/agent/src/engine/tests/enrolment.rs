@@ -98,6 +98,7 @@ impl Bench {
         Enrolled {
             binding: Binding { ties, ..binding },
             issuer_name: "Alder Group".into(),
+            otp: None,
         }
     }
 
@@ -187,6 +188,41 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
             .iter()
             .any(|e| matches!(e, Effect::Subscribe(id, _) if *id == account.id))
     );
+}
+
+#[test]
+fn a_code_that_comes_with_an_account_is_kept_before_that_is_said_and_does_not_cost_the_account() {
+    let locked = || ApiError::new(ErrorCode::KeyringLocked, "The keyring is locked.");
+    for kept in [Ok(()), Err(locked())] {
+        let mut bench = Bench::new();
+        let offer = bench.preview("second@alder.example").unwrap();
+        let purpose = bench.accept(&offer);
+        let key = device_key(&software_key(), 2);
+        bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
+        let enrolment = bench.enrolment_sent();
+        let call = enrolment.call;
+        let otp = "otpauth://totp/Alder:mara?secret=GEZDGNBV".to_owned();
+        let otp = Some(countersign_protocol::wire::OtpLink::try_from(otp).unwrap());
+        let enrolled = Enrolled {
+            otp: otp.clone(),
+            ..bench.enrolled(key.clone())
+        };
+        bench.event(Event::Enrolled(enrolment, key, Box::new(Ok(enrolled))));
+        assert_eq!(bench.reply_to(call), None);
+        let wanted = bench.effects.iter().find_map(|effect| match effect {
+            Effect::KeepCode(_, account, link) => Some((account.clone(), link.clone())),
+            _ => None,
+        });
+        let (account, link) = wanted.expect("the code is not kept");
+        assert_eq!(Some(link), otp);
+        bench.event(Event::CodeKept(call, account, kept.clone()));
+        match (bench.reply_to(call).unwrap(), kept) {
+            (Ok(Reply::Account(_)), Ok(())) => {}
+            (Err(error), Err(_)) => assert!(error.message.contains("account was added"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(bench.disk.accounts.accounts.len(), 2);
+    }
 }
 
 #[test]

@@ -23,10 +23,12 @@ pub(super) struct Issuer {
     device_keys: KeySet,
     requests: BTreeMap<Txn, Pending>,
     made: u8,
-    counter: u64,
+    pub(super) counter: u64,
     pub(super) attempts_left: u32,
     /// Decisions that were recorded, in order.
     pub(super) recorded: Vec<ApprovalDecision>,
+    /// Reports of what had ended.
+    pub(super) late_reports: Vec<ApprovalDecision>,
 }
 
 struct Pending {
@@ -47,6 +49,7 @@ impl Issuer {
             counter: 0,
             attempts_left: 5,
             recorded: Vec::new(),
+            late_reports: Vec::new(),
         }
     }
 
@@ -146,11 +149,22 @@ impl Issuer {
         let pending = &self.requests[&decision.txn];
         if let Some(receipt) = &pending.receipt {
             let receipt = Box::new(receipt.clone());
-            return if pending.decision.as_ref() == Some(&answer.decision) {
-                DecisionOutcome::Recorded(receipt)
-            } else {
-                DecisionOutcome::AlreadyDecided(Some(receipt))
-            };
+            if pending.decision.as_ref() == Some(&answer.decision) {
+                return DecisionOutcome::Recorded(receipt);
+            }
+            let request = pending.request.clone();
+            decision
+                .check_answers(&asked(&request), &request_hash(&request.message), &request.statement)
+                .unwrap();
+            if decision.counter <= self.counter {
+                return DecisionOutcome::CounterRegression;
+            }
+            self.counter = decision.counter;
+            if decision.verdict == Verdict::Report && now <= receipt.claims.iat + 86_400 {
+                self.late_reports.push(decision);
+                return DecisionOutcome::Reported(receipt);
+            }
+            return DecisionOutcome::AlreadyDecided(Some(receipt));
         }
         let request = pending.request.clone();
         decision

@@ -10,6 +10,7 @@ mod hush;
 mod issuer;
 mod notifications;
 mod properties;
+mod reports;
 mod restart;
 mod upkeep;
 

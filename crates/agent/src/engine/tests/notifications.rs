@@ -1,11 +1,12 @@
 //! What is on the desktop, word for word, and what its buttons may do.
 
-use countersign_agent_api::{Activation, KeyringState, Window};
+use countersign_agent_api::{Activation, CodesClock, KeyringState, VaultState, VaultView, Window};
 use countersign_protocol::{DecidedOn, Match, Surface, Verification};
 
 use super::{issuer::CODE, *};
 use crate::{
     channel::ChannelProblem,
+    codes::{ClockTrouble, News},
     notify::{Life, NotifyError, Urgency},
 };
 
@@ -283,8 +284,15 @@ fn an_answer_on_another_device_replaces_the_notification() {
         let after = bench.only_notification();
         assert_eq!(after.id, before.id);
         assert_eq!(words(&after), wanted);
-        assert_eq!(buttons(&after), [(Action::Show, "Show")]);
+        assert_eq!(buttons(&after), [(Action::NotMe, "This wasn’t me")]);
         assert_eq!((after.urgency, after.life), (Urgency::Low, Life::Millis(10_000)));
+        bench.effects.clear();
+        bench.act(&after, Action::NotMe);
+        let window = Window::Prompt {
+            request: Some(id),
+            activation: Activation::ToReport,
+        };
+        assert_eq!(bench.launches(), [window], "only the confirm step");
     }
 }
 
@@ -494,4 +502,52 @@ fn long_names_are_cut_to_the_limits() {
     assert!(notification.title.chars().count() <= 40, "{}", notification.title);
     assert!(notification.title.ends_with("… asks for approval"));
     assert!(notification.body.chars().count() <= 90);
+}
+
+/// The vault as its task would tell it.
+fn vault(trouble: Option<ClockTrouble>) -> Event {
+    let view = VaultView {
+        state: VaultState::Open,
+        entries: Some(3),
+        tags: Vec::new(),
+        revision: 7,
+        clock: CodesClock::Unknown,
+        backups: None,
+    };
+    Event::Vault(Box::new(News { view, trouble }))
+}
+
+#[test]
+fn a_clock_that_makes_codes_wrong_is_told_once_a_day_and_only_while_it_is_so() {
+    for (privacy, wanted) in [
+        (Privacy::Private, ("Check your clock", "Codes may be refused.")),
+        (
+            Privacy::Detailed,
+            (
+                "Clock is 2 hours behind",
+                "Codes may be refused. Approvals are not affected.",
+            ),
+        ),
+    ] {
+        let mut bench = Bench::with(settings(privacy, OpenPrompt::Always));
+        bench.event(vault(Some(ClockTrouble::Off(7300))));
+        let notification = bench.only_notification();
+        assert_eq!(words(&notification), wanted);
+        assert_eq!(buttons(&notification), [(Action::Show, "Show")]);
+        assert_eq!(notification.urgency, Urgency::Low);
+        // The person has seen it, and the clock has drifted a little.
+        let id = notification.id.clone();
+        bench.event(Event::Notification(NotificationEvent::Closed { id }));
+        bench.effects.clear();
+        bench.event(vault(Some(ClockTrouble::Off(7500))));
+        bench.pass(3600);
+        let told = |effect: &Effect| matches!(effect, Effect::Notify(_));
+        assert!(!bench.effects.iter().any(told), "{:?}", bench.effects);
+        bench.pass(24 * 3600);
+        let again = bench.only_notification();
+        bench.effects.clear();
+        bench.event(vault(None));
+        let closed = |effect: &Effect| matches!(effect, Effect::CloseNotification(id) if *id == again.id);
+        assert!(bench.effects.iter().any(closed));
+    }
 }

@@ -1,6 +1,6 @@
 //! Modern Standard Arabic. Quoted names keep their own direction.
 
-use super::catalogue::Catalogue;
+use super::{Span, catalogue::Catalogue};
 use crate::plural::{Arabic, arabic};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "موافقة",
     deny_all: "رفض الكل",
     show: "عرض",
+    not_me: "لم أكن أنا",
+    report_too: "الإبلاغ عنه أيضًا",
     unlock: "فتح القفل…",
     check: "فحص",
 
@@ -89,6 +91,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     out_of_reach: "لا تصل الطلبات إلى هذا الحاسوب.",
     no_connection_to: |issuer| format!("لا يوجد اتصال بـ {}", isolated(issuer)),
     trying_since: |time| format!("منذ {time}. تُعاد المحاولة تلقائيًا."),
+    check_clock: "تحقق من ساعتك",
+    codes_refused: "قد تُرفض الرموز.",
+    clock_wrong: "الساعة غير صحيحة",
+    clock_behind: |by| format!("الساعة متأخرة {by}"),
+    clock_ahead: |by| format!("الساعة متقدمة {by}"),
+    only_codes_refused: "قد تُرفض الرموز. لا تتأثر الموافقات.",
+    span: |span| match span {
+        Span::Minutes(count) => counted(count, "دقيقة", "دقيقتين", "دقائق"),
+        Span::Hours(count) => counted(count, "ساعة", "ساعتين", "ساعات"),
+        Span::Days(count) => counted(count, "يومًا", "يومين", "أيام"),
+    },
 
     pay: |amount, payee| format!("إرسال {} إلى {}", isolated(amount), isolated(payee)),
     pay_amount: |amount| format!("إرسال {}", isolated(amount)),
@@ -106,4 +119,14 @@ pub(super) const TEXTS: Catalogue = Catalogue {
 /// Names read in their own direction without moving what is around them (first strong isolate, pop isolate).
 fn isolated(value: &str) -> String {
     format!("\u{2068}{value}\u{2069}")
+}
+
+/// A number of units of time: one, two, few (3 to 10), or more, which take the form of one.
+fn counted(count: u64, one: &str, two: &str, few: &str) -> String {
+    match arabic(count) {
+        Arabic::One => one.to_owned(),
+        Arabic::Two => two.to_owned(),
+        Arabic::Few => format!("{count} {few}"),
+        Arabic::Zero | Arabic::Many | Arabic::Other => format!("{count} {one}"),
+    }
 }

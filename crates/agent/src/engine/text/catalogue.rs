@@ -1,6 +1,18 @@
 //! What a language has to say. A text that is missing, or one that leaves out a value, does not compile.
 
-use super::Sum;
+use super::{Language, Span, Sum, arabic, english, french, german, japanese, spanish};
+
+/// The texts in this language.
+pub(super) fn of(language: Language) -> &'static Catalogue {
+    match language {
+        Language::English => &english::TEXTS,
+        Language::German => &german::TEXTS,
+        Language::French => &french::TEXTS,
+        Language::Spanish => &spanish::TEXTS,
+        Language::Japanese => &japanese::TEXTS,
+        Language::Arabic => &arabic::TEXTS,
+    }
+}
 
 /// All texts of notifications in one language. Functions put values in: names are quoted as they come.
 pub(super) struct Catalogue {
@@ -10,6 +22,8 @@ pub(super) struct Catalogue {
     pub(super) approve: &'static str,
     pub(super) deny_all: &'static str,
     pub(super) show: &'static str,
+    pub(super) not_me: &'static str,
+    pub(super) report_too: &'static str,
     pub(super) unlock: &'static str,
     pub(super) check: &'static str,
 
@@ -72,6 +86,15 @@ pub(super) struct Catalogue {
     pub(super) out_of_reach: &'static str,
     pub(super) no_connection_to: fn(issuer: &str) -> String,
     pub(super) trying_since: fn(time: &str) -> String,
+    pub(super) check_clock: &'static str,
+    pub(super) codes_refused: &'static str,
+    pub(super) clock_wrong: &'static str,
+    /// Title, with how far.
+    pub(super) clock_behind: fn(by: &str) -> String,
+    pub(super) clock_ahead: fn(by: &str) -> String,
+    pub(super) only_codes_refused: &'static str,
+    /// How long, as it stands in a title.
+    pub(super) span: fn(span: Span) -> String,
 
     // What is asked, in one sentence without its full stop.
     pub(super) pay: fn(amount: &str, payee: &str) -> String,

@@ -1,6 +1,6 @@
 //! English.
 
-use super::catalogue::Catalogue;
+use super::{Span, catalogue::Catalogue};
 use crate::plural::{exactly_one, one_other};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Approve",
     deny_all: "Deny all",
     show: "Show",
+    not_me: "This wasn’t me",
+    report_too: "Report it as well",
     unlock: "Unlock…",
     check: "Check",
 
@@ -73,6 +75,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     out_of_reach: "Requests cannot reach this computer.",
     no_connection_to: |issuer| format!("No connection to {issuer}"),
     trying_since: |time| format!("Since {time}. Trying again by itself."),
+    check_clock: "Check your clock",
+    codes_refused: "Codes may be refused.",
+    clock_wrong: "The clock is wrong",
+    clock_behind: |by| format!("Clock is {by} behind"),
+    clock_ahead: |by| format!("Clock is {by} ahead"),
+    only_codes_refused: "Codes may be refused. Approvals are not affected.",
+    span: |span| match span {
+        Span::Minutes(count) => format!("{count} {}", one_other(exactly_one(count), "minute", "minutes")),
+        Span::Hours(count) => format!("{count} {}", one_other(exactly_one(count), "hour", "hours")),
+        Span::Days(count) => format!("{count} {}", one_other(exactly_one(count), "day", "days")),
+    },
 
     pay: |amount, payee| format!("Send {amount} to {payee}"),
     pay_amount: |amount| format!("Send {amount}"),

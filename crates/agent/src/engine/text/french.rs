@@ -1,6 +1,6 @@
 //! French. The person is addressed as vous.
 
-use super::catalogue::Catalogue;
+use super::{Span, catalogue::Catalogue};
 use crate::plural::{one_other, up_to_one};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Approuver",
     deny_all: "Tout refuser",
     show: "Afficher",
+    not_me: "Ce n’était pas moi",
+    report_too: "Signaler aussi",
     unlock: "Déverrouiller…",
     check: "Vérifier",
 
@@ -73,6 +75,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     out_of_reach: "Les demandes ne parviennent pas à cet ordinateur.",
     no_connection_to: |issuer| format!("Aucune connexion à {issuer}"),
     trying_since: |time| format!("Depuis {time}. Nouvelle tentative automatique."),
+    check_clock: "Vérifiez votre horloge",
+    codes_refused: "Des codes peuvent être refusés.",
+    clock_wrong: "L’horloge est fausse",
+    clock_behind: |by| format!("L’horloge retarde de {by}"),
+    clock_ahead: |by| format!("L’horloge avance de {by}"),
+    only_codes_refused: "Des codes peuvent être refusés. Les approbations ne sont pas touchées.",
+    span: |span| match span {
+        Span::Minutes(count) => format!("{count} {}", one_other(up_to_one(count), "minute", "minutes")),
+        Span::Hours(count) => format!("{count} {}", one_other(up_to_one(count), "heure", "heures")),
+        Span::Days(count) => format!("{count} {}", one_other(up_to_one(count), "jour", "jours")),
+    },
 
     pay: |amount, payee| format!("Envoyer {amount} à {payee}"),
     pay_amount: |amount| format!("Envoyer {amount}"),

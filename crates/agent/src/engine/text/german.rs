@@ -1,6 +1,6 @@
 //! German. The person is addressed as Sie.
 
-use super::catalogue::Catalogue;
+use super::{Span, catalogue::Catalogue};
 use crate::plural::{exactly_one, one_other};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Genehmigen",
     deny_all: "Alle ablehnen",
     show: "Anzeigen",
+    not_me: "Das war ich nicht",
+    report_too: "Auch melden",
     unlock: "Entsperren…",
     check: "Nachsehen",
 
@@ -73,6 +75,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     out_of_reach: "Anfragen erreichen diesen Computer nicht.",
     no_connection_to: |issuer| format!("Keine Verbindung zu {issuer}"),
     trying_since: |time| format!("Seit {time}. Es wird von selbst weiter versucht."),
+    check_clock: "Prüfen Sie Ihre Uhr",
+    codes_refused: "Codes werden vielleicht abgelehnt.",
+    clock_wrong: "Die Uhr geht falsch",
+    clock_behind: |by| format!("Die Uhr geht {by} nach"),
+    clock_ahead: |by| format!("Die Uhr geht {by} vor"),
+    only_codes_refused: "Codes werden vielleicht abgelehnt. Freigaben sind nicht betroffen.",
+    span: |span| match span {
+        Span::Minutes(count) => format!("{count} {}", one_other(exactly_one(count), "Minute", "Minuten")),
+        Span::Hours(count) => format!("{count} {}", one_other(exactly_one(count), "Stunde", "Stunden")),
+        Span::Days(count) => format!("{count} {}", one_other(exactly_one(count), "Tag", "Tage")),
+    },
 
     pay: |amount, payee| format!("{amount} an {payee} überweisen"),
     pay_amount: |amount| format!("{amount} überweisen"),

@@ -1,6 +1,6 @@
 //! Japanese, in the polite form. It has no plural.
 
-use super::catalogue::Catalogue;
+use super::{Span, catalogue::Catalogue};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
     review: "確認",
@@ -8,6 +8,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "承認",
     deny_all: "すべて拒否",
     show: "表示",
+    not_me: "自分ではない",
+    report_too: "報告もする",
     unlock: "ロックを解除…",
     check: "診断",
 
@@ -65,6 +67,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     out_of_reach: "リクエストがこのコンピューターに届きません。",
     no_connection_to: |issuer| format!("{issuer} に接続できません"),
     trying_since: |time| format!("{time} から接続がありません。自動で再試行しています。"),
+    check_clock: "時計を確認してください",
+    codes_refused: "コードが拒否されることがあります。",
+    clock_wrong: "時計が合っていません",
+    clock_behind: |by| format!("時計が{by}遅れています"),
+    clock_ahead: |by| format!("時計が{by}進んでいます"),
+    only_codes_refused: "コードが拒否されることがあります。承認には影響しません。",
+    span: |span| match span {
+        Span::Minutes(count) => format!("{count}分"),
+        Span::Hours(count) => format!("{count}時間"),
+        Span::Days(count) => format!("{count}日"),
+    },
 
     pay: |amount, payee| format!("{payee} に {amount} を送金"),
     pay_amount: |amount| format!("{amount} を送金"),

@@ -1,6 +1,6 @@
 //! Spanish. The person is addressed as usted.
 
-use super::catalogue::Catalogue;
+use super::{Span, catalogue::Catalogue};
 use crate::plural::{exactly_one, one_other};
 
 pub(super) const TEXTS: Catalogue = Catalogue {
@@ -9,6 +9,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     approve: "Aprobar",
     deny_all: "Denegar todas",
     show: "Mostrar",
+    not_me: "No he sido yo",
+    report_too: "Informar también",
     unlock: "Desbloquear…",
     check: "Comprobar",
 
@@ -73,6 +75,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
     out_of_reach: "Las solicitudes no llegan a este equipo.",
     no_connection_to: |issuer| format!("No hay conexión con {issuer}"),
     trying_since: |time| format!("Desde las {time}. Se vuelve a intentar automáticamente."),
+    check_clock: "Revise su reloj",
+    codes_refused: "Es posible que se rechacen códigos.",
+    clock_wrong: "El reloj está mal",
+    clock_behind: |by| format!("El reloj va {by} atrasado"),
+    clock_ahead: |by| format!("El reloj va {by} adelantado"),
+    only_codes_refused: "Es posible que se rechacen códigos. Las aprobaciones no se ven afectadas.",
+    span: |span| match span {
+        Span::Minutes(count) => format!("{count} {}", one_other(exactly_one(count), "minuto", "minutos")),
+        Span::Hours(count) => format!("{count} {}", one_other(exactly_one(count), "hora", "horas")),
+        Span::Days(count) => format!("{count} {}", one_other(exactly_one(count), "día", "días")),
+    },
 
     pay: |amount, payee| format!("Enviar {amount} a {payee}"),
     pay_amount: |amount| format!("Enviar {amount}"),

@@ -99,6 +99,9 @@ fn all(wording: Wording) -> Vec<Text> {
     texts.extend(keyrings.map(|keyring| wording.locked_out(keyring)));
     let outages = [None, Some(("Kestrel Energy", claims(DETAILS[0]).iat))];
     texts.extend(outages.map(|only| wording.offline(only, &TimeZone::UTC)));
+    texts.push(wording.clock(ClockTrouble::Wrong));
+    let seconds = [301, -301, 3600, -7200, 11 * 3600, 3 * 86_400, -100 * 86_400];
+    texts.extend(seconds.map(|seconds| wording.clock(ClockTrouble::Off(seconds))));
     texts
 }
 
@@ -106,6 +109,24 @@ fn wordings() -> impl Iterator<Item = Wording> {
     Language::ALL
         .into_iter()
         .flat_map(|language| PRIVACIES.map(|privacy| Wording { language, privacy }))
+}
+
+#[test]
+fn how_far_a_clock_is_off_is_said_in_a_unit_that_people_use() {
+    for (seconds, title) in [
+        (301, "Clock is 5 minutes behind"),
+        (-90, "Clock is 1 minute ahead"),
+        (7199, "Clock is 119 minutes behind"),
+        (7200, "Clock is 2 hours behind"),
+        (-2 * 86_400, "Clock is 2 days ahead"),
+        (i64::MIN, "Clock is 106751991167300 days ahead"),
+    ] {
+        let wording = Wording {
+            language: Language::English,
+            privacy: Privacy::Detailed,
+        };
+        assert_eq!(wording.clock(ClockTrouble::Off(seconds)).0, title);
+    }
 }
 
 #[test]
@@ -138,7 +159,7 @@ fn long_names_are_cut_within_the_limits_in_every_language() {
         assert!(title.chars().count() <= TITLE && body.chars().count() <= BODY);
         // The name is cut, not what is said about it.
         assert!(title.contains('…'), "{language:?}: {title}");
-        let asks = (language.catalogue().asks)("\0");
+        let asks = (catalogue::of(language).asks)("\0");
         assert!(asks.split('\0').all(|part| title.contains(part)), "{title}");
     }
 }

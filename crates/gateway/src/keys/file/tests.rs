@@ -1,3 +1,5 @@
+//! The key file: who may read it, what is refused, what a rotation leaves.
+
 use super::*;
 
 fn key_file() -> (tempfile::TempDir, KeyFile) {

@@ -25,7 +25,7 @@ async fn an_approval_gives_a_receipt_and_a_signed_result() {
     let receipt = receipt(
         &world,
         device.id.as_str(),
-        &world.gateway.decide(&token).await.result.unwrap(),
+        &world.gateway.decide(&token).await.result.unwrap().receipt,
     );
     assert_eq!(receipt.outcome, How::Approved);
     assert_eq!(receipt.decided_by.as_ref(), Some(&device.id));

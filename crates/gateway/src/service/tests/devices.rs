@@ -37,6 +37,43 @@ async fn a_preview_changes_nothing_and_an_offer_is_used_once() {
 }
 
 #[tokio::test]
+async fn a_one_time_code_is_delivered_once_and_never_kept_readable() {
+    const LINK: &str = "otpauth://totp/Example:ada?secret=GEZDGNBVGY3TQOJQ";
+    let world = World::new().await;
+    let code = EnrolmentCode::from_random([9; 16]);
+    let link = LINK.to_owned().try_into().unwrap();
+    let now = world.clock.now();
+    let offer = crate::store::Offer {
+        code_hash: sha256(code.as_str().as_bytes()),
+        user: "ada".to_owned(),
+        account: "ada@example.com".to_owned(),
+        created_at: now,
+        expires_at: now + MAX_OFFER,
+        otp: otp::seal(&code, &link),
+    };
+    let kept = offer.otp.clone().unwrap();
+    assert!(!String::from_utf8_lossy(&kept).contains("GEZDGNBV"));
+    let hash = offer.code_hash;
+    let entry = Entry::new(now, Actor::Admin("root".to_owned()), Event::OfferCreated).user("ada");
+    world.gateway.store().add_offer(offer, entry).await.unwrap();
+    let read = world.gateway.store().offer(hash, now).await.unwrap().unwrap();
+    assert_eq!(read.otp, Some(kept));
+    let enrolled = world
+        .gateway
+        .enrol(&world.enrolment(&code, &key()))
+        .await
+        .unwrap();
+    assert_eq!(enrolled.otp, Some(link));
+    let without = world.offer("bob").await;
+    let enrolled = world
+        .gateway
+        .enrol(&world.enrolment(&without, &key()))
+        .await
+        .unwrap();
+    assert_eq!(enrolled.otp, None);
+}
+
+#[tokio::test]
 async fn unknown_and_expired_offers_are_not_told_apart() {
     let world = World::new().await;
     let code = world.offer("ada").await;

@@ -6,6 +6,7 @@ mod devices;
 mod dump;
 mod expiry;
 mod proofs;
+mod reporting;
 mod results;
 
 use std::{sync::atomic::Ordering, time::Duration};

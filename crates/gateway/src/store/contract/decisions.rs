@@ -235,3 +235,57 @@ pub(super) async fn a_revoked_device_decides_nothing(store: impl Store) {
         Decision::Accepted(_)
     ));
 }
+
+pub(super) async fn a_report_after_the_end_is_kept_once_for_each_device(store: impl Store) {
+    let (one, two) = (enrolled(&store, "ada", 1).await, enrolled(&store, "ada", 2).await);
+    accepted(&store, approval(1, &[&one, &two])).await;
+    accepted(&store, approval(2, &[&one, &two])).await;
+    let Decision::Accepted(won) = store.decide(attempt(1, &one, 1)).await.unwrap() else {
+        panic!("not accepted")
+    };
+    assert_eq!(store.reported_at(&txn(1)).await.unwrap(), None);
+    let report = |device: &Device, jti: u8, counter: u64, now: Timestamp| {
+        let attempt = attempt(1, device, counter);
+        DecisionAttempt {
+            jti: Jti::from_random([jti; 16]),
+            now,
+            decided: Decided {
+                verdict: Verdict::Report,
+                ..attempt.decided
+            },
+            ..attempt
+        }
+    };
+    let records = async || store.audit_records(0, 1000).await.unwrap().len();
+    let before = records().await;
+    let first = report(&two, 50, 1, NOW + 60);
+    let Decision::Reported(told) = store.decide(first.clone()).await.unwrap() else {
+        panic!("not taken")
+    };
+    assert_eq!(told, won, "the outcome is what it was");
+    assert!(matches!(
+        store.decide(first).await.unwrap(),
+        Decision::Seen(Prior {
+            answer: PriorAnswer::Reported,
+            ..
+        })
+    ));
+    assert!(matches!(
+        store.decide(report(&two, 51, 2, NOW + 90)).await.unwrap(),
+        Decision::Reported(_)
+    ));
+    assert_eq!(
+        (records().await, store.reported_at(&txn(1)).await.unwrap()),
+        (before + 1, Some(NOW + 60))
+    );
+    assert!(matches!(
+        store.decide(report(&one, 52, 2, NOW + 95)).await.unwrap(),
+        Decision::Reported(_)
+    ));
+    assert_eq!(
+        (records().await, store.reported_at(&txn(1)).await.unwrap()),
+        (before + 2, Some(NOW + 60))
+    );
+    assert_eq!(store.approval(&txn(1)).await.unwrap(), Some(*won));
+    assert_eq!(store.reported_at(&txn(2)).await.unwrap(), None);
+}

@@ -37,6 +37,7 @@ pub async fn run<S: Store>(new: impl AsyncFn() -> S) {
     decisions::a_counter_only_grows(new().await).await;
     decisions::wrong_codes_are_counted_over_requests_until_the_user_is_locked(new().await).await;
     decisions::a_right_code_resets_the_count(new().await).await;
+    decisions::a_report_after_the_end_is_kept_once_for_each_device(new().await).await;
     decisions::a_revoked_device_decides_nothing(new().await).await;
     approvals::only_its_client_cancels_an_approval(new().await).await;
     approvals::what_expired_ends_once(new().await).await;
@@ -65,6 +66,7 @@ fn client() -> Client {
 
 fn offer(user: &str, number: u8) -> Offer {
     Offer {
+        otp: None,
         code_hash: [number; 32],
         user: user.to_owned(),
         account: format!("{user}@example.com"),

@@ -1,6 +1,6 @@
 //! Taking a decision, once, in SQLite.
 
-use countersign_protocol::{DeviceId, Jti, Outcome, Txn};
+use countersign_protocol::{DeviceId, Jti, Outcome, Timestamp, Txn, Verdict};
 use rusqlite::{Connection, params};
 
 use super::{
@@ -12,10 +12,13 @@ use super::{
 use crate::{
     audit,
     store::{
-        Approval, ApprovalState, BeforeDecision, CodeCheck, Decision, DecisionAttempt, Prior, PriorAnswer,
-        StoreError, StoreResult,
+        Approval, ApprovalState, BeforeDecision, CodeCheck, Decision, DecisionAttempt, Ending, Prior,
+        PriorAnswer, StoreError, StoreResult,
     },
 };
+
+/// For how long after its end an approval can be reported, in seconds (protocol section 5.4).
+const REPORTABLE: i64 = 24 * 60 * 60;
 
 pub(super) fn before(
     db: &Connection,
@@ -57,18 +60,23 @@ pub(super) fn decide(db: &Connection, attempt: &DecisionAttempt) -> StoreResult<
         return Ok(Decision::CounterRegression { last: counter });
     }
     registry::count(db, device, attempt.counter)?;
-    match approval.state {
+    match &approval.state {
+        ApprovalState::Ended(ending) if reports(attempt, ending) => {
+            report(db, attempt, &approval, ending.outcome)?;
+            Ok(Decision::Reported(Box::new(approval)))
+        }
         ApprovalState::Ended(_) => {
             remember(db, attempt, &PriorAnswer::Late)?;
             Ok(Decision::AlreadyEnded(Box::new(approval)))
         }
         ApprovalState::Pending if approval.expires_at <= attempt.now => {
+            let approval = Box::new(approvals::end_expired(db, approval, attempt.now)?);
+            if attempt.decided.verdict == Verdict::Report {
+                report(db, attempt, &approval, Outcome::Expired)?;
+                return Ok(Decision::ExpiredAndReported(approval));
+            }
             remember(db, attempt, &PriorAnswer::Late)?;
-            Ok(Decision::Expired(Box::new(approvals::end_expired(
-                db,
-                approval,
-                attempt.now,
-            )?)))
+            Ok(Decision::Expired(approval))
         }
         ApprovalState::Pending => match attempt.code {
             CodeCheck::Wrong => wrong_code(db, attempt, &approval),
@@ -79,6 +87,50 @@ pub(super) fn decide(db: &Connection, attempt: &DecisionAttempt) -> StoreResult<
             CodeCheck::NotAsked => win(db, attempt, approval),
         },
     }
+}
+
+/// When the approval was first reported after its end.
+pub(super) fn reported_at(db: &Connection, txn: &Txn) -> StoreResult<Option<Timestamp>> {
+    let first: Option<Option<Timestamp>> = one(
+        db,
+        "SELECT min(reported_at) AS first FROM decisions WHERE txn = ?1",
+        [txn.as_str()],
+        |row| get(row, "first"),
+    )?;
+    Ok(first.flatten())
+}
+
+fn reports(attempt: &DecisionAttempt, ending: &Ending) -> bool {
+    attempt.decided.verdict == Verdict::Report && attempt.now - ending.at <= REPORTABLE
+}
+
+/// Keeps a report of what has ended. A device's second one changes nothing and has no audit record.
+fn report(
+    db: &Connection,
+    attempt: &DecisionAttempt,
+    approval: &Approval,
+    outcome: Outcome,
+) -> StoreResult<()> {
+    let before: Option<Option<Timestamp>> = one(
+        db,
+        "SELECT min(reported_at) AS first FROM decisions WHERE txn = ?1 AND device_id = ?2",
+        params![attempt.txn.as_str(), attempt.decided.device.as_str()],
+        |row| get(row, "first"),
+    )?;
+    let at = match before.flatten() {
+        Some(at) => at,
+        None => {
+            log::append(db, &audit::reported_late(attempt, approval, outcome))?;
+            attempt.now
+        }
+    };
+    remember(db, attempt, &PriorAnswer::Reported)?;
+    execute(
+        db,
+        "UPDATE decisions SET reported_at = ?1 WHERE device_id = ?2 AND jti = ?3",
+        params![at, attempt.decided.device.as_str(), attempt.jti.as_str()],
+    )?;
+    Ok(())
 }
 
 fn win(db: &Connection, attempt: &DecisionAttempt, approval: Approval) -> StoreResult<Decision> {
@@ -126,16 +178,18 @@ fn wrong_code(db: &Connection, attempt: &DecisionAttempt, approval: &Approval) -
 fn prior(db: &Connection, device: &DeviceId, jti: &Jti) -> StoreResult<Option<Prior>> {
     one(
         db,
-        "SELECT decision_hash, receipt, attempts_left FROM decisions WHERE device_id = ?1 AND jti = ?2",
+        "SELECT decision_hash, receipt, attempts_left, reported_at FROM decisions WHERE device_id = ?1 AND jti = ?2",
         [device.as_str(), jti.as_str()],
         |row| {
             let answer = match (
                 get::<Option<String>>(row, "receipt")?,
                 get::<Option<u32>>(row, "attempts_left")?,
+                get::<Option<Timestamp>>(row, "reported_at")?,
             ) {
-                (Some(receipt), _) => PriorAnswer::Accepted { receipt },
-                (None, Some(attempts_left)) => PriorAnswer::WrongCode { attempts_left },
-                (None, None) => PriorAnswer::Late,
+                (Some(receipt), _, _) => PriorAnswer::Accepted { receipt },
+                (None, Some(attempts_left), _) => PriorAnswer::WrongCode { attempts_left },
+                (None, None, Some(_)) => PriorAnswer::Reported,
+                (None, None, None) => PriorAnswer::Late,
             };
             Ok(Prior {
                 decision_hash: get(row, "decision_hash")?,
@@ -149,7 +203,7 @@ fn remember(db: &Connection, attempt: &DecisionAttempt, answer: &PriorAnswer) ->
     let (receipt, attempts_left) = match answer {
         PriorAnswer::Accepted { receipt } => (Some(receipt), None),
         PriorAnswer::WrongCode { attempts_left } => (None, Some(signed((*attempts_left).into()))),
-        PriorAnswer::Late => (None, None),
+        PriorAnswer::Reported | PriorAnswer::Late => (None, None),
     };
     execute(
         db,

@@ -293,6 +293,11 @@ impl Store for SqliteStore {
         self.writer.write(move |db| decisions::decide(db, &attempt)).await
     }
 
+    async fn reported_at(&self, txn: &Txn) -> StoreResult<Option<Timestamp>> {
+        let txn = txn.clone();
+        self.reader.read(move |db| decisions::reported_at(db, &txn)).await
+    }
+
     async fn cancel(&self, txn: &Txn, client: &str, now: Timestamp) -> StoreResult<Option<Cancelled>> {
         let (txn, client) = (txn.clone(), client.to_owned());
         self.writer

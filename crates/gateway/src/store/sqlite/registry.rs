@@ -82,13 +82,15 @@ pub(super) fn add_offer(db: &Connection, offer: &Offer, entry: &Entry) -> StoreR
     )?;
     execute(
         db,
-        "INSERT INTO offers (code_hash, user_id, account, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO offers (code_hash, user_id, account, created_at, expires_at, otp)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             offer.code_hash,
             offer.user,
             offer.account,
             offer.created_at,
-            offer.expires_at
+            offer.expires_at,
+            offer.otp
         ],
     )?;
     log::append(db, entry)?;
@@ -107,6 +109,7 @@ pub(super) fn offer(db: &Connection, code_hash: &Hash, now: Timestamp) -> StoreR
                 account: get(row, "account")?,
                 created_at: get(row, "created_at")?,
                 expires_at: get(row, "expires_at")?,
+                otp: get(row, "otp")?,
             })
         },
     )
@@ -118,7 +121,7 @@ pub(super) fn enrol(db: &Connection, code_hash: &Hash, new: &NewDevice) -> Store
     };
     execute(
         db,
-        "UPDATE offers SET used_by = ?1 WHERE code_hash = ?2 AND used_by IS NULL",
+        "UPDATE offers SET used_by = ?1, otp = NULL WHERE code_hash = ?2 AND used_by IS NULL",
         params![new.id.as_str(), code_hash],
     )?;
     let device = Device {

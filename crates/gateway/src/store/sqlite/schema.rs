@@ -12,7 +12,11 @@ use crate::store::{StoreError, StoreResult};
 const APPLICATION_ID: i32 = 0x4373_676e;
 
 /// Each brings the schema one version further. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// Brings the schema up to date.
 ///

@@ -1,3 +1,5 @@
+//! The contract on SQLite, and what only a file can do: damage, other versions, a full disk.
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -107,12 +109,33 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     raw(&path).pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(
         SqliteStore::open(&path),
-        Err(StoreError::NewerSchema { found: 99, known: 1 })
+        Err(StoreError::NewerSchema { found: 99, known: 3 })
     ));
     let version: i32 = raw(&path)
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
     assert_eq!(version, 99);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_brought_up_to_date() {
+    let (_dir, path) = database();
+    let db = raw(&path);
+    db.execute_batch(include_str!("schema/1.sql")).unwrap();
+    db.pragma_update(None, "application_id", 0x4373_676e).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    db.execute_batch("INSERT INTO clients VALUES ('bank', 'Bank', x'01', 'application', '[]', 1);")
+        .unwrap();
+    drop(db);
+    let store = SqliteStore::open(&path).unwrap();
+    let txn = Txn::from_random([1; 16]);
+    assert_eq!(store.reported_at(&txn).await.unwrap(), None);
+    assert_eq!(
+        raw(&path)
+            .query_row("SELECT count(*) FROM clients", [], |row| row.get::<_, u32>(0))
+            .unwrap(),
+        1
+    );
 }
 
 #[tokio::test]

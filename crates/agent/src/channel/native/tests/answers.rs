@@ -2,7 +2,7 @@
 
 use countersign_protocol::{
     ErrorBody, ErrorCode, Outcome, Txn,
-    wire::{DecisionRequest, DecisionResponse, PollResponse, ServerFrame},
+    wire::{DecisionRequest, DecisionResponse, LateReport, PollResponse, ServerFrame},
 };
 
 use super::{
@@ -60,12 +60,47 @@ async fn a_recorded_decision_comes_with_its_receipt() {
         .send(&ServerFrame::Receipt {
             txn: txn(1),
             receipt: issuer.sign(&receipt),
+            report: None,
         })
         .await;
     match waiting.await.unwrap() {
         DecisionOutcome::Recorded(recorded) => assert_eq!(recorded.claims, receipt),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_report_that_was_taken_comes_with_the_receipt_of_the_ending() {
+    let (issuer, mut subscription, mut socket) = subscribed().await;
+    let report = Some(LateReport::Taken);
+    let ending = issuer.receipt(1, Some("another.decision.x"), Outcome::Approved);
+    let waiting = send(&subscription.handle, 1);
+    socket.decision().await;
+    let receipt = issuer.sign(&ending);
+    socket
+        .send(&ServerFrame::Receipt {
+            txn: txn(1),
+            receipt,
+            report,
+        })
+        .await;
+    match waiting.await.unwrap() {
+        DecisionOutcome::Reported(reported) => assert_eq!(reported.claims, ending),
+        other => panic!("{other:?}"),
+    }
+
+    let other = issuer.sign(&issuer.receipt(2, None, Outcome::Expired));
+    let waiting = send(&subscription.handle, 1);
+    socket.decision().await;
+    socket
+        .send(&ServerFrame::Receipt {
+            txn: txn(1),
+            receipt: other,
+            report,
+        })
+        .await;
+    assert!(matches!(next(&mut subscription).await, ChannelEvent::Rejected(_)));
+    assert!(matches!(waiting.await.unwrap(), DecisionOutcome::NotDelivered(_)));
 }
 
 #[tokio::test]
@@ -78,7 +113,13 @@ async fn a_receipt_for_something_else_is_not_taken_for_ours() {
     for receipt in [other_decision, other_transaction, unsigned.unwrap()] {
         let waiting = send(&subscription.handle, 1);
         socket.decision().await;
-        socket.send(&ServerFrame::Receipt { txn: txn(1), receipt }).await;
+        socket
+            .send(&ServerFrame::Receipt {
+                txn: txn(1),
+                receipt,
+                report: None,
+            })
+            .await;
         assert!(matches!(next(&mut subscription).await, ChannelEvent::Rejected(_)));
         let outcome = waiting.await.unwrap();
         assert!(
@@ -138,7 +179,13 @@ async fn two_decisions_get_each_its_own_answer() {
         .await;
     assert!(matches!(second.await.unwrap(), DecisionOutcome::Expired(None)));
     let receipt = issuer.sign(&issuer.receipt(1, Some(DECISION), Outcome::Denied));
-    socket.send(&ServerFrame::Receipt { txn: txn(1), receipt }).await;
+    socket
+        .send(&ServerFrame::Receipt {
+            txn: txn(1),
+            receipt,
+            report: None,
+        })
+        .await;
     assert!(matches!(first.await.unwrap(), DecisionOutcome::Recorded(_)));
 }
 
@@ -152,7 +199,13 @@ async fn a_decision_cut_off_goes_again_by_http() {
     let call = issuer.call("/decision").await;
     assert_eq!(call.json::<DecisionRequest>().decision, DECISION);
     let receipt = issuer.sign(&issuer.receipt(1, Some(DECISION), Outcome::Approved));
-    call.answer(200, &DecisionResponse { receipt });
+    call.answer(
+        200,
+        &DecisionResponse {
+            receipt,
+            report: None,
+        },
+    );
     assert!(matches!(waiting.await.unwrap(), DecisionOutcome::Recorded(_)));
 }
 

@@ -44,6 +44,9 @@ pub(crate) fn configuration(issuer: &FakeIssuer) -> Configuration {
     }
 }
 
+/// A one-time code that comes with the enrolment.
+const OTP: &str = "otpauth://totp/Alder:mara?secret=GEZDGNBVGY3TQOJQ";
+
 fn offered() -> PreviewOffer {
     PreviewOffer {
         account: ACCOUNT.into(),
@@ -111,6 +114,7 @@ async fn an_offer_is_previewed_and_accepted() {
             issuer_name: "Alder Group".into(),
             keys: issuer.keys(),
             time: NOW + 30,
+            otp: Some(OTP.to_owned().try_into().unwrap()),
         };
         call.answer(201, &response);
     };
@@ -119,7 +123,10 @@ async fn an_offer_is_previewed_and_accepted() {
         offset: 30,
         ..agent.binding(&issuer)
     };
-    assert_eq!(enrolled.unwrap().binding, expected);
+    let enrolled = enrolled.unwrap();
+    assert_eq!(enrolled.binding, expected);
+    assert_eq!(enrolled.otp.as_ref().map(|otp| otp.expose()), Some(OTP));
+    assert!(!format!("{enrolled:?}").contains("GEZDGNBV"));
 }
 
 #[tokio::test]
@@ -206,6 +213,7 @@ async fn other_keys_than_those_shown_end_the_enrolment() {
             issuer_name: "Alder Group".into(),
             keys: KeySet::from_iter([new_key().public_key().clone()]),
             time: NOW,
+            otp: None,
         };
         issuer.call("/enrol").await.answer(201, &response);
     };

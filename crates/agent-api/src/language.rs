@@ -1,9 +1,7 @@
-//! Which language notifications are in: what the person set, else the desktop session's, else English.
+//! Which language people are spoken to in: what they set, else the desktop session's, else English. The pages of the app choose
+//! by the same rule on their own side.
 
-use super::catalogue::Catalogue;
-use super::{arabic, english, french, german, japanese, spanish};
-
-/// A language that notifications are written in.
+/// A language that there are texts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
     /// English.
@@ -23,8 +21,7 @@ pub enum Language {
 
 impl Language {
     /// All of them.
-    #[cfg(test)]
-    pub(in crate::engine) const ALL: [Self; 6] = [
+    pub const ALL: [Self; 6] = [
         Self::English,
         Self::German,
         Self::French,
@@ -48,6 +45,14 @@ impl Language {
         }
     }
 
+    /// As the person set it (BCP 47), if there are texts in that; else as [`Language::of_session`].
+    #[must_use]
+    pub fn chosen(setting: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Self {
+        setting
+            .and_then(Self::of)
+            .unwrap_or_else(|| Self::of_session(variable))
+    }
+
     /// Of the session, by the variables that POSIX gives messages, in their order; `variable` reads one. English if
     /// there are no texts in that language.
     #[must_use]
@@ -58,17 +63,6 @@ impl Language {
             .find(|value| !value.is_empty())
             .and_then(|locale| Self::of(&locale))
             .unwrap_or_default()
-    }
-
-    pub(super) fn catalogue(self) -> &'static Catalogue {
-        match self {
-            Self::English => &english::TEXTS,
-            Self::German => &german::TEXTS,
-            Self::French => &french::TEXTS,
-            Self::Spanish => &spanish::TEXTS,
-            Self::Japanese => &japanese::TEXTS,
-            Self::Arabic => &arabic::TEXTS,
-        }
     }
 }
 
@@ -105,6 +99,19 @@ mod tests {
             Language::Arabic
         );
         assert_eq!(session(&[("LC_ALL", ""), ("LANG", "es_ES")]), Language::Spanish);
+    }
+
+    #[test]
+    fn a_setting_counts_before_the_session() {
+        let german = |name: &str| (name == "LANG").then(|| "de_AT.UTF-8".to_owned());
+        for (setting, language) in [
+            (Some("fr-CA"), Language::French),
+            (Some("AR"), Language::Arabic),
+            (Some("nl"), Language::German),
+            (None, Language::German),
+        ] {
+            assert_eq!(Language::chosen(setting, german), language, "{setting:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,337 @@
+//! What each call leads to.
+
+use std::sync::Arc;
+
+use countersign_agent_api::{
+    ApiError, CodeId, CodesPage, CodesReply, CodesRequest, ErrorCode, ImportSource, MAX_CODES, ShownCode,
+    frame,
+};
+use countersign_codes::{Codes, Entry, EntryId, Import, QrModules, Shown, import::Item};
+use ring::rand::SecureRandom;
+use zeroize::Zeroizing;
+
+use super::{At, Change, ImportText, Open, State, Step, Taken, Then, Work};
+use crate::{
+    codes::{
+        errors::{self, invalid, no_entry},
+        views,
+    },
+    wording::sentence,
+};
+
+/// The longest query, in characters.
+const MAX_QUERY: usize = 256;
+
+/// The longest text that is imported, in bytes.
+const MAX_TEXT: usize = 256 * 1024;
+
+impl State {
+    /// Carries out a call, with the vault open if it needs it ([`needs_vault`]).
+    ///
+    /// # Errors
+    /// What the caller is told. Nothing is changed then.
+    pub(in crate::codes) fn call(
+        &mut self,
+        request: CodesRequest,
+        at: At,
+        rng: &dyn SecureRandom,
+    ) -> Result<Step, ApiError> {
+        self.used_at = at.instant.steady;
+        match request {
+            CodesRequest::List {
+                query,
+                tag,
+                from,
+                limit,
+            } => self
+                .list(&query, tag.as_deref(), from, limit)
+                .map(|page| Step::Reply(CodesReply::Page(page))),
+            CodesRequest::Show { ids } => self.show(&ids, at),
+            CodesRequest::Copy { id } => self.copy(&id, at),
+            CodesRequest::Advance { id } => {
+                let id = views::entry_id(&id)?;
+                self.change(|codes| {
+                    let pending = codes.advance(id).map_err(errors::change)?;
+                    Ok(Then::Advanced(id, pending))
+                })
+            }
+            CodesRequest::Add { entry } => {
+                let details = views::details(entry)?;
+                self.change(|codes| {
+                    let id = codes.add(details, seconds(at), rng).map_err(errors::change)?;
+                    Ok(Then::Entry(id))
+                })
+            }
+            CodesRequest::Edit { id, edit } => {
+                let id = views::entry_id(&id)?;
+                self.change(|codes| {
+                    let details = codes.get(id).map_err(errors::change)?.details.clone();
+                    let details = views::edited(details, &edit)?;
+                    codes
+                        .edit(id, |present| *present = details)
+                        .map_err(errors::change)?;
+                    Ok(Then::Entry(id))
+                })
+            }
+            CodesRequest::Move { id, before } => self.move_entry(&id, before.as_ref()),
+            CodesRequest::Remove { id } => {
+                let id = views::entry_id(&id)?;
+                self.change(|codes| {
+                    let removed = codes.remove(id).map_err(errors::change)?;
+                    Ok(Then::Removed(id, removed))
+                })
+            }
+            CodesRequest::Restore { id } => self.restore(&id, at),
+            CodesRequest::Qr { id } => {
+                let entry = self.entry(&id)?;
+                let qr = QrModules::of(&entry.details).map_err(|error| invalid(sentence(&error)))?;
+                Ok(Step::Reply(CodesReply::Qr(views::picture(&qr))))
+            }
+            CodesRequest::PreviewImport { source } => match source {
+                ImportSource::File { path } => Ok(Step::Work(Work::Read(ImportText::File(path.into())))),
+                ImportSource::Text { text } => {
+                    let text = Zeroizing::new(text);
+                    if text.len() > MAX_TEXT {
+                        return Err(invalid(
+                            "That is more text than any QR code has. Import it as a file.",
+                        ));
+                    }
+                    Ok(Step::Work(Work::Read(ImportText::Typed(text))))
+                }
+            },
+            CodesRequest::UnlockImport { import, password } => {
+                let password = Zeroizing::new(password);
+                let locked = self.imports.take_locked(&import)?;
+                Ok(Step::Work(Work::Unlock(import, locked, password)))
+            }
+            CodesRequest::ApplyImport { import } => {
+                let found = self.imports.take_found(&import)?;
+                self.change(|codes| {
+                    let applied = found.apply(codes, seconds(at), rng).map_err(errors::change)?;
+                    Ok(Then::Imported(
+                        u32::try_from(applied.added.len()).unwrap_or(u32::MAX),
+                    ))
+                })
+            }
+            CodesRequest::CancelImport { import } => {
+                self.imports.cancel(&import);
+                Ok(Step::Reply(CodesReply::Done))
+            }
+            CodesRequest::Export { path, form } => {
+                let (codes, _) = self.open().ok_or_else(errors::failed)?;
+                Ok(Step::Work(Work::Export(path.into(), form, Arc::clone(codes))))
+            }
+            CodesRequest::CorrectClock { offset } => {
+                if self.time.agree(offset, at.instant) {
+                    return Ok(Step::View);
+                }
+                Err(invalid("The clock is off by something else now. Look again."))
+            }
+            CodesRequest::SetBackups { plan } => Ok(Step::SetBackups(plan)),
+            CodesRequest::BackUp => Ok(Step::BackUp),
+            CodesRequest::Vault => Ok(Step::View),
+        }
+    }
+
+    /// Adds the code that an issuer delivered. `None` if it is there already.
+    ///
+    /// # Errors
+    /// What is no link to one code.
+    pub(in crate::codes) fn keep(
+        &mut self,
+        link: &str,
+        at: At,
+        rng: &dyn SecureRandom,
+    ) -> Result<Option<Change>, ApiError> {
+        self.used_at = at.instant.steady;
+        let found = match Import::read(link.as_bytes()).map_err(errors::import)? {
+            Import::Found(found) => found,
+            Import::Locked(_) => return Err(invalid("The issuer delivered something else than a code.")),
+        };
+        if let Some(Item::Invalid { reason, .. }) = found.items.first() {
+            return Err(invalid(sentence(reason)));
+        }
+        let step = self.change(|codes| {
+            let applied = found.apply(codes, seconds(at), rng);
+            let added = applied.map_err(errors::change)?.added.len();
+            Ok(Then::Imported(u32::try_from(added).unwrap_or(u32::MAX)))
+        })?;
+        match step {
+            Step::Write(change) => Ok(Some(change)),
+            Step::Reply(_)
+            | Step::View
+            | Step::Copy(_)
+            | Step::Work(_)
+            | Step::SetBackups(_)
+            | Step::BackUp => Ok(None),
+        }
+    }
+
+    /// Makes a change on a copy.
+    fn change(&self, make: impl FnOnce(&mut Codes) -> Result<Then, ApiError>) -> Result<Step, ApiError> {
+        let mut codes = Codes::clone(&self.codes()?.codes);
+        let then = make(&mut codes)?;
+        if matches!(then, Then::Imported(0)) {
+            return Ok(Step::Reply(CodesReply::Imported { added: 0 }));
+        }
+        let codes = Arc::new(codes);
+        Ok(Step::Write(Change { codes, then }))
+    }
+
+    fn list(&self, query: &str, tag: Option<&str>, from: u32, limit: u32) -> Result<CodesPage, ApiError> {
+        if query.chars().count() > MAX_QUERY {
+            return Err(invalid(format!("Search for at most {MAX_QUERY} characters.")));
+        }
+        let Open { codes, index, .. } = self.codes()?;
+        let entries = codes.entries();
+        let mut found: Vec<&Entry> = index
+            .find(query)
+            .into_iter()
+            .filter_map(|place| entries.get(place))
+            .filter(|entry| tag.is_none_or(|tag| entry.details.tags().iter().any(|t| t.as_str() == tag)))
+            .collect();
+        if query.trim().is_empty() {
+            // Stable: otherwise the person's order.
+            found.sort_by_key(|entry| !entry.details.pinned);
+        }
+        let total = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let place = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let mut room = frame::MAX_LIST;
+        let page = found.into_iter().skip(place(from)).map(views::entry);
+        let page = page.take(place(limit.min(MAX_CODES))).take_while(|entry| {
+            let size = frame::size(entry).map_or(usize::MAX, |size| size + 1);
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        });
+        Ok(CodesPage {
+            entries: page.collect(),
+            total,
+            revision: self.revision,
+        })
+    }
+
+    fn show(&self, ids: &[CodeId], at: At) -> Result<Step, ApiError> {
+        if ids.len() > usize::try_from(MAX_CODES).unwrap_or(usize::MAX) {
+            return Err(invalid(format!("Ask for at most {MAX_CODES} codes at once.")));
+        }
+        let codes = &self.codes()?.codes;
+        let known = ids.iter().filter_map(|id| EntryId::parse(&id.0));
+        let shown: Vec<ShownCode> = known
+            .filter_map(
+                |id| match codes.get(id).ok()?.details.shown_at(self.code_time(at)) {
+                    Shown::Timed(timed) => Some(views::timed(id, &timed, at.now_ms)),
+                    Shown::OnRequest { .. } => None,
+                },
+            )
+            .collect();
+        Ok(Step::Reply(CodesReply::Shown(shown)))
+    }
+
+    fn copy(&self, id: &CodeId, at: At) -> Result<Step, ApiError> {
+        let entry = self.entry(id)?;
+        let code = match entry.details.shown_at(self.code_time(at)) {
+            Shown::Timed(timed) => timed.code,
+            Shown::OnRequest { .. } => self.counted.get(&entry.id).cloned().ok_or_else(|| {
+                let text = "No code of this entry was shown yet. Ask for the next one, then copy it.";
+                ApiError::new(ErrorCode::NotFound, text)
+            })?,
+        };
+        Ok(Step::Copy(Zeroizing::new(code.as_str().to_owned())))
+    }
+
+    fn move_entry(&self, id: &CodeId, before: Option<&CodeId>) -> Result<Step, ApiError> {
+        let id = views::entry_id(id)?;
+        let before = before.map(views::entry_id).transpose()?;
+        self.change(|codes| {
+            let place = |codes: &Codes, id: EntryId| {
+                let mut entries = codes.entries().iter();
+                entries.position(|entry| entry.id == id).ok_or_else(no_entry)
+            };
+            let pinned = |codes: &Codes, id: EntryId| {
+                let entry = codes.get(id).map_err(errors::change)?;
+                Ok::<_, ApiError>(entry.details.pinned)
+            };
+            let from = place(codes, id)?;
+            let to = match before {
+                None => usize::MAX,
+                Some(before) => {
+                    if pinned(codes, before)? != pinned(codes, id)? {
+                        return Err(invalid("Pinned entries stay above the others."));
+                    }
+                    let to = place(codes, before)?;
+                    // Taking it out moves up what is behind it.
+                    if from < to { to - 1 } else { to }
+                }
+            };
+            codes.move_to(id, to).map_err(errors::change)?;
+            Ok(Then::Done)
+        })
+    }
+
+    fn restore(&mut self, id: &CodeId, at: At) -> Result<Step, ApiError> {
+        self.tidy(at.instant);
+        let id = views::entry_id(id)?;
+        let place = self.removed.iter().position(|taken| taken.id == id);
+        let too_late = || {
+            let text = "It is too late: the entry is deleted. A backup may still have it.";
+            ApiError::new(ErrorCode::NotFound, text)
+        };
+        let taken = place
+            .and_then(|place| self.removed.remove(place))
+            .ok_or_else(too_late)?;
+        let Taken { id, removed, until } = taken;
+        let mut again = None;
+        let step = self.change(|codes| {
+            codes.put_back(removed).map_err(errors::change)?;
+            // One for the entries, one for another try if they cannot be written.
+            let mut copy = codes.clone();
+            again = copy.remove(id).ok();
+            Ok(Then::Restored(id))
+        });
+        if let Some(removed) = again {
+            self.removed.push_back(Taken { id, removed, until });
+        }
+        step
+    }
+
+    /// Milliseconds since 1970 by the corrected clock.
+    fn code_time(&self, at: At) -> u64 {
+        let correction = self.time.correction(at.instant).saturating_mul(1000);
+        u64::try_from(at.now_ms.saturating_add(correction)).unwrap_or(0)
+    }
+}
+
+/// Whether a call cannot be answered without the entries.
+pub(in crate::codes) fn needs_vault(request: &CodesRequest) -> bool {
+    match request {
+        CodesRequest::List { .. }
+        | CodesRequest::Show { .. }
+        | CodesRequest::Copy { .. }
+        | CodesRequest::Advance { .. }
+        | CodesRequest::Add { .. }
+        | CodesRequest::Edit { .. }
+        | CodesRequest::Move { .. }
+        | CodesRequest::Remove { .. }
+        | CodesRequest::Restore { .. }
+        | CodesRequest::Qr { .. }
+        | CodesRequest::PreviewImport { .. }
+        | CodesRequest::UnlockImport { .. }
+        | CodesRequest::ApplyImport { .. }
+        | CodesRequest::Export { .. }
+        | CodesRequest::BackUp => true,
+        CodesRequest::CancelImport { .. }
+        | CodesRequest::SetBackups { .. }
+        | CodesRequest::CorrectClock { .. }
+        | CodesRequest::Vault => false,
+    }
+}
+
+/// Whether a dialog may come up for a call: not for one that front ends make by themselves again and again.
+pub(in crate::codes) fn asks_person(request: &CodesRequest) -> bool {
+    !matches!(request, CodesRequest::Show { .. })
+}
+
+fn seconds(at: At) -> u64 {
+    u64::try_from(at.instant.now).unwrap_or(0)
+}

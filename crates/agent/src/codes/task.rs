@@ -1,0 +1,533 @@
+//! The task that owns the vault: carries calls out one after another, and what takes long beside them.
+
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
+
+use countersign_agent_api::{ApiError, CodesReply, CodesRequest, ErrorCode, VaultView};
+use countersign_codes::{Import, Locked, vault};
+use countersign_protocol::wire::OtpLink;
+use ring::rand::SecureRandom;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{JoinHandle, JoinSet, spawn_blocking},
+    time::timeout,
+};
+
+use super::{
+    Clipboard, IssuerTime, News, VAULT_FILE,
+    backups::{self, Backups},
+    clock::Instant,
+    errors, files,
+    kept::LastBackup,
+    open::{self, Opened},
+    state::{At, Change, ImportText, State, Step, Work, asks_person, needs_vault},
+};
+use crate::{
+    edge::Clock,
+    engine::Call,
+    keystore::{Interaction, Keys},
+    state_dir::StateDir,
+    wording::sentence,
+};
+
+/// The most calls that wait for the task, and again for the vault to be opened.
+const QUEUE: usize = 64;
+
+/// The longest time without looking at the clock.
+const IDLE: i64 = 24 * 60 * 60;
+
+/// How long the task gets to finish when the agent ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The world outside.
+#[derive(Clone)]
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For ids, keys, nonces.
+    pub rng: Arc<dyn SecureRandom + Send + Sync>,
+    /// The OS keystore.
+    pub keys: Keys,
+    /// The desktop's clipboard.
+    pub clipboard: Arc<dyn Clipboard>,
+    /// Where the vault is.
+    pub state: Arc<StateDir>,
+    /// What issuers tell of the time.
+    pub told: watch::Receiver<Option<IssuerTime>>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// What the task is told.
+#[derive(Debug)]
+pub enum Inbox {
+    /// A call of a front end; [`Output::Reply`] answers it.
+    Call {
+        /// Who called.
+        call: Call,
+        /// What.
+        request: CodesRequest,
+        /// After how many seconds a copied code is taken off the clipboard.
+        clear_after: Option<u16>,
+    },
+    /// Keep the code that an issuer delivered, unless it is there already.
+    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    /// How the vault is, opened if nobody has to be asked for that.
+    Inspect(oneshot::Sender<VaultView>),
+}
+
+/// What the task tells.
+#[derive(Debug)]
+pub enum Output {
+    /// The answer to a call.
+    Reply(Call, Result<CodesReply, ApiError>),
+    /// Something about the vault is different.
+    News(Box<News>),
+}
+
+/// Too many messages wait for the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
+
+/// The running task.
+#[derive(Debug)]
+pub struct Codes {
+    mailbox: mpsc::Sender<Inbox>,
+    task: JoinHandle<()>,
+}
+
+impl Codes {
+    /// Starts it, within a runtime.
+    pub fn start(parts: Parts) -> (Self, mpsc::Receiver<Output>) {
+        let (mailbox, messages) = mpsc::channel(QUEUE);
+        let (out, outputs) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(Task::new(parts, out).run(messages));
+        (Self { mailbox, task }, outputs)
+    }
+
+    /// Gives it a message.
+    ///
+    /// # Errors
+    /// [`TooMany`]; the message is dropped.
+    pub fn tell(&self, message: Inbox) -> Result<(), TooMany> {
+        self.mailbox.try_send(message).map_err(|_| TooMany)
+    }
+
+    /// Lets it finish what it does and take a code off the clipboard. Nobody may wait for its outputs any more.
+    pub async fn end(self) {
+        drop(self.mailbox);
+        if timeout(FAREWELL, self.task).await.is_err() {
+            tracing::warn!("the task of one-time codes did not end in time");
+        }
+    }
+}
+
+struct Task {
+    parts: Parts,
+    state: State,
+    backups: Backups,
+    /// Whether the vault is being opened, and how.
+    opening: Option<Interaction>,
+    waiting: VecDeque<Waiting>,
+    /// Something that takes long is being done.
+    work: Underway,
+    jobs: JoinSet<Done>,
+    out: mpsc::Sender<Output>,
+    published: Option<News>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Underway {
+    Nothing,
+    Work,
+}
+
+/// What waits for the vault to be opened.
+#[derive(Debug)]
+enum Waiting {
+    Call(Call, CodesRequest, Option<u16>),
+    Inspect(oneshot::Sender<VaultView>),
+    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    Backup,
+}
+
+/// What a job came to.
+#[derive(Debug)]
+enum Done {
+    Opened(Opened),
+    Read(Call, Result<Import, ApiError>),
+    Unlocked(Call, String, Result<Import, (Option<Locked>, ApiError)>),
+    Exported(Call, Result<(), ApiError>),
+    BackedUp(Option<Call>, Result<LastBackup, ApiError>),
+}
+
+impl Task {
+    fn new(parts: Parts, out: mpsc::Sender<Output>) -> Self {
+        let at = instant(&parts);
+        let kept = open::read(&parts.state);
+        Self {
+            state: State::new(at),
+            backups: Backups::new(kept, at),
+            opening: None,
+            waiting: VecDeque::new(),
+            work: Underway::Nothing,
+            jobs: JoinSet::new(),
+            out,
+            published: None,
+            parts,
+        }
+    }
+
+    async fn run(mut self, mut messages: mpsc::Receiver<Inbox>) {
+        let mut told = self.parts.told.clone();
+        loop {
+            self.publish().await;
+            let wake = tokio::time::sleep(self.patience());
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.take(message).await,
+                    None => break,
+                },
+                Some(done) = self.jobs.join_next() => match done {
+                    Ok(done) => self.done(done).await,
+                    Err(error) => tracing::error!(%error, "a job of one-time codes failed"),
+                },
+                Ok(()) = told.changed() => {
+                    let time = told.borrow_and_update().clone();
+                    if let Some(time) = time {
+                        self.state.told(time, instant(&self.parts));
+                    }
+                }
+                () = wake => self.tick(),
+            }
+        }
+        self.parts.clipboard.clear().await;
+    }
+
+    fn patience(&self) -> Duration {
+        let steady = instant(&self.parts).steady;
+        let due = self.state.next_wake().into_iter().chain(self.backups.next_wake());
+        let due = due.map(|due| due - steady).min().unwrap_or(IDLE);
+        Duration::from_secs(due.clamp(1, IDLE).unsigned_abs())
+    }
+
+    async fn take(&mut self, message: Inbox) {
+        match message {
+            Inbox::Call {
+                call,
+                request,
+                clear_after,
+            } => {
+                if !needs_vault(&request) || self.state.is_open() {
+                    return self.carry_out(call, request, clear_after).await;
+                }
+                if self.waiting.len() >= QUEUE {
+                    return self.reply(call, Err(errors::busy())).await;
+                }
+                let interaction = if asks_person(&request) {
+                    Interaction::Allowed
+                } else {
+                    Interaction::Forbidden
+                };
+                self.waiting.push_back(Waiting::Call(call, request, clear_after));
+                self.open(interaction);
+            }
+            Inbox::Keep(otp, answer) => {
+                if self.state.is_open() {
+                    self.keep(&otp, answer).await;
+                } else if self.waiting.len() >= QUEUE {
+                    let _ = answer.send(Err(errors::busy()));
+                } else {
+                    self.waiting.push_back(Waiting::Keep(otp, answer));
+                    self.open(Interaction::Allowed);
+                }
+            }
+            Inbox::Inspect(answer) => {
+                if self.state.is_open() || self.waiting.len() >= QUEUE {
+                    let _ = answer.send(self.news().view);
+                } else {
+                    self.waiting.push_back(Waiting::Inspect(answer));
+                    self.open(Interaction::Forbidden);
+                }
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, call: Call, request: CodesRequest, clear_after: Option<u16>) {
+        let step = if takes_long(&request) && self.work == Underway::Work {
+            Err(errors::busy())
+        } else {
+            self.state.call(request, at(&self.parts), &*self.parts.rng)
+        };
+        let result = match step {
+            Ok(Step::Reply(reply)) => Ok(reply),
+            Ok(Step::View) => Ok(CodesReply::Vault(self.news().view)),
+            Ok(Step::Write(change)) => self.write(change).await,
+            Ok(Step::Copy(code)) => self.copy(code, clear_after).await,
+            Ok(Step::Work(work)) => return self.start(call, work),
+            Ok(Step::SetBackups(plan)) => {
+                let Parts { state, keys, rng, .. } = &self.parts;
+                let at = instant(&self.parts);
+                let set = self.backups.set(plan, state, keys, &**rng, at).await;
+                set.map(|()| CodesReply::Vault(self.news().view))
+            }
+            Ok(Step::BackUp) => match self.back_up(Some(call), Interaction::Allowed) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        self.reply(call, result).await;
+    }
+
+    /// Writes the vault: it is on disk when this returns.
+    async fn write(&mut self, change: Change) -> Result<CodesReply, ApiError> {
+        let Parts { state, keys, rng, .. } = &self.parts;
+        let (_, key) = self.state.open().ok_or_else(errors::failed)?;
+        let path = self.vault_file();
+        let (key, is_first) = match key {
+            Some(key) => (key.clone(), false),
+            None if path.symlink_metadata().is_ok() => {
+                // Somebody put one there in the meantime.
+                self.state.close();
+                return Err(errors::failed());
+            }
+            None => (open::make_key(state, keys, &**rng).await?, true),
+        };
+        let (codes, with, rng) = (Arc::clone(&change.codes), key.clone(), Arc::clone(rng));
+        let written = spawn_blocking(move || vault::write(&path, &codes, &with, &*rng)).await;
+        let written = written
+            .map_err(|_| errors::failed())?
+            .map_err(|error| errors::storage(&error))?;
+        if is_first {
+            open::made(state, self.parts.clock.now());
+            self.state.key_made(key);
+        }
+        self.state.written(change, &written, at(&self.parts))
+    }
+
+    /// Adds what an issuer delivered.
+    async fn keep(&mut self, otp: &OtpLink, answer: oneshot::Sender<Result<(), ApiError>>) {
+        let step = self.state.keep(otp.expose(), at(&self.parts), &*self.parts.rng);
+        let result = match step {
+            Ok(Some(change)) => self.write(change).await.map(drop),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        let _ = answer.send(result);
+    }
+
+    async fn copy(
+        &self,
+        code: zeroize::Zeroizing<String>,
+        clear_after: Option<u16>,
+    ) -> Result<CodesReply, ApiError> {
+        let lasting = clear_after.map(|seconds| Duration::from_secs(seconds.into()));
+        let copied = self.parts.clipboard.copy(code, lasting).await;
+        copied.map_err(|error| ApiError::new(ErrorCode::ClipboardUnavailable, sentence(&error)))?;
+        let until = clear_after.map(|seconds| self.parts.clock.now() + i64::from(seconds));
+        Ok(CodesReply::Copied { until })
+    }
+
+    /// Begins to open the vault, unless that is being done.
+    fn open(&mut self, interaction: Interaction) {
+        if self.opening.is_some() {
+            return;
+        }
+        self.opening = Some(interaction);
+        let Parts {
+            state, keys, clock, ..
+        } = self.parts.clone();
+        self.jobs
+            .spawn(async move { Done::Opened(open::open(state, keys, interaction, clock.now()).await) });
+    }
+
+    /// Begins something that takes long.
+    fn start(&mut self, call: Call, work: Work) {
+        self.work = Underway::Work;
+        let rng = Arc::clone(&self.parts.rng);
+        match work {
+            Work::Read(text) => self.jobs.spawn(async move {
+                let read = spawn_blocking(move || match text {
+                    ImportText::File(path) => files::read_import(&path),
+                    ImportText::Typed(text) => Import::read(text.as_bytes()).map_err(errors::import),
+                });
+                Done::Read(call, read.await.unwrap_or_else(|_| Err(errors::failed())))
+            }),
+            Work::Unlock(id, locked, password) => self.jobs.spawn(async move {
+                let unlock = spawn_blocking(move || match locked.unlock(&password) {
+                    Ok(found) => Ok(Import::Found(found)),
+                    Err(error) => {
+                        let error = errors::import(error);
+                        // Another password may do.
+                        let again =
+                            error.code == ErrorCode::WrongPassword || error.code == ErrorCode::Unavailable;
+                        Err((again.then_some(locked), error))
+                    }
+                });
+                let unlocked = unlock.await.unwrap_or_else(|_| Err((None, errors::failed())));
+                Done::Unlocked(call, id, unlocked)
+            }),
+            Work::Export(path, form, codes) => self.jobs.spawn(async move {
+                let write = spawn_blocking(move || files::write_export(&path, form, &codes, &*rng));
+                Done::Exported(call, write.await.unwrap_or_else(|_| Err(errors::failed())))
+            }),
+        };
+    }
+
+    /// Begins a backup.
+    fn back_up(&mut self, call: Option<Call>, interaction: Interaction) -> Result<(), ApiError> {
+        if self.work == Underway::Work {
+            return Err(errors::busy());
+        }
+        let none = || {
+            ApiError::new(
+                ErrorCode::InvalidCall,
+                "There are no regular backups. Set them up first.",
+            )
+        };
+        let plan = self.backups.plan().ok_or_else(none)?.clone();
+        let (codes, _) = self.state.open().ok_or_else(errors::failed)?;
+        let nothing = || errors::invalid("There is nothing to back up yet.");
+        let of = backups::fingerprint(&self.vault_file()).ok_or_else(nothing)?;
+        let order = backups::Order {
+            plan,
+            codes: Arc::clone(codes),
+            interaction,
+            note: LastBackup {
+                at: self.parts.clock.now(),
+                of,
+            },
+        };
+        self.work = Underway::Work;
+        let Parts { keys, rng, .. } = self.parts.clone();
+        self.jobs
+            .spawn(async move { Done::BackedUp(call, backups::make(order, keys, rng).await) });
+        Ok(())
+    }
+
+    async fn done(&mut self, done: Done) {
+        match done {
+            Done::Opened(opened) => return self.opened(opened).await,
+            Done::Read(call, result) => {
+                self.work = Underway::Nothing;
+                let result = result.and_then(|import| self.state.imported(import, at(&self.parts)));
+                self.reply(call, result).await;
+            }
+            Done::Unlocked(call, id, result) => {
+                self.work = Underway::Nothing;
+                let result = self.state.unlocked(&id, result);
+                self.reply(call, result).await;
+            }
+            Done::Exported(call, result) => {
+                self.work = Underway::Nothing;
+                self.reply(call, result.map(|()| CodesReply::Done)).await;
+            }
+            Done::BackedUp(call, result) => {
+                self.work = Underway::Nothing;
+                self.backups.done(&result, &self.parts.state);
+                if let Some(call) = call {
+                    let result = result.map(|_| CodesReply::Vault(self.news().view));
+                    self.reply(call, result).await;
+                }
+            }
+        }
+    }
+
+    /// The vault was opened, or not: what waited goes on.
+    async fn opened(&mut self, opened: Opened) {
+        let how = self.opening.take();
+        let result = self.state.opened(opened, instant(&self.parts));
+        let asked =
+            |waiting: &Waiting| matches!(waiting, Waiting::Call(_, request, _) if asks_person(request));
+        if result.is_err() && how == Some(Interaction::Forbidden) && self.waiting.iter().any(asked) {
+            return self.open(Interaction::Allowed);
+        }
+        for waiting in std::mem::take(&mut self.waiting) {
+            match (waiting, &result) {
+                (Waiting::Call(call, request, clear_after), Ok(())) => {
+                    self.carry_out(call, request, clear_after).await;
+                }
+                (Waiting::Call(call, ..), Err(error)) => self.reply(call, Err(error.clone())).await,
+                (Waiting::Keep(otp, answer), Ok(())) => self.keep(&otp, answer).await,
+                (Waiting::Keep(_, answer), Err(error)) => {
+                    let _ = answer.send(Err(error.clone()));
+                }
+                (Waiting::Inspect(answer), _) => {
+                    let _ = answer.send(self.news().view);
+                }
+                (Waiting::Backup, Ok(())) => self.due_backup(),
+                (Waiting::Backup, Err(error)) => self.backups.done(&Err(error.clone()), &self.parts.state),
+            }
+        }
+    }
+
+    /// Time has passed.
+    fn tick(&mut self) {
+        let at = instant(&self.parts);
+        self.state.tidy(at);
+        if self.backups.next_wake().is_some_and(|due| due <= at.steady) {
+            let fingerprint = backups::fingerprint(&self.vault_file());
+            if self.backups.look(fingerprint.as_deref(), at) {
+                if self.state.is_open() {
+                    self.due_backup();
+                } else {
+                    self.waiting.push_back(Waiting::Backup);
+                    self.open(Interaction::Forbidden);
+                }
+            }
+        }
+    }
+
+    fn due_backup(&mut self) {
+        if let Err(error) = self.back_up(None, Interaction::Forbidden) {
+            self.backups.done(&Err(error), &self.parts.state);
+        }
+    }
+
+    fn vault_file(&self) -> PathBuf {
+        self.parts.state.root().join(VAULT_FILE)
+    }
+
+    fn news(&self) -> News {
+        self.state.news(self.backups.view(), instant(&self.parts))
+    }
+
+    /// Tells what is different.
+    async fn publish(&mut self) {
+        let news = self.news();
+        if self.published.as_ref() != Some(&news) {
+            let _ = self.out.send(Output::News(Box::new(news.clone()))).await;
+            self.published = Some(news);
+        }
+    }
+
+    async fn reply(&self, call: Call, result: Result<CodesReply, ApiError>) {
+        let _ = self.out.send(Output::Reply(call, result)).await;
+    }
+}
+
+/// Whether a call is one of those of which only one is carried out at a time.
+fn takes_long(request: &CodesRequest) -> bool {
+    matches!(
+        request,
+        CodesRequest::PreviewImport { .. } | CodesRequest::UnlockImport { .. } | CodesRequest::Export { .. }
+    )
+}
+
+fn instant(parts: &Parts) -> Instant {
+    Instant {
+        now: parts.clock.now(),
+        steady: parts.clock.steady(),
+    }
+}
+
+fn at(parts: &Parts) -> At {
+    At {
+        instant: instant(parts),
+        now_ms: parts.clock.now_ms(),
+    }
+}

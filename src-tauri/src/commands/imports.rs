@@ -1,0 +1,214 @@
+//! Commands of the main window that bring one-time codes in: from a file, from QR codes, from links.
+//!
+//! Invariants: what QR codes, files and opened links say goes to the agent and not to the page; nothing is added before the person
+//! has seen what.
+
+use std::sync::{Mutex, PoisonError};
+
+use countersign_agent_api::{
+    ApiError, CodesReply, CodesRequest, ErrorCode, ImportSource, ImportStage, ImportView,
+};
+use serde::Serialize;
+use tauri::{AppHandle, State, WebviewWindow};
+
+use super::{Views, codes::ask, unexpected};
+use crate::{
+    agent::Agent,
+    dialogs,
+    qr::{self, QrSource},
+};
+
+/// The longest text that is read at once, in bytes.
+const MAX_TEXT: usize = 256 * 1024;
+
+/// The QR codes of a batch that were read so far: all have to be read together.
+#[derive(Default)]
+pub(crate) struct Batch(Mutex<Vec<String>>);
+
+/// What was found in a picture.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct QrImport {
+    /// What these codes and those of the batch before them would add; none: there is no QR code in the picture.
+    pub(crate) import: Option<ImportView>,
+}
+
+/// Which codes belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QrBatch {
+    /// These are the first ones.
+    New,
+    /// These follow the ones that were read before.
+    Continued,
+}
+
+/// Reads a file that the person chooses; none if they chose not to. Changes nothing.
+#[tauri::command]
+pub(crate) async fn preview_import_file(
+    app: AppHandle,
+    window: WebviewWindow,
+    agent: State<'_, Agent>,
+) -> Result<Option<ImportView>, ApiError> {
+    let Some(path) = dialogs::open_import(&app, &window).await? else {
+        return Ok(None);
+    };
+    let path = dialogs::text(path)?;
+    preview(&agent, ImportSource::File { path }).await.map(Some)
+}
+
+/// Reads links that were pasted. Changes nothing.
+#[tauri::command]
+pub(crate) async fn preview_import_text(
+    agent: State<'_, Agent>,
+    text: String,
+) -> Result<ImportView, ApiError> {
+    preview_text(&agent, text).await
+}
+
+/// Reads the link of this opening. Changes nothing.
+#[tauri::command]
+pub(crate) async fn preview_opened_link(
+    agent: State<'_, Agent>,
+    views: State<'_, Views>,
+    opening: u32,
+) -> Result<ImportView, ApiError> {
+    let link = views.main.borrow().codes_link.clone();
+    let Some(link) = link.filter(|link| link.opening == opening) else {
+        return Err(ApiError::new(
+            ErrorCode::NotFound,
+            "That link is no longer there. Open it again.",
+        ));
+    };
+    preview_text(&agent, link.text.0).await
+}
+
+/// Reads the QR codes of a picture; none if the person has chosen no picture. Changes nothing.
+#[tauri::command]
+pub(crate) async fn preview_import_qr(
+    app: AppHandle,
+    window: WebviewWindow,
+    agent: State<'_, Agent>,
+    batch: State<'_, Batch>,
+    source: QrSource,
+    codes: QrBatch,
+) -> Result<Option<QrImport>, ApiError> {
+    let Some(found) = qr::read(&app, &window, source).await? else {
+        return Ok(None);
+    };
+    if found.is_empty() {
+        return Ok(Some(QrImport { import: None }));
+    }
+    let texts = batch.with(codes, found);
+    let import = preview_text(&agent, texts.join("\n")).await?;
+    // What makes no sense does not spoil the codes before it, and what is whole needs none after it.
+    batch.keep(if is_partial(&import) { texts } else { Vec::new() });
+    Ok(Some(QrImport { import: Some(import) }))
+}
+
+/// Gives the password of an encrypted import.
+#[tauri::command]
+pub(crate) async fn unlock_import(
+    agent: State<'_, Agent>,
+    import: String,
+    password: String,
+) -> Result<ImportView, ApiError> {
+    shown(ask(&agent, CodesRequest::UnlockImport { import, password }).await?)
+}
+
+/// Adds all that is new, or nothing. How many were added.
+#[tauri::command]
+pub(crate) async fn apply_import(agent: State<'_, Agent>, import: String) -> Result<u32, ApiError> {
+    let CodesReply::Imported { added } = ask(&agent, CodesRequest::ApplyImport { import }).await? else {
+        return Err(unexpected());
+    };
+    Ok(added)
+}
+
+/// Forgets an import, and the QR codes of its batch.
+#[tauri::command]
+pub(crate) async fn cancel_import(
+    agent: State<'_, Agent>,
+    batch: State<'_, Batch>,
+    import: String,
+) -> Result<(), ApiError> {
+    batch.keep(Vec::new());
+    ask(&agent, CodesRequest::CancelImport { import }).await.map(drop)
+}
+
+impl Batch {
+    /// What was read before, if this goes on with it, and what was found now: each once.
+    fn with(&self, codes: QrBatch, found: Vec<String>) -> Vec<String> {
+        let mut texts = match codes {
+            QrBatch::New => Vec::new(),
+            QrBatch::Continued => self.0.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        };
+        for text in found {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
+    }
+
+    fn keep(&self, texts: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
+    }
+}
+
+fn is_partial(import: &ImportView) -> bool {
+    match import.stage {
+        ImportStage::Locked => false,
+        ImportStage::Ready { missing_parts, .. } => missing_parts > 0,
+    }
+}
+
+async fn preview_text(agent: &Agent, text: String) -> Result<ImportView, ApiError> {
+    if text.len() > MAX_TEXT {
+        return Err(ApiError::new(
+            ErrorCode::InvalidValue,
+            "That is too much text. Save it as a file, then import the file.",
+        ));
+    }
+    preview(agent, ImportSource::Text { text }).await
+}
+
+async fn preview(agent: &Agent, source: ImportSource) -> Result<ImportView, ApiError> {
+    shown(ask(agent, CodesRequest::PreviewImport { source }).await?)
+}
+
+fn shown(reply: CodesReply) -> Result<ImportView, ApiError> {
+    let CodesReply::Import(import) = reply else {
+        return Err(unexpected());
+    };
+    Ok(import)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_codes_of_a_batch_are_read_together_and_each_counts_once() {
+        let batch = Batch::default();
+        let first = batch.with(QrBatch::New, texts(&["a"]));
+        batch.keep(first);
+        assert_eq!(
+            batch.with(QrBatch::Continued, texts(&["a", "b"])),
+            texts(&["a", "b"])
+        );
+        assert_eq!(batch.with(QrBatch::New, texts(&["c"])), texts(&["c"]));
+    }
+
+    #[test]
+    fn codes_that_were_not_kept_do_not_come_back() {
+        let batch = Batch::default();
+        drop(batch.with(QrBatch::New, texts(&["a"])));
+        assert_eq!(batch.with(QrBatch::Continued, texts(&["b"])), texts(&["b"]));
+    }
+}
