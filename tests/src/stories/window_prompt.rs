@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use countersign_agent_api::{Outcome, Request, SettingChange};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Setup, Stage};
 use crate::{
@@ -83,7 +83,7 @@ pub(super) async fn long_right_to_left_at_200_percent(stage: &mut Stage) -> Resu
     open.type_code(asked.code()?).await?;
     let off = "return document.querySelector('main.prompt .decide button:last-of-type').ariaDisabled";
     ensure!(
-        page.execute(off, vec![]).await? == Value::from("true"),
+        page.execute(off, vec![]).await? == "true",
         "it could be approved unread"
     );
     open.read_to_the_end().await?;
