@@ -29,6 +29,7 @@ pub(crate) enum Input {
 }
 
 /// What has to be done about it, in this order.
+#[allow(clippy::large_enum_variant, reason = "short-lived, and few at a time")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Tell the prompt, if it is open.

@@ -166,10 +166,10 @@ pub(super) async fn entries(stage: &Stage) -> Result<Vec<CodeEntry>> {
         from: 0,
         limit: 200,
     };
-    match call(stage, list).await? {
-        CodesReply::Page(page) => Ok(page.entries),
-        other => bail!("the agent answered {other:?}"),
-    }
+    let CodesReply::Page(page) = call(stage, list).await? else {
+        bail!("the agent gave no page");
+    };
+    Ok(page.entries)
 }
 
 fn sample(stage: &Stage, name: &str) -> PathBuf {

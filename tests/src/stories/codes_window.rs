@@ -143,17 +143,17 @@ pub(super) async fn add(
 
 /// Asks the agent.
 pub(super) async fn call(stage: &Stage, call: CodesRequest) -> Result<CodesReply> {
-    match stage.watch.call(Request::Codes { call }).await? {
-        Reply::Codes(reply) => Ok(reply),
-        other => bail!("the agent answered {other:?}"),
-    }
+    let Reply::Codes(reply) = stage.watch.call(Request::Codes { call }).await? else {
+        bail!("the agent answered something else");
+    };
+    Ok(reply)
 }
 
 /// The code that the row of this issuer shows, once it does.
 pub(super) async fn code_of(window: &MainWindow, issuer: &str) -> Result<String> {
     let script = "
         const row = [...document.querySelectorAll('.otp:not(.is-hidden)')]
-            .find(row => row.getAttribute('aria-label').startsWith(`Copy code for ${arguments[0]}`));
+            .find(row => row.querySelector('.sr').textContent.startsWith(`Copy code for ${arguments[0]}`));
         return row?.querySelector('.otp__now').textContent ?? null;";
     poll::until(&format!("the code of {issuer}"), SOON, async || {
         let code = window.page().execute(script, vec![issuer.into()]).await?;
