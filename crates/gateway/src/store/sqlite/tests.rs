@@ -109,7 +109,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     raw(&path).pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(
         SqliteStore::open(&path),
-        Err(StoreError::NewerSchema { found: 99, known: 2 })
+        Err(StoreError::NewerSchema { found: 99, known: 3 })
     ));
     let version: i32 = raw(&path)
         .pragma_query_value(None, "user_version", |row| row.get(0))
