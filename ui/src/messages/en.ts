@@ -464,8 +464,7 @@ export const en = {
   "codes.keyring.unknown": "The key of the codes could not be had. The codes are still there. Try again.",
   "codes.unlock": "Unlock…",
   "codes.unreadable.title": "The file of the codes cannot be read",
-  "codes.unreadable.text":
-    "{problem} It is left as it is. Put a good copy of it in its place, then try again.",
+  "codes.unreadable.text": "{problem} Put a good copy of the file in its place, then try again.",
   "codes.gone.title": "The file of the codes is gone",
   "codes.gone.text":
     "It was here and is no longer. No new one is made in its place. Put it back from a backup of your files, then try again.",
