@@ -130,11 +130,11 @@ export const en = {
   "signs.hw": "Signs with a key in this computer’s TPM",
   "signs.hw_pin": "Signs with a TPM key and your PIN",
   "signs.hw_uv": "Signs with a hardware key and your fingerprint or face",
-  "report.title": "Deny and report this request?",
-  "report.text":
+  "report.waiting.title": "Deny and report this request?",
+  "report.waiting.text":
     "{issuer}’s administrators will see it. Further requests from {client} are held back for a while.",
   "report.back": "Go back",
-  "report.confirm": "Deny and report",
+  "report.waiting.confirm": "Deny and report",
   "report.sending": "Sending…",
   "report.ended.title": "Report this request?",
   "report.ended.text":
