@@ -20,9 +20,12 @@ mod start;
 mod view;
 mod windows;
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use tauri::{AppHandle, Manager};
+use tauri::{AppHandle, Manager, RunEvent};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -58,6 +61,11 @@ fn main() -> ExitCode {
     };
     match start::prepare().and_then(|program| run(launch, program)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(start::StartError::Shell(error)) if start::met_one_that_ended(&error) => {
+            let error = start::once_more();
+            eprintln!("countersign: {error}");
+            ExitCode::FAILURE
+        }
         Err(e) => {
             eprintln!("countersign: {e}");
             ExitCode::FAILURE
@@ -68,11 +76,13 @@ fn main() -> ExitCode {
 fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
     let (inputs, received) = mpsc::channel(INPUTS);
     let forwarded = inputs.clone();
+    let handed_over = HandedOver::default();
+    let (taken, served) = (handed_over.clone(), handed_over.clone());
     let single = tauri_plugin_single_instance::Builder::new()
         .dbus_id(start::instance_id())
-        .callback(move |_, arguments, _| forward(&forwarded, arguments))
+        .callback(move |_, arguments, _| forward(&forwarded, &taken, arguments))
         .build();
-    tauri::Builder::default()
+    let app = tauri::Builder::default()
         .plugin(single)
         .invoke_handler(tauri::generate_handler![
             commands::prompt_view,
@@ -157,13 +167,23 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
                 app.handle().clone(),
                 shell,
                 received,
-                prompt_sender,
-                main_sender,
+                (prompt_sender, main_sender),
+                served,
             ));
             Ok(())
         })
-        .run(tauri::generate_context!())
-        .map_err(start::StartError::Shell)
+        .build(tauri::generate_context!())
+        .map_err(start::StartError::Shell)?;
+    app.run(move |app, event| {
+        if matches!(event, RunEvent::Exit) {
+            // From here on another start is on its own; what was handed over before and has no window is started anew.
+            tauri_plugin_single_instance::destroy(app);
+            if let Some(arguments) = handed_over.take() {
+                start::anew(&arguments);
+            }
+        }
+    });
+    Ok(())
 }
 
 /// The task that owns the state.
@@ -171,10 +191,11 @@ async fn control(
     app: AppHandle,
     mut shell: Shell,
     mut inputs: mpsc::Receiver<Input>,
-    prompt: watch::Sender<PromptView>,
-    main: watch::Sender<MainView>,
+    (prompt, main): (watch::Sender<PromptView>, watch::Sender<MainView>),
+    handed_over: HandedOver,
 ) {
     while let Some(input) = inputs.recv().await {
+        let opens = matches!(input, Input::Open(_));
         for effect in shell.apply(input) {
             match &effect {
                 Effect::TellPrompt(view) => drop(prompt.send_replace(view.clone())),
@@ -185,13 +206,32 @@ async fn control(
                 eprintln!("countersign: {e}");
             }
         }
+        if opens {
+            handed_over.take();
+        }
+    }
+}
+
+/// The arguments of another start, until there is a window for them.
+#[derive(Debug, Clone, Default)]
+struct HandedOver(Arc<Mutex<Option<Vec<String>>>>);
+
+impl HandedOver {
+    fn put(&self, arguments: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(arguments);
+    }
+
+    fn take(&self) -> Option<Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// Another start of the app hands its arguments over. They are as untrusted as any.
-fn forward(inputs: &mpsc::Sender<Input>, arguments: Vec<String>) {
-    match args::parse(arguments.into_iter().skip(1).map(Into::into)) {
+fn forward(inputs: &mpsc::Sender<Input>, handed_over: &HandedOver, arguments: Vec<String>) {
+    let arguments: Vec<String> = arguments.into_iter().skip(1).collect();
+    match args::parse(arguments.iter().map(Into::into)) {
         Ok(launch) => {
+            handed_over.put(arguments);
             // A full queue means that windows are being opened already.
             let _ = inputs.try_send(Input::Open(launch));
         }

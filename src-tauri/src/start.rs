@@ -10,6 +10,10 @@ use countersign_agent_api::socket::SOCKET_ENV;
 use crate::agent::AgentProgram;
 
 const AUTOMATION_ENV: &str = "TAURI_WEBVIEW_AUTOMATION";
+/// How often this start was begun again.
+const ATTEMPT_ENV: &str = "COUNTERSIGN_ATTEMPT";
+/// More often than this it is not.
+const MAX_ATTEMPTS: u32 = 5;
 /// The app's id: of its desktop entry, and on the session bus, where a second start finds the first.
 const INSTANCE: &str = "io.countersign.app";
 
@@ -35,8 +39,10 @@ pub(crate) enum StartError {
     NoDisplay,
     #[error("the system does not say where this program is: {0}")]
     Program(#[source] io::Error),
-    #[error("the program could not be started again without {AUTOMATION_ENV}: {0}")]
+    #[error("the program could not be started again: {0}")]
     Again(#[source] io::Error),
+    #[error("another copy of the app does not answer. End it, then open Countersign again")]
+    Busy,
     #[error("the windows could not be set up: {0}")]
     Shell(#[source] tauri::Error),
 }
@@ -67,6 +73,46 @@ pub(crate) fn instance_id() -> String {
         }
         Some(_) | None => INSTANCE.to_owned(),
     }
+}
+
+/// Another copy was there when this one started, and gone when it was to be told.
+pub(crate) fn met_one_that_ended(error: &tauri::Error) -> bool {
+    matches!(error, tauri::Error::PluginInitialization(plugin, _) if plugin == "single-instance")
+}
+
+/// Starts this program again in its own place, a limited number of times. Returns only if that did not work.
+pub(crate) fn once_more() -> StartError {
+    let before = std::env::var(ATTEMPT_ENV).ok();
+    let Some(attempt) = next_attempt(before.as_deref()) else {
+        return StartError::Busy;
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return StartError::Program(error),
+    };
+    let error = Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env(ATTEMPT_ENV, attempt.to_string())
+        .exec();
+    StartError::Again(error)
+}
+
+/// Starts another copy with these arguments.
+pub(crate) fn anew(arguments: &[String]) {
+    let started = std::env::current_exe().and_then(|program| {
+        let mut command = Command::new(program);
+        command.args(arguments).env_remove(ATTEMPT_ENV).process_group(0);
+        command.spawn()
+    });
+    if let Err(error) = started {
+        eprintln!("countersign: what was asked for while it closed could not be opened: {error}");
+    }
+}
+
+/// The number of the next attempt, if there is to be one.
+fn next_attempt(before: Option<&str>) -> Option<u32> {
+    let before = before.and_then(|number| number.parse().ok()).unwrap_or(0_u32);
+    (before < MAX_ATTEMPTS).then_some(before + 1)
 }
 
 fn refuse_automation() -> Result<(), StartError> {
@@ -103,6 +149,18 @@ mod tests {
         }
         assert_eq!(start_again(Automation::Refused, None), None);
         assert_eq!(start_again(Automation::Allowed, Some("true".into())), None);
+    }
+
+    #[test]
+    fn a_start_is_begun_again_a_limited_number_of_times() {
+        let mut attempts = 0;
+        let mut before = None;
+        while let Some(attempt) = next_attempt(before.as_deref()) {
+            attempts += 1;
+            before = Some(attempt.to_string());
+        }
+        assert_eq!(attempts, MAX_ATTEMPTS);
+        assert_eq!(next_attempt(Some("no number")), Some(1));
     }
 
     #[test]

@@ -196,18 +196,17 @@ async fn greet(
     };
     let id = GREETING;
     frame::write(writer, &Call { id, request }).await?;
-    match frame::read::<Message>(read).await? {
-        Message::Reply { id: GREETING, reply } => {
-            let Reply::Hello(info) = *reply else {
-                return Err(ClientError::UnexpectedReply);
-            };
-            Ok(info)
-        }
-        Message::Failed { id: GREETING, error } => Err(error.into()),
+    let reply = match frame::read::<Message>(read).await? {
+        Message::Reply { id: GREETING, reply } => *reply,
+        Message::Failed { id: GREETING, error } => return Err(error.into()),
         Message::Reply { .. } | Message::Failed { .. } | Message::Event { .. } => {
-            Err(ClientError::UnexpectedReply)
+            return Err(ClientError::UnexpectedReply);
         }
-    }
+    };
+    let Reply::Hello(info) = reply else {
+        return Err(ClientError::UnexpectedReply);
+    };
+    Ok(info)
 }
 
 impl Drop for Client {

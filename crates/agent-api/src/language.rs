@@ -66,6 +66,22 @@ impl Language {
     }
 }
 
+/// The session's locale for one kind of text (`LC_MESSAGES`, `LC_TIME` …) as BCP 47 tag, by the variables that POSIX gives it, in
+/// their order; `variable` reads one. None if they name no language (`C`), or nothing.
+#[must_use]
+pub fn session_locale(category: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let named = ["LC_ALL", category, "LANG"]
+        .into_iter()
+        .filter_map(variable)
+        .find(|value| !value.is_empty())?;
+    let tag = named.split(['.', '@']).next()?.replace('_', "-");
+    let is_tag = tag
+        .split('-')
+        .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let names_a_language = is_tag && tag != "C" && tag != "POSIX";
+    names_a_language.then_some(tag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +136,34 @@ mod tests {
         assert_eq!(
             session(&[("LC_ALL", "C.UTF-8"), ("LANG", "de_DE.UTF-8")]),
             Language::English
+        );
+    }
+
+    #[test]
+    fn a_session_without_a_language_has_no_locale() {
+        for (named, tag) in [
+            ("de_AT.UTF-8", Some("de-AT")),
+            ("ca_ES.UTF-8@valencia", Some("ca-ES")),
+            ("ja", Some("ja")),
+            ("C", None),
+            ("C.UTF-8", None),
+            ("POSIX", None),
+            ("", None),
+            ("../x", None),
+            ("en&times=x", None),
+        ] {
+            let variable = |name: &str| (name == "LANG").then(|| named.to_owned());
+            assert_eq!(session_locale("LC_TIME", variable).as_deref(), tag, "{named}");
+        }
+        let british_times = |name: &str| match name {
+            "LC_TIME" => Some("en_GB.UTF-8".to_owned()),
+            "LANG" => Some("en_US.UTF-8".to_owned()),
+            _ => None,
+        };
+        assert_eq!(session_locale("LC_TIME", british_times).as_deref(), Some("en-GB"));
+        assert_eq!(
+            session_locale("LC_MESSAGES", british_times).as_deref(),
+            Some("en-US")
         );
     }
 }

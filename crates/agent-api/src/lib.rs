@@ -15,7 +15,7 @@ mod language;
 pub mod socket;
 mod view;
 
-pub use language::Language;
+pub use language::{Language, session_locale};
 pub use view::*;
 
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ mod placement;
 
 use std::{cell::Cell, time::Duration};
 
-use countersign_agent_api::{Activation, Appearance};
+use countersign_agent_api::{Activation, Appearance, session_locale};
 use gtk::prelude::{GtkSettingsExt, WidgetExt};
 use tauri::{
     AppHandle, Emitter, LogicalSize, Manager, Monitor, PhysicalPosition, PhysicalSize, Url, WebviewUrl,
@@ -284,11 +284,19 @@ fn builder<'a>(
     label: &str,
     page: &str,
 ) -> WebviewWindowBuilder<'a, tauri::Wry, AppHandle> {
-    WebviewWindowBuilder::new(app, label, WebviewUrl::App(page.into()))
+    let address = format!("{page}?{}", session(|name| std::env::var(name).ok()));
+    WebviewWindowBuilder::new(app, label, WebviewUrl::App(address.into()))
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .disable_drag_drop_handler()
         .devtools(cfg!(debug_assertions))
+}
+
+/// What the pages need to know of the session's locale. The web engine says `en-US` for one that is not installed, and for none
+/// (`LANG=C`): then times would be of 12 hours.
+fn session(variable: impl Fn(&str) -> Option<String> + Copy) -> String {
+    let locale = |category| session_locale(category, variable).unwrap_or_default();
+    format!("language={}&times={}", locale("LC_MESSAGES"), locale("LC_TIME"))
 }
 
 fn is_own_page(url: &Url) -> bool {
@@ -313,6 +321,14 @@ mod tests {
         for height in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(prompt_height(height, 900.0), None, "{height}");
         }
+    }
+
+    #[test]
+    fn pages_are_told_the_sessions_locale_and_when_there_is_none() {
+        let german = |name: &str| (name == "LANG").then(|| "de_AT.UTF-8".to_owned());
+        assert_eq!(session(german), "language=de-AT&times=de-AT");
+        assert_eq!(session(|_| Some("C".to_owned())), "language=&times=");
+        assert_eq!(session(|_| None), "language=&times=");
     }
 
     #[test]

@@ -59,10 +59,10 @@ fn account(index: usize) -> String {
 }
 
 async fn codes(watch: &Watch, call: CodesRequest) -> Result<CodesReply> {
-    match watch.call(Request::Codes { call }).await? {
-        Reply::Codes(reply) => Ok(reply),
-        other => bail!("the agent answered {other:?}"),
-    }
+    let Reply::Codes(reply) = watch.call(Request::Codes { call }).await? else {
+        bail!("the agent answered something else");
+    };
+    Ok(reply)
 }
 
 async fn import(watch: &Watch, dir: &Path) -> Result<()> {
@@ -121,10 +121,10 @@ async fn page(watch: &Watch, query: &str, from: usize, limit: u32) -> Result<Cod
         from: u32::try_from(from)?,
         limit,
     };
-    match codes(watch, call).await? {
-        CodesReply::Page(page) => Ok(page),
-        other => bail!("the agent answered {other:?}"),
-    }
+    let CodesReply::Page(page) = codes(watch, call).await? else {
+        bail!("no page of codes");
+    };
+    Ok(page)
 }
 
 /// From the first call to a vault that is closed to all its entries, key from the keyring included.

@@ -1,17 +1,23 @@
 //! The interactive demo: gateway, identity provider and bank on loopback, an agent with a profile of its own on this
 //! desktop. Ctrl+C ends everything and leaves nothing behind.
 
-use std::{io, pin::pin, process::Stdio, thread};
+use std::{io, pin::pin, process::Stdio, thread, time::Duration};
 
 use anyhow::Result;
-use countersign_agent_api::{Reply, Request, Role};
-use countersign_tests::harness::{
-    Agent, AgentOptions, Demo, DemoOptions, Gateway, PASSWORD, Process, Program, Session, USER,
+use countersign_agent_api::{Connection, Reply, Request, Role};
+use countersign_tests::{
+    front::Watch,
+    harness::{Agent, AgentOptions, Demo, DemoOptions, Gateway, PASSWORD, Process, Program, Session, USER},
 };
 use tokio::{
+    process::Command,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
+    time::Instant,
 };
+
+/// How long the person may take for each step before nothing more is said.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -39,7 +45,7 @@ async fn main() -> Result<()> {
 struct Running {
     windows: Vec<Process>,
     agent: Agent,
-    _demo: Demo,
+    demo: Demo,
     gateway: Gateway,
     session: Session,
 }
@@ -54,22 +60,15 @@ impl Running {
             ..AgentOptions::default()
         };
         let agent = Agent::with(&session, "demo", options).await?;
-        println!("The bank:        {}", demo.bank);
-        println!("Log in as        {USER}, password “{PASSWORD}”");
-        println!();
-        println!("1. Add the account in the Countersign window that opens.");
-        println!("2. Pay 4250.00 in the browser, type the six digits into the prompt, approve.");
-        println!();
+        println!("A gateway, an identity provider and a bank run on this computer now, for {USER}.");
         println!(
             "Enter gives a fresh enrolment link, Ctrl+C ends everything. Logs: {}",
             session.logs().dir().display()
         );
-        println!();
-        open_browser(&session, &demo.bank);
         let mut running = Self {
             windows: Vec::new(),
             agent,
-            _demo: demo,
+            demo,
             gateway,
             session,
         };
@@ -79,8 +78,12 @@ impl Running {
 
     /// Makes an enrolment link and opens it in the app.
     async fn invite(&mut self) -> Result<()> {
-        let link = self.gateway.enrolment_link(&self.session, USER).await?;
-        println!("Enrolment link:  {link}");
+        let offer = self.gateway.enrolment(&self.session, USER).await?;
+        let link = &offer.link;
+        println!();
+        println!("1. Countersign opens with this link in it: {link}");
+        println!("   Press Continue, compare the fingerprint, add the account. It has to be");
+        println!("   {}", offer.fingerprint);
         let mut app = self.session.command(self.session.paths.program(Program::App)?);
         app.arg(link)
             .envs(self.agent.environment().iter().map(|(name, value)| (name, value)));
@@ -99,11 +102,23 @@ impl Running {
                 .map_while(Result::ok)
                 .try_for_each(|_| sender.blocking_send(()))
         });
-        while lines.recv().await.is_some() {
-            self.invite().await?;
+        let mut guide = pin!(guide(
+            self.agent.watch(Role::Terminal).await?,
+            self.session.command("xdg-open"),
+            self.demo.bank.clone(),
+        ));
+        let (mut guided, mut terminal) = (false, true);
+        loop {
+            tokio::select! {
+                line = lines.recv(), if terminal => match line {
+                    Some(()) => self.invite().await?,
+                    // Only a signal ends it.
+                    None => terminal = false,
+                },
+                () = &mut guide, if !guided => guided = true,
+                else => std::future::pending().await,
+            }
         }
-        // No terminal: only a signal ends it.
-        std::future::pending().await
     }
 }
 
@@ -119,12 +134,45 @@ async fn remove_keys(agent: &Agent) -> Result<()> {
     Ok(())
 }
 
-/// Where there is no opener, the address is on the screen.
-fn open_browser(session: &Session, url: &str) {
-    let mut opener = session.command("xdg-open");
-    let _ = opener
-        .arg(url)
+/// Says what comes next when it does. One window at a time: the bank opens when the account is there, so that nothing covers
+/// the window in which it is added.
+async fn guide(mut watch: Watch, mut browser: Command, bank: String) {
+    let begun = Instant::now();
+    let added = watch.until("the account", PATIENCE, |seen| {
+        seen.accounts
+            .iter()
+            .any(|account| matches!(account.connection, Connection::Connected { .. }))
+            .then_some(())
+    });
+    if added.await.is_err() {
+        return;
+    }
+    println!();
+    println!(
+        "   Added, {} s after the window was opened.",
+        begun.elapsed().as_secs()
+    );
+    println!();
+    println!("2. The bank opens in your browser: {bank}");
+    println!("   Log in with the password “{PASSWORD}”, then pay 4250.00.");
+    // Where there is no opener, the address is on the screen.
+    let _ = browser
+        .arg(&bank)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
+    if watch
+        .until("a request", PATIENCE, |seen| {
+            (!seen.requests.is_empty()).then_some(())
+        })
+        .await
+        .is_err()
+    {
+        return;
+    }
+    println!();
+    println!(
+        "3. The prompt comes up over the bank's page. If it covers the six digits, put the two side by side."
+    );
+    println!("   Compare what it says, type the digits, approve.");
 }

@@ -229,7 +229,10 @@ impl Prompt {
     }
 
     /// Scrolls on until nothing of the statement is left unseen.
-    async fn read_to_the_end(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When there is always more.
+    pub async fn read_to_the_end(&self) -> Result<()> {
         poll::until("the end of the statement", SOON, async || {
             let Some(button) = found(self.page.find(READ_ON).await)? else {
                 return Ok(Some(()));

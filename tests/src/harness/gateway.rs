@@ -42,6 +42,15 @@ pub struct Gateway {
     process: Option<Process>,
 }
 
+/// What a person gets to enrol with.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// To open in the app.
+    pub link: String,
+    /// Of the gateway's key, to compare.
+    pub fingerprint: String,
+}
+
 impl Gateway {
     /// Makes a gateway and starts it.
     ///
@@ -253,13 +262,25 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::command`].
     pub async fn enrolment_link(&self, session: &Session, user: &str) -> Result<String> {
+        Ok(self.enrolment(session, user).await?.link)
+    }
+
+    /// Makes an enrolment offer.
+    ///
+    /// # Errors
+    /// When the gateway's command fails.
+    pub async fn enrolment(&self, session: &Session, user: &str) -> Result<Enrolment> {
         let made = self
             .json(session, &["enrolment", "create", "--user", user])
             .await?;
-        Ok(made["link"]
-            .as_str()
-            .context("the answer has no link")?
-            .to_owned())
+        let text = |name: &str| {
+            let text = made[name].as_str().map(str::to_owned);
+            text.with_context(|| format!("the answer has no {name}"))
+        };
+        Ok(Enrolment {
+            link: text("link")?,
+            fingerprint: text("fingerprint")?,
+        })
     }
 
     async fn add_client(&self, session: &Session, arguments: &[&str]) -> Result<String> {

@@ -23,7 +23,7 @@ mod webdriver;
 pub use agent::{Agent, AgentOptions, NotificationPrivacy, OpenPrompt};
 pub use ca::{Ca, ServerCert};
 pub use demo::{Delivery, Demo, DemoOptions, PASSWORD, USER};
-pub use gateway::{Gateway, GatewayOptions};
+pub use gateway::{Enrolment, Gateway, GatewayOptions};
 pub use keyring::Keyring;
 pub use logs::Logs;
 pub use memory::{family, pss_kib};

@@ -29,6 +29,7 @@ mod window_activity;
 mod window_adding;
 mod window_axe;
 mod window_diagnostics;
+mod window_prompt;
 mod window_queue;
 mod window_settings;
 mod window_versions;
@@ -106,6 +107,8 @@ stories! {
     window_adding::main_window_adds_account, enrolment::not_enrolled();
     window_queue::several_requests_wait;
     reporting::reported_after_elsewhere, notifications::on_review();
+    window_prompt::long_right_to_left_at_200_percent, window_prompt::twice_as_large();
+    window_prompt::prompt_without_notifications, window_prompt::without_notifications();
     window_axe::axe_in_the_real_window, notifications::on_review();
     window_versions::two_versions_refuse_each_other;
     keyrings::keyring_locked;

@@ -7,6 +7,11 @@ use serde_json::Value;
 use super::Stage;
 
 pub(super) async fn reported_after_elsewhere(stage: &mut Stage) -> Result<()> {
+    let (denied, view) = stage.payment().await?;
+    stage.watch.decide(&view, Verdict::Deny, None).await?;
+    stage.watch.ended_as(&denied.txn, Outcome::Denied).await?;
+
+    // It is there only now: its agent would tell of the denial in a notification of its own.
     let (_workstation, mut other) = stage.second_computer("workstation").await?;
     let mut notifications = stage.notifications().await?;
     let (asked, _) = stage.payment().await?;
@@ -41,10 +46,7 @@ pub(super) async fn reported_after_elsewhere(stage: &mut Stage) -> Result<()> {
     stage.picture(&open.app, "prompt-reported-late").await?;
     stays(stage, &asked.txn, "approved").await?;
 
-    // The same from the terminal, for one that was denied here; the client is held back meanwhile, which is no matter there.
-    let (denied, view) = stage.payment().await?;
-    stage.watch.decide(&view, Verdict::Deny, None).await?;
-    stage.watch.ended_as(&denied.txn, Outcome::Denied).await?;
+    // The same from the terminal.
     for _ in 0..2 {
         let report = ["report", view.id.0.as_str()];
         let said = stage.agent.terminal(&stage.session, &report).await?;

@@ -1,11 +1,12 @@
 // Values by locale. Digits are never altered: what is shown is what is signed.
 import type { LineValue } from "../bindings/LineValue";
 import { language, t, type Language } from "../messages";
+import { sessionTimes } from "./session";
 
 /** The digits and the calendar that requests are written in, whatever else a region uses. */
 const AS_SIGNED = { numberingSystem: "latn", calendar: "gregory" } as const;
 
-/** The desktop's locale; null on a desktop without one (LANG=C names something that is no language tag). */
+/** The desktop's locale; null on a desktop without one. */
 export function systemLocale(named: string): string | null {
   try {
     return Intl.getCanonicalLocales(named)[0] ?? null;
@@ -28,7 +29,7 @@ export function clockOf(system: string | null): Intl.DateTimeFormatOptions {
   return { ...AS_SIGNED, hour, minute: "2-digit", ...(hourCycle && { hourCycle }) };
 }
 
-const system = systemLocale(navigator.language);
+const system = systemLocale(sessionTimes());
 const clock = clockOf(system);
 
 /** BCP 47 tag that a statement is shown in; it goes into the signed decision. */

@@ -142,10 +142,10 @@ export const ar: Catalogue<"ar"> = {
   "signs.hw": "التوقيع بمفتاح داخل شريحة TPM في هذا الحاسوب",
   "signs.hw_pin": "التوقيع بمفتاح TPM ورمز PIN",
   "signs.hw_uv": "التوقيع بمفتاح عتادي وبصمة إصبعك أو وجهك",
-  "report.title": "هل تريد رفض هذا الطلب والإبلاغ عنه؟",
-  "report.text": "سيراه مسؤولو {issuer}. وتُحجز الطلبات التالية من {client} بعض الوقت.",
+  "report.waiting.title": "هل تريد رفض هذا الطلب والإبلاغ عنه؟",
+  "report.waiting.text": "سيراه مسؤولو {issuer}. وتُحجز الطلبات التالية من {client} بعض الوقت.",
   "report.back": "رجوع",
-  "report.confirm": "رفض وإبلاغ",
+  "report.waiting.confirm": "رفض وإبلاغ",
   "report.sending": "جارٍ الإرسال…",
   "report.ended.title": "هل تريد الإبلاغ عن هذا الطلب؟",
   "report.ended.text":

@@ -134,11 +134,11 @@ export const de: Catalogue<"de"> = {
   "signs.hw": "Signiert mit einem Schlüssel im TPM dieses Computers",
   "signs.hw_pin": "Signiert mit einem TPM-Schlüssel und Ihrer PIN",
   "signs.hw_uv": "Signiert mit einem Hardwareschlüssel und Ihrem Fingerabdruck oder Gesicht",
-  "report.title": "Diese Anfrage ablehnen und melden?",
-  "report.text":
+  "report.waiting.title": "Diese Anfrage ablehnen und melden?",
+  "report.waiting.text":
     "Die Administratoren von {issuer} sehen die Meldung. Weitere Anfragen von {client} werden eine Weile zurückgehalten.",
   "report.back": "Zurück",
-  "report.confirm": "Ablehnen und melden",
+  "report.waiting.confirm": "Ablehnen und melden",
   "report.sending": "Wird gesendet …",
   "report.ended.title": "Diese Anfrage melden?",
   "report.ended.text":

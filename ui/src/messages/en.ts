@@ -130,11 +130,11 @@ export const en = {
   "signs.hw": "Signs with a key in this computer’s TPM",
   "signs.hw_pin": "Signs with a TPM key and your PIN",
   "signs.hw_uv": "Signs with a hardware key and your fingerprint or face",
-  "report.title": "Deny and report this request?",
-  "report.text":
+  "report.waiting.title": "Deny and report this request?",
+  "report.waiting.text":
     "{issuer}’s administrators will see it. Further requests from {client} are held back for a while.",
   "report.back": "Go back",
-  "report.confirm": "Deny and report",
+  "report.waiting.confirm": "Deny and report",
   "report.sending": "Sending…",
   "report.ended.title": "Report this request?",
   "report.ended.text":
@@ -469,8 +469,7 @@ export const en = {
   "codes.keyring.unknown": "The key of the codes could not be had. The codes are still there. Try again.",
   "codes.unlock": "Unlock…",
   "codes.unreadable.title": "The file of the codes cannot be read",
-  "codes.unreadable.text":
-    "{problem} It is left as it is. Put a good copy of it in its place, then try again.",
+  "codes.unreadable.text": "{problem} Put a good copy of the file in its place, then try again.",
   "codes.gone.title": "The file of the codes is gone",
   "codes.gone.text":
     "It was here and is no longer. No new one is made in its place. Put it back from a backup of your files, then try again.",

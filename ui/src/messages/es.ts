@@ -136,11 +136,11 @@ export const es: Catalogue<"es"> = {
   "signs.hw": "Firma con una clave del TPM de este equipo",
   "signs.hw_pin": "Firma con una clave del TPM y su PIN",
   "signs.hw_uv": "Firma con una clave de hardware y su huella o su rostro",
-  "report.title": "¿Denegar e informar de esta solicitud?",
-  "report.text":
+  "report.waiting.title": "¿Denegar e informar de esta solicitud?",
+  "report.waiting.text":
     "Los administradores de {issuer} lo verán. Las próximas solicitudes de {client} se retienen durante un tiempo.",
   "report.back": "Volver",
-  "report.confirm": "Denegar e informar",
+  "report.waiting.confirm": "Denegar e informar",
   "report.sending": "Enviando…",
   "report.ended.title": "¿Informar de esta solicitud?",
   "report.ended.text":

@@ -138,11 +138,11 @@ export const fr: Catalogue<"fr"> = {
   "signs.hw": "Signe avec une clé dans le TPM de cet ordinateur",
   "signs.hw_pin": "Signe avec une clé TPM et votre code PIN",
   "signs.hw_uv": "Signe avec une clé matérielle et votre empreinte digitale ou votre visage",
-  "report.title": "Refuser et signaler cette demande\u00a0?",
-  "report.text":
+  "report.waiting.title": "Refuser et signaler cette demande\u00a0?",
+  "report.waiting.text":
     "Les administrateurs de {issuer} le verront. Les prochaines demandes de {client} seront retenues quelque temps.",
   "report.back": "Revenir",
-  "report.confirm": "Refuser et signaler",
+  "report.waiting.confirm": "Refuser et signaler",
   "report.sending": "Envoi…",
   "report.ended.title": "Signaler cette demande\u00a0?",
   "report.ended.text":

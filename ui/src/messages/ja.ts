@@ -128,11 +128,11 @@ export const ja: Catalogue<"ja"> = {
   "signs.hw": "このコンピューターの TPM 内の鍵で署名します",
   "signs.hw_pin": "TPM の鍵と PIN で署名します",
   "signs.hw_uv": "ハードウェア鍵と指紋または顔で署名します",
-  "report.title": "このリクエストを拒否して報告しますか？",
-  "report.text":
+  "report.waiting.title": "このリクエストを拒否して報告しますか？",
+  "report.waiting.text":
     "{issuer}\u00a0の管理者に伝わります。{client}\u00a0からの以後のリクエストはしばらく保留されます。",
   "report.back": "戻る",
-  "report.confirm": "拒否して報告",
+  "report.waiting.confirm": "拒否して報告",
   "report.sending": "送信中…",
   "report.ended.title": "このリクエストを報告しますか？",
   "report.ended.text":

@@ -1,4 +1,5 @@
 // The language of the interface. Everything that is rendered depends on it: a change shows at once.
+import { sessionLanguage } from "../lib/session";
 import type { Language } from "./catalogue";
 
 /** Each language by its own name: whoever looks for theirs cannot read the others. In the order of the list. */
@@ -13,7 +14,7 @@ export const languageNames: Readonly<Record<Language, string>> = {
 
 const RIGHT_TO_LEFT: readonly Language[] = ["ar"];
 
-let chosen = $state<Language>(match(navigator.language) ?? "en");
+let chosen = $state<Language>(match(sessionLanguage()) ?? "en");
 
 /** The language of the interface, as a BCP 47 tag. */
 export function language(): Language {
@@ -26,7 +27,7 @@ export function direction(): "ltr" | "rtl" {
 
 /** Takes the language that the person set (a BCP 47 tag), or the system's if none is, or else English. */
 export function chooseLanguage(setting: string | null): void {
-  chosen = match(setting ?? navigator.language) ?? match(navigator.language) ?? "en";
+  chosen = match(setting ?? sessionLanguage()) ?? match(sessionLanguage()) ?? "en";
   document.documentElement.lang = chosen;
   document.documentElement.dir = direction();
 }

@@ -43,6 +43,27 @@ describe("reading", () => {
     expect(reading.look([tall], view)).toBe(false);
   });
 
+  test("whoever jumped to the end is led back to where reading stopped", () => {
+    const reading = new Reading();
+    const lines = [line(0, 60), line(60, 300), line(360, 20)];
+    const scroll = (by: number) => {
+      lines.forEach((one, index) => one.moveTo([0, 60, 360][index]! - by));
+      return reading.look(lines, view);
+    };
+    scroll(0);
+    expect(reading.next(lines, view)).toBe(100);
+    scroll(280);
+    let scrolled = 280;
+    for (let presses = 0; presses < 10; presses += 1) {
+      const distance = reading.next(lines, view);
+      if (distance === null) break;
+      scrolled = Math.min(280, scrolled + distance - 16);
+      scroll(scrolled);
+    }
+    expect(reading.next(lines, view)).toBeNull();
+    expect(scroll(280)).toBe(true);
+  });
+
   test("halves seen in another layout do not add up", () => {
     const reading = new Reading();
     const split = line(50, 100);

@@ -19,6 +19,16 @@ export class Reading {
     return all;
   }
 
+  /** Where reading goes on: how far the first part that was not visible is below the top of the view; above it, if negative. */
+  next(lines: Iterable<Element>, [top]: Span): number | null {
+    for (const line of lines) {
+      if (this.#done.has(line)) continue;
+      const [start, end] = this.#covered.get(line) ?? [0, 0];
+      return line.getBoundingClientRect().top + (start <= SLACK ? end : 0) - top;
+    }
+    return null;
+  }
+
   /** The lines were laid out anew: halves seen before are of no use. */
   layoutChanged(): void {
     this.#covered.clear();

@@ -1,14 +1,14 @@
 //! One-time codes: a task of its own beside the engine of approvals, over the library `countersign-codes`.
 //!
-//! [`state`] is the state and its rules, without I/O; [`task`] owns it and does what takes time: the vault file, the keyring, the
+//! `state` is the state and its rules, without I/O; `task` owns it and does what takes time: the vault file, the keyring, the
 //! clipboard, imports, exports and backups. A call goes in as [`Inbox::Call`], its answer comes out as [`Output::Reply`].
 //!
 //! Invariants:
 //! - A change is on disk before it is answered; a counter is on disk before its code leaves.
-//! - A vault is made once: [`kept::Kept`] remembers it, so a file that is gone is not taken for one that never was. What cannot be read
+//! - A vault is made once: [`Kept`] remembers it, so a file that is gone is not taken for one that never was. What cannot be read
 //!   is left as it is; nothing is written before the vault was opened.
 //! - The vault's key is in the OS keystore alone and is never made anew for a vault that exists.
-//! - Decrypted entries are dropped, and their secrets wiped, when nobody has used them for [`state::REST`] seconds.
+//! - Decrypted entries are dropped, and their secrets wiped, when nobody has used them for five minutes.
 //! - What takes seconds runs on a thread of its own, one at a time; the task itself never waits for it.
 //! - Nothing secret leaves but codes on display, and one entry's QR code.
 

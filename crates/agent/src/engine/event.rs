@@ -219,6 +219,7 @@ pub struct SignOrder {
 }
 
 /// What is to be done. Carried out in order; an effect that takes time does not hold up the next.
+#[allow(clippy::large_enum_variant, reason = "short-lived: carried out at once")]
 #[derive(Debug)]
 pub enum Effect {
     /// Answer a call.

@@ -71,7 +71,7 @@ impl Engine {
             self.prepare(call, record.ok_or_else(missing)?, locale, now)
         });
         match started {
-            Ok(Prepared::Done(entry)) => fx.push(Effect::Reply(call, Ok(Reply::Entry(entry)))),
+            Ok(Prepared::Done(entry)) => fx.push(Effect::Reply(call, Ok(Reply::Entry(*entry)))),
             Ok(Prepared::Report(report)) => {
                 let id = report.request.id.clone();
                 let account = report.request.account.clone();
@@ -88,7 +88,7 @@ impl Engine {
         let refuse = |code, text: &str| Err(ApiError::new(code, text));
         let id = &record.entry.id;
         if record.entry.reported_at.is_some() {
-            return Ok(Prepared::Done(record.entry));
+            return Ok(Prepared::Done(Box::new(record.entry)));
         }
         if self.reports.contains_key(id) {
             return refuse(ErrorCode::Unavailable, "The report is on its way.");
@@ -310,7 +310,7 @@ impl Engine {
 /// Whether there is something to send.
 enum Prepared {
     /// It was reported before.
-    Done(HistoryEntry),
+    Done(Box<HistoryEntry>),
     Report(Box<Report>),
 }
 

@@ -31,12 +31,13 @@ impl ActionKeys {
     ) -> Result<(Self, Vec<String>), Unspecified> {
         let mut keys = Vec::with_capacity(actions.len() + 1);
         let mut sent = Vec::with_capacity(2 * actions.len() + 2);
-        if let Some((beside, label)) = actions
-            .first()
-            .and_then(|(first, label)| Some((beside(*first)?, label)))
+        if let Some((first, label)) = actions.first()
+            && let Some(beside) = beside(*first)
         {
             keys.push((DEFAULT_KEY.to_owned(), beside));
-            sent.extend([DEFAULT_KEY.to_owned(), label.clone()]);
+            // Services that list it with the buttons must not show one label for two things.
+            let label = if beside == *first { label.as_str() } else { "" };
+            sent.extend([DEFAULT_KEY.to_owned(), label.to_owned()]);
         }
         for (action, label) in actions {
             let mut bits = [0; 16];
@@ -195,6 +196,17 @@ mod tests {
         assert_eq!(first[2].len(), 22);
         assert_ne!(first[2], second[2]);
         assert_ne!(first[4], second[4]);
+    }
+
+    #[test]
+    fn a_click_beside_a_button_that_reports_only_shows() {
+        for action in [Action::NotMe, Action::ReportToo] {
+            let offered = [(action, "This wasn’t me".to_owned())];
+            let (keys, sent) = ActionKeys::new(&offered, &crate::edge::random()).unwrap();
+            assert_eq!(keys.get(DEFAULT_KEY), Some(Action::Show));
+            assert_eq!((sent[1].as_str(), sent[3].as_str()), ("", "This wasn’t me"));
+            assert_eq!(keys.get(&sent[2]), Some(action));
+        }
     }
 
     #[test]

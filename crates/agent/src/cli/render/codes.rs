@@ -125,22 +125,21 @@ impl Screen {
 
     /// How many entries fit.
     pub(in crate::cli) fn rows(&self) -> usize {
-        let rows = tcgetwinsize(io::stdout()).map_or(24, |size| size.ws_row);
-        usize::from(rows).saturating_sub(2).max(1)
+        size().0.saturating_sub(2).max(1)
     }
 
     /// Paints the entries that fit.
     pub(in crate::cli) fn paint(&self, entries: &[CodeEntry], codes: &[ShownCode], now_ms: i64) {
-        let columns = tcgetwinsize(io::stdout()).map_or(80, |size| usize::from(size.ws_col));
+        let (_, columns) = size();
         let rows = self.rows();
         let mut text = "\x1b[H".to_owned();
         for entry in entries.iter().take(rows) {
             let line: String = code_line(entry, of(entry, codes), now_ms)
                 .chars()
-                .take(columns.max(1))
+                .take(columns)
                 .collect();
             text.push_str(&line);
-            text.push_str("\x1b[K\r\n");
+            text.push_str("\x1b[K\n");
         }
         let hidden = entries.len().saturating_sub(rows);
         if hidden > 0 {
@@ -155,6 +154,13 @@ impl Drop for Screen {
     fn drop(&mut self) {
         write("\x1b[?25h\x1b[?1049l");
     }
+}
+
+/// Rows and columns. Some terminals say 0 of what they do not know.
+fn size() -> (usize, usize) {
+    let (rows, columns) = tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_row, size.ws_col));
+    let known = |size: u16, otherwise| if size == 0 { otherwise } else { usize::from(size) };
+    (known(rows, 24), known(columns, 80))
 }
 
 fn write(text: &str) {
