@@ -154,7 +154,11 @@ impl Issuer {
             }
             let request = pending.request.clone();
             decision
-                .check_answers(&asked(&request), &request_hash(&request.message), &request.statement)
+                .check_answers(
+                    &asked(&request),
+                    &request_hash(&request.message),
+                    &request.statement,
+                )
                 .unwrap();
             if decision.counter <= self.counter {
                 return DecisionOutcome::CounterRegression;
