@@ -78,6 +78,9 @@ async function showMain(fixture: MainFixture): Promise<void> {
 
 const prompt = Object.entries<PromptFixture>(prompts).find(([name]) => PROMPT + name === state)?.[1];
 const main = Object.entries<MainFixture>(mains).find(([name]) => name === state)?.[1];
+// The styles may come after this script.
+if (document.readyState !== "complete")
+  await new Promise((loaded) => window.addEventListener("load", loaded, { once: true }));
 if (prompt) showPrompt(prompt);
 else if (main) await showMain(main);
 // For whoever makes the pictures: what there is, and that this one is ready.

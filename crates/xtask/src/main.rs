@@ -54,7 +54,7 @@ enum Command {
         /// One JSON object a figure on standard output
         #[arg(long)]
         json: bool,
-        /// Only this part: load, idle, desktop or window
+        /// Only this part: load, idle, desktop, window or codes
         #[arg(long, value_name = "PART")]
         only: Option<String>,
     },

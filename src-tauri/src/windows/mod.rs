@@ -9,7 +9,7 @@ mod placement;
 use std::{cell::Cell, time::Duration};
 
 use countersign_agent_api::{Activation, Appearance, session_locale};
-use gtk::prelude::{GtkSettingsExt, WidgetExt};
+use gtk::prelude::{GtkSettingsExt, GtkWindowExt, WidgetExt};
 use tauri::{
     AppHandle, Emitter, LogicalSize, Manager, Monitor, PhysicalPosition, PhysicalSize, Url, WebviewUrl,
     WebviewWindow, WebviewWindowBuilder, Window, WindowEvent, webview::NewWindowResponse,
@@ -145,9 +145,15 @@ fn show_prompt(app: &AppHandle, activation: Activation) -> tauri::Result<()> {
         .center()
         .build()?;
     reload_when_killed(&window)?;
-    // A hidden web view has no size, so its page could not measure itself.
-    window.with_webview(|webview| {
-        webview.inner().size_allocate(&gtk::Allocation::new(
+    let asked = !matches!(activation, Activation::Unasked);
+    window.with_webview(move |webview| {
+        let view = webview.inner();
+        // The toolkit lets the window take the keyboard with its first picture, which may be before the window manager has looked at it.
+        if let Some(Ok(window)) = view.toplevel().map(gtk::prelude::Cast::downcast::<gtk::Window>) {
+            window.set_focus_on_map(asked);
+        }
+        // A hidden web view has no size, so its page could not measure itself.
+        view.size_allocate(&gtk::Allocation::new(
             0,
             0,
             PROMPT_WIDTH as i32,

@@ -74,12 +74,19 @@ impl Desktop {
             .collect())
     }
 
-    /// Gives a window the keyboard, as a click on its title bar does.
+    /// Gives a window the keyboard, as a click on its title bar does, and waits until the window manager knows: it would take
+    /// the desktop for idle otherwise, and give the keyboard to the next window that comes.
     ///
     /// # Errors
     /// When the window is gone.
     pub async fn focus(&self, window: &WindowId) -> Result<()> {
-        self.xdotool(&["windowfocus", "--sync", &window.0]).await
+        self.xdotool(&["windowfocus", "--sync", &window.0]).await?;
+        poll::until("the window to be the active one", SOON, async || {
+            let output = self.command("xdotool").arg("getactivewindow").output().await?;
+            let active = String::from_utf8_lossy(&output.stdout).trim() == window.0;
+            Ok(active.then_some(()))
+        })
+        .await
     }
 
     /// The window that has the keyboard, if one has.

@@ -12,7 +12,7 @@ use super::{
     notifications::{button, emptied, ring},
 };
 use crate::{
-    front::{Desktop, SOON, found, poll},
+    front::{Desktop, MainWindow, SOON, found, poll},
     harness::{App, Launch, Process, Program, family},
 };
 
@@ -119,16 +119,12 @@ pub(super) async fn agent_restarted_under_window(stage: &mut Stage) -> Result<()
     says(&app.page, "The agent is not answering").await?;
     stage.run_agent().await?;
     connected(&mut stage.watch).await?;
+    // Only then is it the window of this agent, which starts no other.
+    MainWindow::of(&app.page)
+        .no_longer_says("The agent is not answering")
+        .await?;
     let (asked, _) = stage.payment().await?;
     says(&app.page, "Meridian Supplies GmbH").await?;
-    let gone = app
-        .page
-        .execute(
-            "return document.body.innerText.includes('The agent is not answering')",
-            vec![],
-        )
-        .await?;
-    ensure!(gone == false, "the window still says that the agent stopped");
     let prompt = stage.agent.app.now().await?;
     ensure!(prompt.is_none(), "a second app was started beside the open one");
     stage.relying.cancel(&asked.txn).await?;

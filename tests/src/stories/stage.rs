@@ -234,6 +234,11 @@ impl Stage {
         self.driver.as_ref().context("the driver was just started")
     }
 
+    /// How the desktop looks.
+    pub fn theme(&self) -> Theme {
+        self.theme
+    }
+
     /// Saves the window's content as `<name>-<theme>.png` among the screenshots.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{Setup, Stage, connected, desktop::main_window, notifications::on_review};
+use super::{Setup, Stage, Theme, connected, desktop::main_window, notifications::on_review};
 use crate::{
     front::{MainWindow, SOON, poll},
     harness::NotificationPrivacy,
@@ -46,17 +46,21 @@ pub(super) async fn main_window_settings(stage: &mut Stage) -> Result<()> {
     .await?;
 
     let ground = "return getComputedStyle(document.body).backgroundColor";
-    let light = window.page().execute(ground, vec![]).await?;
+    let before = window.page().execute(ground, vec![]).await?;
+    let (key, other) = match stage.theme() {
+        Theme::Light => ("D", "dark"),
+        Theme::Dark => ("L", "light"),
+    };
     window.reach("Appearance").await?;
-    window.type_text("D").await?;
+    window.type_text(key).await?;
     window
-        .gives("return document.documentElement.dataset.theme", "dark")
+        .gives("return document.documentElement.dataset.theme", other)
         .await?;
     ensure!(
-        window.page().execute(ground, vec![]).await? != light,
-        "it is as light as before"
+        window.page().execute(ground, vec![]).await? != before,
+        "it is as light or dark as before"
     );
-    stage.picture(&app, "main-settings-chosen-dark").await?;
+    stage.picture(&app, "main-settings-chosen").await?;
     window.select("Appearance", "Like the system").await?;
     window
         .gives("return document.documentElement.dataset.theme ?? ''", "")

@@ -29,7 +29,8 @@ const view = (requests: RequestView[], more: Partial<PromptView> = {}): PromptVi
 
 async function open(first: PromptView, answers: Parameters<typeof mockShell>[1] = {}): Promise<void> {
   shell = mockShell("prompt", { prompt_view: () => first, ...answers });
-  render(PromptApp, { props: { ticker: new Ticker(() => NOW * 1000) } });
+  const started = Date.now();
+  render(PromptApp, { props: { ticker: new Ticker(() => NOW * 1000 + Date.now() - started) } });
   await waitFor(() => expect(shell.of("prompt_view")).toHaveLength(1));
   await vi.advanceTimersByTimeAsync(ARM_MS);
 }
