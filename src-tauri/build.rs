@@ -11,6 +11,7 @@ const COMMANDS: &[&str] = &[
     "withdraw",
     "deny",
     "report",
+    "copy_code_to_type",
     "fit",
     "open_prompt",
     "open_main",

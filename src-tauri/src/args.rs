@@ -14,11 +14,14 @@ pub(crate) const USAGE: &str = "\
 Usage: countersign                                opens the main window
        countersign --prompt [REQUEST] [--focus]   shows a waiting request; --focus lets it take the keyboard
        countersign --prompt REQUEST --report      asks whether to report a request that has just ended
-       countersign 'countersign://enroll?...'     opens the main window to add an account
+       countersign 'countersign://enroll?...'     opens the main window to add an account;
+                                                  so do 'otpauth://pipush/...' and 'pia://...'
        countersign 'otpauth://...'                opens the main window to add a one-time code";
 
-/// The longest enrolment link, in bytes (docs/protocol.md, section 5.2).
-const MAX_LINK: usize = 1024;
+/// The longest link that adds an account, in bytes. The agent knows what each kind may hold.
+const MAX_LINK: usize = 4096;
+/// What such links begin with: our own, and those of privacyIDEA, whose PUSH tokens share a scheme with one-time codes.
+const ACCOUNTS: [&str; 3] = ["countersign://", "otpauth://pipush/", "pia://"];
 /// The longest link of one-time codes, in bytes: a batch of Google Authenticator's is long.
 const MAX_CODES_LINK: usize = 16 * 1024;
 /// What links of one-time codes begin with.
@@ -80,7 +83,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
         ["--prompt", id] => Ok(prompt(Some(request_id(id)?), Activation::Unasked)),
         ["--prompt", id, "--focus"] => Ok(prompt(Some(request_id(id)?), Activation::Asked)),
         ["--prompt", id, "--report"] => Ok(prompt(Some(request_id(id)?), Activation::ToReport)),
-        [link] if link.starts_with("countersign:") => Ok(Launch::Main {
+        [link] if is_account_link(link) || link.starts_with("countersign:") => Ok(Launch::Main {
             link: Some(enrolment_link(link)?),
         }),
         [link] if link.starts_with("otpauth") => Ok(Launch::Codes {
@@ -88,6 +91,15 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
         }),
         _ => Err(UsageError::Unknown),
     }
+}
+
+/// Whether a text is a link that adds an account, by its beginning.
+pub(crate) fn is_account_link(text: &str) -> bool {
+    let begins = |start: &&str| {
+        text.get(..start.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(start))
+    };
+    ACCOUNTS.iter().any(|start| begins(&start))
 }
 
 fn prompt(request: Option<RequestId>, activation: Activation) -> Launch {
@@ -109,9 +121,7 @@ fn request_id(id: &str) -> Result<RequestId, UsageError> {
 
 /// Only the outer shape: the agent parses the link once the person asks for its offer.
 fn enrolment_link(link: &str) -> Result<String, UsageError> {
-    let fits = link.starts_with("countersign://")
-        && link.len() <= MAX_LINK
-        && link.bytes().all(|b| b.is_ascii_graphic());
+    let fits = is_account_link(link) && link.len() <= MAX_LINK && link.bytes().all(|b| b.is_ascii_graphic());
     if fits {
         Ok(link.to_owned())
     } else {
@@ -169,14 +179,31 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_only_carried_along() {
-        let link = "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=0123456789abcdefghijkl";
-        assert_eq!(
-            parsed(&[link]),
-            Ok(Launch::Main {
-                link: Some(link.into())
-            })
-        );
+    fn a_link_that_adds_an_account_is_only_carried_along() {
+        for link in [
+            "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=0123456789abcdefghijkl",
+            "otpauth://pipush/PIPU0001?url=https%3A//id.alder.example/ttype/push&serial=PIPU0001&v=1",
+            "OTPAUTH://PIPUSH/PIPU0001?v=1",
+            "pia://pipush/PIPU0001?v=1",
+            "pia://container/SMPH0001?v=1",
+        ] {
+            assert_eq!(
+                parsed(&[link]),
+                Ok(Launch::Main {
+                    link: Some(link.into())
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_beginning_tells_an_account_from_a_code() {
+        for link in [
+            "otpauth://totp/pipush?secret=GEZDGNBVGY3TQOJQ",
+            "otpauth://hotp/pia://?secret=GEZDGNBVGY3TQOJQ",
+        ] {
+            assert!(matches!(parsed(&[link]), Ok(Launch::Codes { .. })), "{link}");
+        }
     }
 
     #[test]
@@ -214,6 +241,8 @@ mod tests {
             "countersign://a b",
             "countersign://\u{202e}",
             "countersign://\n",
+            "otpauth://pipush/a b",
+            "pia://pipush/\u{202e}",
         ] {
             assert_eq!(parsed(&[bad]), Err(UsageError::Link), "{bad}");
         }

@@ -92,6 +92,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::withdraw,
             commands::deny,
             commands::report,
+            commands::codes::copy_code_to_type,
             commands::fit,
             commands::open_prompt,
             commands::open_main,

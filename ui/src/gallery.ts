@@ -45,6 +45,7 @@ function showPrompt(fixture: PromptFixture): void {
       onanswer: nothing,
       onwithdraw: nothing,
       onlate: nothing,
+      oncopy: nothing,
       ondone: nothing,
       onclose: nothing,
       onshowall: nothing,

@@ -113,6 +113,12 @@ pub enum Request {
         /// BCP 47 tag of the language the statement was shown in.
         locale: String,
     },
+    /// Puts the code of an ended request on the clipboard ([`RequestState::Ended::code`]), as [`CodesRequest::Copy`] does with
+    /// others. [`Reply::Codes`].
+    CopyCode {
+        /// Which request.
+        id: RequestId,
+    },
     /// Takes back an answer that was signed but not yet sent ([`RequestState::Queued`]).
     Withdraw {
         /// Which request.
@@ -234,6 +240,7 @@ impl std::fmt::Debug for Request {
             Self::Shown { .. } => "Shown",
             Self::Decide { .. } => "Decide",
             Self::Report { .. } => "Report",
+            Self::CopyCode { .. } => "CopyCode",
             Self::Withdraw { .. } => "Withdraw",
             Self::ReleaseHeldBack { .. } => "ReleaseHeldBack",
             Self::History { .. } => "History",

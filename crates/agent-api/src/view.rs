@@ -228,6 +228,8 @@ data! {
         pub has_expiry: bool,
         /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
         pub can_revoke: bool,
+        /// The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
+        pub can_rotate: bool,
     }
 
     /// How a key is kept, and how far that is proven.

@@ -1,11 +1,11 @@
-//! Commands of the main window around one-time codes.
+//! Commands around one-time codes: of the main window, and one of the prompt.
 //!
 //! Invariant: no secret of an entry comes back; what does is the codes on display, and one entry as a QR code when the person asks
 //! for it.
 
 use countersign_agent_api::{
     ApiError, CodeEdit, CodeEntry, CodeId, CodesPage, CodesReply, CodesRequest, ErrorCode, MAX_CODES,
-    NewCode, QrPicture, Reply, Request, ShownCode, VaultView,
+    NewCode, QrPicture, Reply, Request, RequestId, ShownCode, VaultView,
 };
 use tauri::State;
 
@@ -54,6 +54,18 @@ pub(crate) async fn show_codes(
 #[tauri::command]
 pub(crate) async fn copy_code(agent: State<'_, Agent>, id: CodeId) -> Result<Option<i64>, ApiError> {
     let CodesReply::Copied { until } = ask(&agent, CodesRequest::Copy { id }).await? else {
+        return Err(unexpected());
+    };
+    Ok(until)
+}
+
+/// Puts on the clipboard what is to be typed where an approved request started; otherwise as [`copy_code`].
+#[tauri::command]
+pub(crate) async fn copy_code_to_type(
+    agent: State<'_, Agent>,
+    id: RequestId,
+) -> Result<Option<i64>, ApiError> {
+    let Reply::Codes(CodesReply::Copied { until }) = agent.call(Request::CopyCode { id }).await? else {
         return Err(unexpected());
     };
     Ok(until)

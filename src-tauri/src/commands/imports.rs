@@ -1,4 +1,5 @@
-//! Commands of the main window that bring one-time codes in: from a file, from QR codes, from links.
+//! Commands of the main window that bring one-time codes in: from a file, from QR codes, from links. A link that adds an account is
+//! no code: it is handed on to the form for that.
 //!
 //! Invariants: what QR codes, files and opened links say goes to the agent and not to the page; nothing is added before the person
 //! has seen what.
@@ -11,9 +12,10 @@ use countersign_agent_api::{
 use serde::Serialize;
 use tauri::{AppHandle, State, WebviewWindow};
 
-use super::{Views, codes::ask, unexpected};
+use super::{Views, codes::ask, open, unexpected};
 use crate::{
     agent::Agent,
+    args::{self, Launch},
     dialogs,
     qr::{self, QrSource},
 };
@@ -58,13 +60,18 @@ pub(crate) async fn preview_import_file(
     preview(&agent, ImportSource::File { path }).await.map(Some)
 }
 
-/// Reads links that were pasted. Changes nothing.
+/// Reads links that were pasted; none if it was one that adds an account. Changes nothing.
 #[tauri::command]
 pub(crate) async fn preview_import_text(
     agent: State<'_, Agent>,
+    views: State<'_, Views>,
     text: String,
-) -> Result<ImportView, ApiError> {
-    preview_text(&agent, text).await
+) -> Result<Option<ImportView>, ApiError> {
+    if let Some(link) = account_link(&[&text]) {
+        hand_on(&views, link).await?;
+        return Ok(None);
+    }
+    preview_text(&agent, text).await.map(Some)
 }
 
 /// Reads the link of this opening. Changes nothing.
@@ -84,12 +91,13 @@ pub(crate) async fn preview_opened_link(
     preview_text(&agent, link.text.0).await
 }
 
-/// Reads the QR codes of a picture; none if the person has chosen no picture. Changes nothing.
+/// Reads the QR codes of a picture; none if the person has chosen no picture, or it was one that adds an account. Changes nothing.
 #[tauri::command]
 pub(crate) async fn preview_import_qr(
     app: AppHandle,
     window: WebviewWindow,
     agent: State<'_, Agent>,
+    views: State<'_, Views>,
     batch: State<'_, Batch>,
     source: QrSource,
     codes: QrBatch,
@@ -99,6 +107,10 @@ pub(crate) async fn preview_import_qr(
     };
     if found.is_empty() {
         return Ok(Some(QrImport { import: None }));
+    }
+    if let Some(link) = account_link(&found) {
+        hand_on(&views, link).await?;
+        return Ok(None);
     }
     let texts = batch.with(codes, found);
     let import = preview_text(&agent, texts.join("\n")).await?;
@@ -164,6 +176,18 @@ fn is_partial(import: &ImportView) -> bool {
     }
 }
 
+/// The link that adds an account, if that is all that was found.
+fn account_link(texts: &[impl AsRef<str>]) -> Option<String> {
+    let [only] = texts else { return None };
+    let link = only.as_ref().trim();
+    (args::is_account_link(link) && !link.contains(char::is_whitespace)).then(|| link.to_owned())
+}
+
+/// Opens the form that adds an account with this link.
+async fn hand_on(views: &Views, link: String) -> Result<(), ApiError> {
+    open(views, Launch::Main { link: Some(link) }).await
+}
+
 async fn preview_text(agent: &Agent, text: String) -> Result<ImportView, ApiError> {
     if text.len() > MAX_TEXT {
         return Err(ApiError::new(
@@ -203,6 +227,23 @@ mod tests {
             texts(&["a", "b"])
         );
         assert_eq!(batch.with(QrBatch::New, texts(&["c"])), texts(&["c"]));
+    }
+
+    #[test]
+    fn only_a_link_by_itself_is_handed_on_to_the_form_for_accounts() {
+        let push = "otpauth://pipush/PIPU0001?serial=PIPU0001";
+        assert_eq!(account_link(&[format!(" {push}\n")]), Some(push.to_owned()));
+        assert_eq!(
+            account_link(&["pia://container/x"]),
+            Some("pia://container/x".into())
+        );
+        assert_eq!(account_link(&["otpauth://totp/a?secret=GEZDGNBV"]), None);
+        assert_eq!(account_link(&[push, push]), None);
+        assert_eq!(
+            account_link(&[format!("{push}\notpauth://totp/a?secret=GEZDGNBV")]),
+            None
+        );
+        assert_eq!(account_link(&[] as &[String]), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Plays the stories: `countersign-stories [--json] [--list] [--theme light|dark] [--only NAME…]`.
+//! Plays the stories: `countersign-stories [--json] [--list] [--theme light|dark] [--privacyidea] [--only NAME…]`. Without names, those with a
+//! privacyIDEA server are played only with `--privacyidea`, and no others then.
 //!
 //! Progress goes to standard error, with `--json` one object a story to standard output. Exit code 0 only if all hold.
 
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use countersign_tests::{
     harness::Paths,
-    stories::{STORIES, Story, Theme, run},
+    stories::{Push, STORIES, Shared, Story, Theme, run},
 };
 
 #[derive(Debug, Default)]
@@ -15,22 +16,24 @@ struct Arguments {
     json: bool,
     list: bool,
     theme: Option<Theme>,
+    privacyidea: bool,
     only: Vec<String>,
 }
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let arguments = parse(std::env::args().skip(1))?;
-    let stories = chosen(&arguments.only)?;
+    let stories = chosen(&arguments)?;
     if arguments.list {
         stories.iter().for_each(|story| println!("{}", story.name));
         return Ok(ExitCode::SUCCESS);
     }
     let kept = Paths::find()?.stories()?;
+    let mut shared = Shared::default();
     let mut failed = 0;
     for (at, story) in stories.iter().enumerate() {
         eprint!("{:>2}/{} {} … ", at + 1, stories.len(), story.name);
-        let report = run(story, arguments.theme, &kept).await;
+        let report = run(story, arguments.theme, &kept, &mut shared).await;
         match report.error() {
             None => eprintln!("holds ({} ms)", report.total_ms()),
             Some(error) => {
@@ -62,6 +65,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
         match argument.as_str() {
             "--json" => parsed.json = true,
             "--list" => parsed.list = true,
+            "--privacyidea" => parsed.privacyidea = true,
             "--theme" => {
                 parsed.theme = match arguments.next().as_deref() {
                     Some("light") => Some(Theme::Light),
@@ -75,16 +79,17 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
                 }
             }
             other => bail!(
-                "unknown argument {other:?}; there are --json, --list, --theme light|dark, --only NAME…"
+                "unknown argument {other:?}; there are --json, --list, --theme light|dark, --privacyidea, --only NAME…"
             ),
         }
     }
     Ok(parsed)
 }
 
-fn chosen(only: &[String]) -> Result<Vec<&'static Story>> {
-    if only.is_empty() {
-        return Ok(STORIES.iter().collect());
+fn chosen(arguments: &Arguments) -> Result<Vec<&'static Story>> {
+    if arguments.only.is_empty() {
+        let with_server = |story: &&Story| ((story.setup)().push != Push::None) == arguments.privacyidea;
+        return Ok(STORIES.iter().filter(with_server).collect());
     }
     let named = |name: &String| {
         STORIES
@@ -92,5 +97,5 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Story>> {
             .find(|story| story.name == name)
             .with_context(|| format!("there is no story {name}"))
     };
-    only.iter().map(named).collect()
+    arguments.only.iter().map(named).collect()
 }

@@ -121,6 +121,16 @@ impl Prompt {
         Ok(())
     }
 
+    /// Picks one of the options.
+    ///
+    /// # Errors
+    /// When it is not on offer.
+    pub async fn pick(&self, option: &str) -> Result<()> {
+        let locator = format!("//main//label[normalize-space()='{option}']");
+        let tile = self.seen("the option", Locator::XPath(&locator)).await?;
+        Ok(tile.click().await?)
+    }
+
     /// Approves: waits until the button may be used, then presses it.
     ///
     /// # Errors

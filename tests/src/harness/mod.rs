@@ -8,6 +8,7 @@
 
 mod agent;
 mod ca;
+mod clock;
 mod demo;
 mod gateway;
 mod keyring;
@@ -22,6 +23,7 @@ mod webdriver;
 
 pub use agent::{Agent, AgentOptions, NotificationPrivacy, OpenPrompt};
 pub use ca::{Ca, ServerCert};
+pub use clock::wrong_clock;
 pub use demo::{Delivery, Demo, DemoOptions, PASSWORD, USER};
 pub use gateway::{Enrolment, Gateway, GatewayOptions};
 pub use keyring::Keyring;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -52,6 +53,8 @@ pub struct PushEnrolment {
     pub link: String,
     /// The token.
     pub serial: String,
+    /// The QR code as the server draws it, PNG.
+    pub picture: Vec<u8>,
 }
 
 impl PrivacyIdea {
@@ -85,19 +88,30 @@ impl PrivacyIdea {
         };
         server.serve().await?;
         server.token = server.log_in().await?;
-        let push = format!(
-            "push_firebase_configuration=poll only, push_registration_url={}/ttype/push, push_ttl=10, push_ssl_verify=1",
-            server.url
-        );
-        server.policy("enrolment", "enrollment", &push).await?;
-        server
-            .policy(
-                "asking",
-                "authentication",
-                "push_allow_polling=allow, push_title_on_mobile=Alder portal, push_text_on_mobile=Log in to the portal",
-            )
-            .await?;
+        server.usual_policies(&server.url).await?;
         Ok(server)
+    }
+
+    /// Puts the policies of a server that devices know by this URL in place of whatever policies there are.
+    ///
+    /// # Errors
+    /// When the server refuses them.
+    pub async fn usual_policies(&self, url: &str) -> Result<()> {
+        let all = self.call(Method::GET, "/policy/", None).await?;
+        for policy in all["result"]["value"].as_array().into_iter().flatten() {
+            self.no_policy(policy["name"].as_str().context("a policy has no name")?)
+                .await?;
+        }
+        let push = format!(
+            "push_firebase_configuration=poll only, push_registration_url={url}/ttype/push, push_ttl=10, push_ssl_verify=1"
+        );
+        self.policy("enrolment", "enrollment", &push).await?;
+        self.policy(
+            "asking",
+            "authentication",
+            "push_allow_polling=allow, push_title_on_mobile=Alder portal, push_text_on_mobile=Log in to the portal",
+        )
+        .await
     }
 
     /// Starts the server, again if it was stopped.
@@ -179,10 +193,33 @@ impl PrivacyIdea {
                 .map(str::to_owned)
                 .context("a text is missing in the answer")
         };
+        let picture = text(&answer["detail"]["pushurl"]["img"])?;
+        let picture = picture.strip_prefix("data:image/png;base64,");
         Ok(PushEnrolment {
             link: text(&answer["detail"]["pushurl"]["value"])?,
+            picture: STANDARD.decode(picture.context("the QR code is no PNG picture")?)?,
             serial: text(&answer["detail"]["serial"])?,
         })
+    }
+
+    /// Disables a token.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn disable_token(&self, serial: &str) -> Result<()> {
+        let token = json!({"serial": serial});
+        self.call(Method::POST, "/token/disable", Some(token)).await?;
+        Ok(())
+    }
+
+    /// Enables a token again.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn enable_token(&self, serial: &str) -> Result<()> {
+        let token = json!({"serial": serial});
+        self.call(Method::POST, "/token/enable", Some(token)).await?;
+        Ok(())
     }
 
     /// Deletes a token.
@@ -218,6 +255,34 @@ impl PrivacyIdea {
         let answer = self.call(Method::GET, &path, None).await?;
         let status = answer["detail"]["challenge_status"].as_str();
         Ok(status.context("the transaction has no status")?.to_owned())
+    }
+
+    /// What the audit log says of a transaction's answer.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn audited(&self, transaction: &str) -> Result<String> {
+        let path = format!("/audit/?action_detail=*{transaction}*&page_size=20");
+        let answer = self.call(Method::GET, &path, None).await?;
+        let entries = answer["result"]["value"]["auditdata"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let details: Vec<&str> = entries
+            .filter_map(|entry| entry["action_detail"].as_str())
+            .collect();
+        ensure!(!details.is_empty(), "the audit log says nothing of {transaction}");
+        Ok(details.join("\n"))
+    }
+
+    /// Whether somebody who has started a transaction, and types this, is let in.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn lets_in(&self, serial: &str, transaction: &str, typed: &str) -> Result<bool> {
+        let asked = json!({"serial": serial, "transaction_id": transaction, "pass": typed});
+        let answer = self.call(Method::POST, "/validate/check", Some(asked)).await?;
+        answer["result"]["value"].as_bool().context("no answer")
     }
 
     async fn log_in(&self) -> Result<String> {

@@ -19,8 +19,13 @@ mod keyrings;
 mod network;
 mod notifications;
 mod oidc;
+mod privacyidea;
+mod privacyidea_enrolment;
+mod privacyidea_hostile;
+mod privacyidea_trouble;
 mod reporting;
 mod runner;
+mod shared;
 mod shipped;
 mod stage;
 mod upkeep;
@@ -35,7 +40,8 @@ mod window_settings;
 mod window_versions;
 
 pub use runner::{Report, run};
-pub use stage::{Between, OpenPrompt, Setup, Stage, Theme, connected, connected_within, enrol};
+pub use shared::{CompanyServer, Shared};
+pub use stage::{Between, OpenPrompt, Push, Setup, Stage, Theme, connected, connected_within, enrol};
 
 use std::pin::Pin;
 
@@ -126,4 +132,21 @@ stories! {
     codes_vault::vault_locked_keyring, enrolment::not_enrolled();
     codes_vault::vault_damaged_or_gone, enrolment::not_enrolled();
     codes_vault::vault_exported_wiped_restored, enrolment::not_enrolled();
+    privacyidea_enrolment::privacyidea_enrolled_by_qr, privacyidea::direct();
+    privacyidea::privacyidea_approved, privacyidea::direct();
+    privacyidea::privacyidea_declined_with_reason, privacyidea::direct();
+    privacyidea::privacyidea_choice_right, privacyidea::direct();
+    privacyidea::privacyidea_choice_wrong, privacyidea::direct();
+    privacyidea::privacyidea_code_to_type, privacyidea::direct();
+    privacyidea_hostile::privacyidea_tampered_refused, privacyidea::meddled();
+    privacyidea_hostile::privacyidea_replay_not_answered, privacyidea::meddled();
+    privacyidea_trouble::privacyidea_server_down, privacyidea::meddled();
+    privacyidea_trouble::privacyidea_server_slow, privacyidea::meddled();
+    privacyidea_trouble::privacyidea_server_answers_500, privacyidea::meddled();
+    privacyidea_trouble::privacyidea_server_answers_10_mb, privacyidea::meddled();
+    privacyidea_trouble::privacyidea_clock_off, privacyidea_trouble::five_minutes_slow();
+    privacyidea_trouble::privacyidea_token_disabled, privacyidea::direct();
+    privacyidea_trouble::privacyidea_token_deleted, privacyidea::direct();
+    privacyidea_enrolment::privacyidea_killed_while_enrolling, privacyidea::meddled();
+    privacyidea_enrolment::privacyidea_two_servers, privacyidea::direct();
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::{Stage, Story, Theme};
+use super::{Push, Setup, Shared, Stage, Story, Theme};
 
 /// How long a story may take, its setup included.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -49,10 +49,32 @@ impl Report {
 }
 
 /// Plays a story on a stage of its own. What is left of one that does not hold is kept in `kept/<name>`.
-pub async fn run(story: &Story, theme: Option<Theme>, kept: &Path) -> Report {
+pub async fn run(story: &Story, theme: Option<Theme>, kept: &Path, shared: &mut Shared) -> Report {
     let mut ms = serde_json::Map::new();
-    let played = timeout(LIMIT, play(story, theme, &kept.join(story.name), &mut ms)).await;
-    let played = played.unwrap_or_else(|_| Err(anyhow::anyhow!("it took longer than {} s", LIMIT.as_secs())));
+    let kept = kept.join(story.name);
+    let mut setup = (story.setup)();
+    if let Some(theme) = theme {
+        setup.theme = theme;
+    }
+    // The first time it may have to be installed: that is no part of the story.
+    let lent = match setup.push {
+        Push::None => Ok(None),
+        Push::Direct | Push::Meddled => shared.privacyidea().await.map(Some),
+    };
+    let played = match lent {
+        Ok(company) => {
+            setup.company = company;
+            let played = timeout(LIMIT, play(story, setup, &kept, &mut ms)).await;
+            played.unwrap_or_else(|_| Err(anyhow::anyhow!("it took longer than {} s", LIMIT.as_secs())))
+        }
+        Err(error) => Err(error.context("the privacyIDEA server did not start")),
+    };
+    if let Err(error) = played
+        .as_ref()
+        .map_or_else(|_| shared.save_logs(&kept), |()| Ok(()))
+    {
+        eprintln!("the logs of what stories share cannot be kept: {error:#}");
+    }
     Report {
         story: story.name,
         error: played.err().map(|e| format!("{e:#}")),
@@ -62,15 +84,11 @@ pub async fn run(story: &Story, theme: Option<Theme>, kept: &Path) -> Report {
 
 async fn play(
     story: &Story,
-    theme: Option<Theme>,
+    setup: Setup,
     kept: &Path,
     ms: &mut serde_json::Map<String, Value>,
 ) -> Result<()> {
     let begin = Instant::now();
-    let mut setup = (story.setup)();
-    if let Some(theme) = theme {
-        setup.theme = theme;
-    }
     let mut stage = Stage::start(setup).await.context("setting up")?;
     note(ms, "setup", begin);
     let begin = Instant::now();

@@ -1,20 +1,21 @@
 //! What a story plays on: a desktop session, a gateway, an agent that is enrolled there, an application that asks, and the
 //! app in its window.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Connection, RequestView, Role};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::CompanyServer;
 use crate::{
     front::{Bank, Desktop, Notifications, Prompt, SOON, Watch},
     harness::{
         Agent, AgentOptions, App, Demo, DemoOptions, Gateway, GatewayOptions, Session, SessionOptions, USER,
-        WebDriver, free_port,
+        WebDriver, free_port, wrong_clock,
     },
-    wire::{NoWebSockets, Relay, RelyingSide, http_client},
+    wire::{Meddler, NoWebSockets, Relay, RelyingSide, http_client},
 };
 
 /// What stands between devices and gateway.
@@ -27,6 +28,18 @@ pub enum Between {
     Relay,
     /// A proxy that ends TLS and refuses WebSockets.
     NoWebSockets,
+}
+
+/// Whether there is a privacyIDEA server, and what stands between it and devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Push {
+    /// There is none.
+    #[default]
+    None,
+    /// There is one, and nothing between.
+    Direct,
+    /// There is one behind somebody who can change its answers.
+    Meddled,
 }
 
 /// The colours of the desktop.
@@ -64,8 +77,14 @@ pub struct Setup {
     pub gateway: GatewayOptions,
     /// What stands before it.
     pub between: Between,
+    /// Whether it plays with a privacyIDEA server.
+    pub push: Push,
+    /// That server, if so.
+    pub company: Option<Arc<CompanyServer>>,
     /// The agent of the person's computer.
     pub agent: AgentOptions,
+    /// By how many seconds the clock of the person's computer is ahead.
+    pub clock_off: i64,
     /// Leaves the agent without an account.
     pub not_enrolled: bool,
     /// Identity provider and bank.
@@ -92,6 +111,10 @@ pub struct Stage {
     pub relay: Option<Relay>,
     /// The proxy, if one stands between.
     pub proxy: Option<NoWebSockets>,
+    /// Somebody before the privacyIDEA server, if one stands there.
+    pub meddler: Option<Meddler>,
+    /// The privacyIDEA server, if the story has one.
+    pub company: Option<Arc<CompanyServer>>,
     /// The gateway.
     pub gateway: Gateway,
     /// The desktop session.
@@ -122,7 +145,7 @@ impl Stage {
     ///
     /// # Errors
     /// When a part does not start.
-    pub async fn start(setup: Setup) -> Result<Self> {
+    pub async fn start(mut setup: Setup) -> Result<Self> {
         let session = Session::with(setup.session).await?;
         let mut gateway_options = setup.gateway;
         if setup.between != Between::Nothing {
@@ -150,6 +173,22 @@ impl Stage {
             Some(options) => Some(Demo::start(&session, &gateway, options).await?),
             None => None,
         };
+        let company = setup.company;
+        let meddler = match (setup.push, &company) {
+            (Push::Meddled, Some(company)) => Some(meddler(&session, company).await?),
+            (Push::None | Push::Direct, _) | (Push::Meddled, None) => None,
+        };
+        if let Some(company) = &company {
+            let url = meddler
+                .as_ref()
+                .map_or(&company.server.url, |meddler| &meddler.url);
+            company.server.usual_policies(url).await?;
+            setup.agent.extra_ca = Some(company.ca.file().to_owned());
+        }
+        if setup.clock_off != 0 {
+            let wrong = wrong_clock(session.dir(), setup.clock_off).await?;
+            setup.agent.environment.push(wrong);
+        }
         let agent = Agent::with(&session, "laptop", setup.agent).await?;
         if !setup.not_enrolled {
             enrol(&session, &gateway, &agent).await?;
@@ -167,6 +206,8 @@ impl Stage {
             demo,
             relay,
             proxy,
+            meddler,
+            company,
             gateway,
             session,
             theme: setup.theme,
@@ -330,6 +371,13 @@ impl Stage {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Somebody before the server, with a certificate of the same authority.
+async fn meddler(session: &Session, company: &CompanyServer) -> Result<Meddler> {
+    let cert = company.ca.issue(&session.dir().join("meddler"), &["127.0.0.1"])?;
+    let client = http_client(company.ca.pem())?;
+    Meddler::start(&company.server.url, client, cert.server).await
 }
 
 /// Enrols an agent for the person.

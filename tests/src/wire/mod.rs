@@ -1,15 +1,17 @@
 //! What goes over the network, on the tests' own terms: a relying side ([`RelyingSide`]), a second implementation of a
-//! device that can also misbehave ([`Device`]), and what may be between device and gateway ([`Relay`], [`NoWebSockets`]).
+//! device that can also misbehave ([`Device`]), and what may be between device and gateway ([`Relay`], [`NoWebSockets`], [`Meddler`]).
 //!
 //! Invariant: these speak to the gateway's real sockets, by the text of `docs/protocol.md`; nothing of gateway or agent is
 //! linked here.
 
 mod device;
+mod meddler;
 mod no_websockets;
 mod relay;
 mod relying;
 
 pub use device::{Device, Frames, Refused, decision_for};
+pub use meddler::{Conduct, Meddler};
 pub use no_websockets::NoWebSockets;
 pub use relay::{Fault, Relay};
 pub use relying::{Asked, RelyingSide};

@@ -23,4 +23,8 @@ has_expiry: boolean,
 /**
  * This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
  */
-can_revoke: boolean, };
+can_revoke: boolean, 
+/**
+ * The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
+ */
+can_rotate: boolean, };

@@ -493,6 +493,28 @@ test("a link of codes that is pasted where accounts are added is read here", asy
   expect(screen.getByRole("dialog", { name: "Import from Aegis" })).toBeTruthy();
 });
 
+test("a PUSH link where an account is added is asked about there, although its scheme is that of codes", async () => {
+  const { shell } = await openMain(mains["add-link"]);
+  const link = "otpauth://pipush/PIPU0003C8A1?serial=PIPU0003C8A1";
+  await fireEvent.input(screen.getByRole("textbox"), { target: { value: link } });
+  await fireEvent.click(screen.getByRole("button", { name: "Continue" }));
+  await settled();
+  expect(shell.of("preview_enrolment")).toEqual([{ link }]);
+  expect(shell.of("preview_import_text")).toEqual([]);
+});
+
+test("what is pasted among codes and adds an account leaves no question open", async () => {
+  const { shell } = await openMain(mains["codes-paste"], { preview_import_text: () => null });
+  await fireEvent.input(within(screen.getByRole("dialog")).getByRole("textbox"), {
+    target: { value: "pia://pipush/PIPU0003C8A1" },
+  });
+  await fireEvent.click(screen.getByRole("button", { name: "Continue" }));
+  await settled();
+  expect(shell.of("preview_import_text")).toEqual([{ text: "pia://pipush/PIPU0003C8A1" }]);
+  expect(screen.queryByRole("dialog")).toBeNull();
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
 test("without the agent no code is shown as current", async () => {
   const { shell } = await openMain(list);
   await shell.send({ ...quiet, page: "codes", agent: { state: "lost" } });

@@ -74,6 +74,9 @@ export const deny = (request: RequestView) =>
 /** One that has ended: its outcome stays. */
 export const report = (id: string) => invoke<HistoryEntry>("report", { id, locale: currentLocale() });
 
+/** What is to be typed where an approved request started; otherwise as {@link copyCode}. */
+export const copyCodeToType = (id: string) => invoke<number | null>("copy_code_to_type", { id });
+
 export const withdraw = (id: string) => invoke<void>("withdraw", { id });
 
 /** Gives the prompt this height, in CSS pixels, and shows it the first time. */
@@ -145,7 +148,8 @@ export const correctClock = (offset: number) => invoke<VaultView>("correct_clock
 
 /** Asks for the file; null if the person has chosen none. */
 export const previewImportFile = () => invoke<ImportView | null>("preview_import_file");
-export const previewImportText = (text: string) => invoke<ImportView>("preview_import_text", { text });
+/** Null if it was a link that adds an account: the form for that has it now. So with QR codes. */
+export const previewImportText = (text: string) => invoke<ImportView | null>("preview_import_text", { text });
 /** The link of codes that the app was opened with: its text stays in the shell. */
 export const previewOpenedLink = (opening: number) => invoke<ImportView>("preview_opened_link", { opening });
 /** As with files. What the codes say stays in the shell. */

@@ -49,6 +49,15 @@ test("shows who offers it before anything is made, and binds only when the perso
   expect(shell.of("accept_enrolment")).toEqual([{ offer: offer.id, deviceName: "mara-thinkpad" }]);
 });
 
+test("nobody is asked to compare what the link does not say", async () => {
+  const { shell } = await openMain(mains["add-push-offer"]);
+  expect(screen.queryByRole("group", { name: "Fingerprint of the server’s key" })).toBeNull();
+  expect(document.body.textContent).not.toContain("Compare the fingerprint");
+  expect(screen.getByText("mfa.fjord.example")).toBeTruthy();
+  await click("It is right. Add account");
+  expect(shell.of("accept_enrolment")).toEqual([{ offer: "offer-2", deviceName: "mara-thinkpad" }]);
+});
+
 test.each([["Not mine"], ["Cancel"], ["Back"]])("%s forgets the offer", async (button) => {
   const { shell } = await openMain(offered);
   await click(button);

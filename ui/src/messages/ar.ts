@@ -175,6 +175,7 @@ export const ar: Catalogue<"ar"> = {
   "taken.text": "تسلّم {issuer} إجابتك في {time}. ولا يقول ما الذي نتج عنها.",
   "taken.code.title": "اكتب الآن {code}",
   "taken.code.text": "اكتبه حيث بدأت هذا. تسلّم {issuer} موافقتك في {time} وينتظر هذا الرمز.",
+  "taken.code.copy": "نسخ الرمز",
   "denied.title": "تم الرفض",
   "denied.text": "أكد {issuer} إجابتك في {time}.",
   "reported.title": "تم الرفض والإبلاغ",
@@ -842,7 +843,8 @@ export const ar: Catalogue<"ar"> = {
   "add.link.title": "إضافة حساب",
   "add.link.lead": "الصق الرابط الذي تلقيته أو اقرأ رمز QR الخاص به. لا يُضاف شيء قبل أن ترى ممن هو.",
   "add.link.label": "رابط من مؤسستك",
-  "add.link.help": "يبدأ بـ \u2068countersign://\u2069 ويعمل مرة واحدة.",
+  "add.link.help":
+    "يعمل مرة واحدة ويبدأ بـ \u2068countersign://\u2069 أو \u2068otpauth://pipush/\u2069 أو \u2068pia://\u2069.",
   "add.link.why": "الصق رابطًا أولًا",
   "add.or": "أو",
   "add.qr.file": "فتح صورة QR…",
@@ -859,6 +861,8 @@ export const ar: Catalogue<"ar"> = {
   "add.offer.title": "هل هذا هو الحساب الصحيح؟",
   "add.offer.lead":
     "من الآن قد يطلب منك هذا الخادم الموافقة على أمور. قارن البصمة بالبصمة التي نشرتها مؤسستك.",
+  "add.offer.lead.unnamed":
+    "من الآن قد يطلب منك هذا الخادم الموافقة على أمور. لا يذكر الرابط مفتاح الخادم، لذا تحقق من عنوانه.",
   "add.offer.issuer": "الجهة المصدرة",
   "add.offer.server": "الخادم",
   "add.offer.account": "الحساب",
@@ -868,6 +872,7 @@ export const ar: Catalogue<"ar"> = {
   "add.offer.device.why": "اكتب أولًا اسمًا لا يتجاوز 64 حرفًا",
   "add.refuse": "ليس حسابي",
   "add.accept": "البصمة مطابقة. إضافة الحساب",
+  "add.accept.unnamed": "صحيح. إضافة الحساب",
   "add.making": "جارٍ إنشاء المفتاح",
   "add.making.why": "جارٍ إنشاء المفتاح. انتظر حتى يكتمل",
   "add.waiting": "فُتح رابط آخر. سيُدرج بعد الانتهاء من هذا.",

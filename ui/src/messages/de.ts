@@ -169,6 +169,7 @@ export const de: Catalogue<"de"> = {
   "taken.code.title": "Geben Sie jetzt {code} ein",
   "taken.code.text":
     "Geben Sie den Code dort ein, wo Sie dies begonnen haben. {issuer} hat Ihre Genehmigung um {time} angenommen und wartet auf diesen Code.",
+  "taken.code.copy": "Code kopieren",
   "denied.title": "Abgelehnt",
   "denied.text": "{issuer} hat Ihre Antwort um {time} bestätigt.",
   "reported.title": "Abgelehnt und gemeldet",
@@ -779,7 +780,7 @@ export const de: Catalogue<"de"> = {
   "add.link.lead":
     "Fügen Sie den Link ein, den Sie erhalten haben, oder lesen Sie seinen QR-Code. Nichts wird hinzugefügt, bevor Sie gesehen haben, von wem er ist.",
   "add.link.label": "Link Ihrer Organisation",
-  "add.link.help": "Er beginnt mit countersign:// und funktioniert einmal.",
+  "add.link.help": "Er funktioniert einmal und beginnt mit countersign://, otpauth://pipush/ oder pia://.",
   "add.link.why": "Zuerst einen Link einfügen",
   "add.or": "oder",
   "add.qr.file": "QR-Bild öffnen…",
@@ -798,6 +799,8 @@ export const de: Catalogue<"de"> = {
   "add.offer.title": "Ist das das richtige Konto?",
   "add.offer.lead":
     "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Vergleichen Sie den Fingerabdruck mit dem, den Ihre Organisation veröffentlicht hat.",
+  "add.offer.lead.unnamed":
+    "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Der Link sagt nicht, welchen Schlüssel er hat. Prüfen Sie deshalb die Adresse des Servers.",
   "add.offer.issuer": "Aussteller",
   "add.offer.server": "Server",
   "add.offer.account": "Konto",
@@ -807,6 +810,7 @@ export const de: Catalogue<"de"> = {
   "add.offer.device.why": "Zuerst einen Namen mit höchstens 64 Zeichen eingeben",
   "add.refuse": "Nicht meins",
   "add.accept": "Stimmt überein. Konto hinzufügen",
+  "add.accept.unnamed": "Stimmt. Konto hinzufügen",
   "add.making": "Schlüssel wird erzeugt",
   "add.making.why": "Der Schlüssel wird erzeugt. Warten, bis er da ist",
   "add.waiting": "Ein weiterer Link wurde geöffnet. Er wird eingesetzt, wenn dieser erledigt ist.",

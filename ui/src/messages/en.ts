@@ -165,6 +165,7 @@ export const en = {
   "taken.code.title": "Type {code} now",
   "taken.code.text":
     "Type it where you started this. {issuer} took your approval at {time}, and waits for this code.",
+  "taken.code.copy": "Copy code",
   "denied.title": "Denied",
   "denied.text": "{issuer} confirmed your answer at {time}.",
   "reported.title": "Denied and reported",
@@ -743,7 +744,7 @@ export const en = {
   "add.link.lead":
     "Paste the link that you were given, or read its QR code. Nothing is added before you have seen who it is from.",
   "add.link.label": "Link from your organisation",
-  "add.link.help": "It starts with countersign:// and works once.",
+  "add.link.help": "It works once, and starts with countersign://, otpauth://pipush/ or pia://.",
   "add.link.why": "Paste a link first",
   "add.or": "or",
   "add.qr.file": "Open a QR image…",
@@ -761,6 +762,8 @@ export const en = {
   "add.offer.title": "Is this the right account?",
   "add.offer.lead":
     "From now on this server could ask you to approve things. Compare the fingerprint with the one your organisation published.",
+  "add.offer.lead.unnamed":
+    "From now on this server could ask you to approve things. The link does not say which key it has, so check the server’s address.",
   "add.offer.issuer": "Issuer",
   "add.offer.server": "Server",
   "add.offer.account": "Account",
@@ -770,6 +773,7 @@ export const en = {
   "add.offer.device.why": "Type a name of at most 64 characters first",
   "add.refuse": "Not mine",
   "add.accept": "It matches. Add account",
+  "add.accept.unnamed": "It is right. Add account",
   "add.making": "Making the key",
   "add.making.why": "The key is being made. Wait until it is there",
   "add.waiting": "Another link was opened. It is filled in when this one is done.",

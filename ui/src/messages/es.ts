@@ -171,6 +171,7 @@ export const es: Catalogue<"es"> = {
   "taken.code.title": "Escriba ahora {code}",
   "taken.code.text":
     "Escríbalo donde empezó esto. {issuer} recibió su aprobación a las {time} y espera este código.",
+  "taken.code.copy": "Copiar el código",
   "denied.title": "Denegado",
   "denied.text": "{issuer} confirmó su respuesta a las {time}.",
   "reported.title": "Denegado e informado",
@@ -799,7 +800,7 @@ export const es: Catalogue<"es"> = {
   "add.link.lead":
     "Pegue el enlace que le han dado o lea su código QR. No se añade nada antes de que vea de quién es.",
   "add.link.label": "Enlace de su organización",
-  "add.link.help": "Empieza por countersign:// y sirve una sola vez.",
+  "add.link.help": "Sirve una sola vez y empieza por countersign://, otpauth://pipush/ o pia://.",
   "add.link.why": "Pegue antes un enlace",
   "add.or": "o",
   "add.qr.file": "Abrir una imagen QR…",
@@ -818,6 +819,8 @@ export const es: Catalogue<"es"> = {
   "add.offer.title": "¿Es esta la cuenta correcta?",
   "add.offer.lead":
     "A partir de ahora, este servidor podría pedirle aprobaciones. Compare la huella digital con la que publicó su organización.",
+  "add.offer.lead.unnamed":
+    "A partir de ahora, este servidor podría pedirle aprobaciones. El enlace no dice qué clave tiene, así que compruebe la dirección del servidor.",
   "add.offer.issuer": "Emisor",
   "add.offer.server": "Servidor",
   "add.offer.account": "Cuenta",
@@ -827,6 +830,7 @@ export const es: Catalogue<"es"> = {
   "add.offer.device.why": "Escriba antes un nombre de 64 caracteres como máximo",
   "add.refuse": "No es la mía",
   "add.accept": "Coincide. Añadir cuenta",
+  "add.accept.unnamed": "Es correcta. Añadir cuenta",
   "add.making": "Creando la clave",
   "add.making.why": "Se está creando la clave. Espere a que esté lista",
   "add.waiting": "Se abrió otro enlace. Se introducirá cuando termine con este.",

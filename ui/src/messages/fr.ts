@@ -173,6 +173,7 @@ export const fr: Catalogue<"fr"> = {
   "taken.code.title": "Saisissez maintenant {code}",
   "taken.code.text":
     "Saisissez-le là où vous avez commencé. {issuer} a reçu votre approbation à {time} et attend ce code.",
+  "taken.code.copy": "Copier le code",
   "denied.title": "Refusé",
   "denied.text": "{issuer} a confirmé votre réponse à {time}.",
   "reported.title": "Refusé et signalé",
@@ -811,7 +812,7 @@ export const fr: Catalogue<"fr"> = {
   "add.link.lead":
     "Collez le lien que vous avez reçu, ou lisez son code QR. Rien n’est ajouté avant que vous ayez vu de qui il vient.",
   "add.link.label": "Lien de votre organisation",
-  "add.link.help": "Il commence par countersign:// et ne sert qu’une fois.",
+  "add.link.help": "Il ne sert qu’une fois et commence par countersign://, otpauth://pipush/ ou pia://.",
   "add.link.why": "Collez d’abord un lien",
   "add.or": "ou",
   "add.qr.file": "Ouvrir une image du code QR…",
@@ -829,6 +830,8 @@ export const fr: Catalogue<"fr"> = {
   "add.offer.title": "Est-ce le bon compte\u00a0?",
   "add.offer.lead":
     "Désormais, ce serveur pourrait vous demander des approbations. Comparez l’empreinte avec celle que votre organisation a publiée.",
+  "add.offer.lead.unnamed":
+    "Désormais, ce serveur pourrait vous demander des approbations. Le lien ne dit pas quelle est sa clé\u00a0: vérifiez donc l’adresse du serveur.",
   "add.offer.issuer": "Émetteur",
   "add.offer.server": "Serveur",
   "add.offer.account": "Compte",
@@ -838,6 +841,7 @@ export const fr: Catalogue<"fr"> = {
   "add.offer.device.why": "Saisissez d’abord un nom de 64 caractères au plus",
   "add.refuse": "Pas le mien",
   "add.accept": "C’est bien elle. Ajouter le compte",
+  "add.accept.unnamed": "C’est le bon. Ajouter le compte",
   "add.making": "Création de la clé",
   "add.making.why": "La clé est en cours de création. Attendez qu’elle soit prête",
   "add.waiting": "Un autre lien a été ouvert. Il sera inséré lorsque celui-ci sera terminé.",

@@ -163,6 +163,7 @@ export const ja: Catalogue<"ja"> = {
   "taken.code.title": "{code} を入力してください",
   "taken.code.text":
     "開始した場所で入力してください。{issuer} は {time} に承認を受け取り、このコードを待っています。",
+  "taken.code.copy": "コードをコピー",
   "denied.title": "拒否しました",
   "denied.text": "{issuer}\u00a0が {time}\u00a0に回答を確認しました。",
   "reported.title": "拒否して報告しました",
@@ -744,7 +745,7 @@ export const ja: Catalogue<"ja"> = {
   "add.link.lead":
     "受け取ったリンクを貼り付けるか、QR コードを読み取ります。誰からのものか確認するまで、何も追加されません。",
   "add.link.label": "組織からのリンク",
-  "add.link.help": "countersign:// で始まり、1 回だけ使えます。",
+  "add.link.help": "1 回だけ使えます。countersign://、otpauth://pipush/、pia:// のいずれかで始まります。",
   "add.link.why": "先にリンクを貼り付けます",
   "add.or": "または",
   "add.qr.file": "QR 画像を開く…",
@@ -762,6 +763,8 @@ export const ja: Catalogue<"ja"> = {
   "add.offer.title": "このアカウントで合っていますか？",
   "add.offer.lead":
     "今後、このサーバーから承認を求められるようになります。フィンガープリントを、組織が公開したものと比べてください。",
+  "add.offer.lead.unnamed":
+    "今後、このサーバーから承認を求められるようになります。リンクにはサーバーの鍵が書かれていないため、サーバーのアドレスを確認してください。",
   "add.offer.issuer": "発行者",
   "add.offer.server": "サーバー",
   "add.offer.account": "アカウント",
@@ -771,6 +774,7 @@ export const ja: Catalogue<"ja"> = {
   "add.offer.device.why": "先に 64 文字以内の名前を入力します",
   "add.refuse": "違います",
   "add.accept": "一致します。アカウントを追加",
+  "add.accept.unnamed": "合っています。アカウントを追加",
   "add.making": "鍵を作成しています",
   "add.making.why": "鍵を作成しています。完了するまで待ってください",
   "add.waiting": "別のリンクが開かれました。この操作が終わると入力されます。",

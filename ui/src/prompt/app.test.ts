@@ -245,3 +245,30 @@ test.each([
   expect(await screen.findByRole("button", { name: "Close" })).toBeTruthy();
   expect(screen.queryByRole("button", { name: "This wasn’t me" })).toBeNull();
 });
+
+const toType: RequestView = {
+  ...lowRisk,
+  state: { ...(approved as Extract<RequestView["state"], { name: "ended" }>), receipt: "none", code: "42" },
+};
+
+test("a code to type stays on screen, and is copied by the agent when the person asks", async () => {
+  await open(past(toType), { copy_code_to_type: () => NOW + 30 });
+  expect(heading()).toBe("Type 42 now");
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(shell.of("close_window")).toEqual([]);
+  expect(shell.of("copy_code_to_type")).toEqual([]);
+  await press("Copy code");
+  expect(shell.of("copy_code_to_type")).toEqual([{ id: toType.id }]);
+  expect((await screen.findAllByText("Copied", { exact: false })).length).toBeGreaterThan(0);
+});
+
+test("a code that could not be copied says so and can be tried again", async () => {
+  await open(past(toType), {
+    copy_code_to_type: () =>
+      Promise.reject({ code: "clipboard_unavailable", message: "There is no clipboard." }),
+  });
+  await press("Copy code");
+  expect((await screen.findByRole("alert")).textContent).toContain("clipboard");
+  await press("Copy code");
+  expect(shell.of("copy_code_to_type")).toHaveLength(2);
+});

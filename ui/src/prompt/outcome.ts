@@ -24,6 +24,8 @@ export interface Ending {
   queued: { withdraw: string; retryAt: number } | null;
   /** The answer is on its way. */
   sending: boolean;
+  /** What is to be typed where it started. */
+  code: string | null;
   /** The person can still say that this was not them. */
   reportable: boolean;
 }
@@ -41,6 +43,7 @@ export function ending(shown: Shown, client: string, now: number): Ending | null
     closes: false,
     queued: null,
     sending: false,
+    code: null,
     reportable: false,
   };
   const asked = phrase("recap.asked", { client, time: time(request.issued_at) });
@@ -93,7 +96,6 @@ type Words = Pick<Ending, "icon" | "tone" | "title" | "text" | "recap"> & Partia
 function ended(state: Ended, { request }: Shown, client: string): Words {
   const issuer = request.issuer_name;
   const asked = phrase("recap.asked", { client, time: time(request.issued_at) });
-  const receipt = phrase(`recap.receipt.${state.receipt}`, { client });
   if (state.reported_at !== null) {
     return {
       icon: "flag",
@@ -120,6 +122,7 @@ function ended(state: Ended, { request }: Shown, client: string): Words {
   const confirmed = { issuer, time: timeWithSeconds(state.at) };
   // Without a receipt the server has only taken the answer.
   const proven = state.receipt !== "none";
+  const receipt = proven ? phrase(`recap.receipt.${state.receipt}`, { client }) : asked;
   if (state.outcome === "approved" && state.code !== null)
     return {
       icon: "check",
@@ -127,6 +130,7 @@ function ended(state: Ended, { request }: Shown, client: string): Words {
       title: t("taken.code.title", { code: state.code }),
       text: phrase("taken.code.text", confirmed),
       recap: asked,
+      code: state.code,
     };
   switch (state.outcome) {
     case "approved":

@@ -11,6 +11,7 @@ export function renderPrompt(fixture: PromptFixture, more: Record<string, unknow
     onanswer: vi.fn(),
     onwithdraw: vi.fn(),
     onlate: vi.fn(),
+    oncopy: vi.fn(),
     ondone: vi.fn(),
     onclose: vi.fn(),
     onshowall: vi.fn(),

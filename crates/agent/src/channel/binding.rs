@@ -41,14 +41,6 @@ impl Binding {
         }
     }
 
-    /// Whether the issuer replaces a device's key.
-    pub fn replaces_keys(&self) -> bool {
-        match &self.ties {
-            Ties::Native(_) => true,
-            Ties::PrivacyIdea(_) => false,
-        }
-    }
-
     /// What people compare to know the issuer's key.
     pub fn fingerprint(&self) -> String {
         match &self.ties {

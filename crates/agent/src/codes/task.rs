@@ -11,6 +11,7 @@ use tokio::{
     task::{JoinHandle, JoinSet, spawn_blocking},
     time::timeout,
 };
+use zeroize::Zeroizing;
 
 use super::{
     Clipboard, IssuerTime, News, VAULT_FILE,
@@ -71,6 +72,15 @@ pub enum Inbox {
         /// What.
         request: CodesRequest,
         /// After how many seconds a copied code is taken off the clipboard.
+        clear_after: Option<u16>,
+    },
+    /// Put a code that is not the vault's on the clipboard; [`Output::Reply`] answers it.
+    Copy {
+        /// Who called.
+        call: Call,
+        /// What.
+        code: Zeroizing<String>,
+        /// After how many seconds it is taken off the clipboard.
         clear_after: Option<u16>,
     },
     /// Keep the code that an issuer delivered, unless it is there already.
@@ -235,6 +245,14 @@ impl Task {
                 self.waiting.push_back(Waiting::Call(call, request, clear_after));
                 self.open(interaction);
             }
+            Inbox::Copy {
+                call,
+                code,
+                clear_after,
+            } => {
+                let copied = self.copy(code, clear_after).await;
+                self.reply(call, copied).await;
+            }
             Inbox::Keep(otp, answer) => {
                 if self.state.is_open() {
                     self.keep(&otp, answer).await;
@@ -320,11 +338,7 @@ impl Task {
         let _ = answer.send(result);
     }
 
-    async fn copy(
-        &self,
-        code: zeroize::Zeroizing<String>,
-        clear_after: Option<u16>,
-    ) -> Result<CodesReply, ApiError> {
+    async fn copy(&self, code: Zeroizing<String>, clear_after: Option<u16>) -> Result<CodesReply, ApiError> {
         let lasting = clear_after.map(|seconds| Duration::from_secs(seconds.into()));
         let copied = self.parts.clipboard.copy(code, lasting).await;
         copied.map_err(|error| ApiError::new(ErrorCode::ClipboardUnavailable, sentence(&error)))?;

@@ -13,6 +13,7 @@ use super::{
     answers::Given,
     attention::{Intent, Subject},
     event::AccountFacts,
+    request::Stage,
     views::{Views, protocol_reason, protocol_verdict},
 };
 use crate::{
@@ -117,6 +118,16 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
+            Request::CopyCode { id } => match self.code_to_type(&id) {
+                Ok(code) => {
+                    return fx.push(Effect::CopyCode {
+                        call,
+                        code,
+                        clear_after: self.settings.chosen.values.clear_clipboard,
+                    });
+                }
+                Err(error) => Err(error),
+            },
             Request::Withdraw { id } => self.withdraw(&id, fx),
             Request::ReleaseHeldBack { account, client_id } => {
                 self.inbox.release(&(account, client_id));
@@ -215,6 +226,18 @@ impl Engine {
             front_end.shown.insert(id.clone());
         }
         Ok(Reply::Done)
+    }
+
+    /// What an issuer gave with an approval, to be typed where it started.
+    fn code_to_type(&self, id: &RequestId) -> Result<Zeroizing<String>, ApiError> {
+        let code = self.inbox.get(id).and_then(|request| match &request.stage {
+            Stage::Ended(end) => end.code.clone(),
+            Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Queued(..) => None,
+        });
+        code.map(Zeroizing::new).ok_or_else(|| {
+            let text = "The code is no longer kept. Type it as it was shown, or start again.";
+            ApiError::new(ErrorCode::NotFound, text)
+        })
     }
 
     pub(super) fn surface(&self, connection: ConnectionId) -> DecidedOn {

@@ -1,6 +1,6 @@
 //! How requests end: by the issuer's receipt, or for want of one by the clock; and what is told of it.
 
-use countersign_agent_api::{AccountId, RequestId};
+use countersign_agent_api::{AccountId, Activation, RequestId, Window};
 use countersign_protocol::Outcome;
 
 use super::{
@@ -42,12 +42,21 @@ impl Engine {
             Stage::Pending | Stage::Signing(_) | Stage::Ended(_) => return,
         };
         let at = now + self.offset(&request.account);
+        // Answered in a notification, say: without the code the approval is of no use.
+        let unseen = code.is_some() && !self.front_ends.values().any(|front_end| front_end.shows(id));
         let end = End {
             decided_by: DecidedBy::ThisDevice,
             code,
             ..receipts::end_without_receipt(Outcome::from(verdict), at, now)
         };
         self.end(id, end, fx);
+        if unseen {
+            let window = Window::Prompt {
+                request: Some(id.clone()),
+                activation: Activation::Asked,
+            };
+            self.open(window, None, fx);
+        }
     }
 
     /// It is over, as far as this computer can tell.

@@ -298,6 +298,15 @@ pub enum Effect {
         /// After how many seconds a copied code is taken off the clipboard.
         clear_after: Option<u16>,
     },
+    /// Put a code on the clipboard, and answer the call.
+    CopyCode {
+        /// Who asks.
+        call: Call,
+        /// What to type where the action started.
+        code: Zeroizing<String>,
+        /// After how many seconds it is taken off.
+        clear_after: Option<u16>,
+    },
     /// End the agent.
     Stop,
 }

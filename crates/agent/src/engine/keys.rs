@@ -341,7 +341,7 @@ impl Engine {
             let text = "An earlier change of this key is not confirmed yet. It is, once there is a connection to the issuer.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }
-        if !found.binding.replaces_keys() {
+        if !found.binding.capabilities().can_rotate {
             let text =
                 "This issuer does not replace keys. To get a new one, remove the account and enrol again.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));

@@ -457,18 +457,35 @@ impl Driver {
                 call,
                 request,
                 clear_after,
-            } => {
-                let message = Inbox::Call {
+            } => self.ask_codes(
+                call,
+                Inbox::Call {
                     call,
                     request,
                     clear_after,
-                };
-                if self.codes.tell(message).is_err() {
-                    let text = "Too much is asked of the one-time codes at once. Try again in a moment.";
-                    self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
-                }
-            }
+                },
+            ),
+            Effect::CopyCode {
+                call,
+                code,
+                clear_after,
+            } => self.ask_codes(
+                call,
+                Inbox::Copy {
+                    call,
+                    code,
+                    clear_after,
+                },
+            ),
             Effect::Stop => self.course = Course::Ending,
+        }
+    }
+
+    /// Hands a call over to the task of one-time codes, which answers it.
+    fn ask_codes(&mut self, call: Call, message: Inbox) {
+        if self.codes.tell(message).is_err() {
+            let text = "Too much is asked of the one-time codes at once. Try again in a moment.";
+            self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
         }
     }
 

@@ -47,6 +47,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_report: false,
     has_expiry: false,
     can_revoke: false,
+    can_rotate: false,
 };
 
 /// privacyIDEA servers. Cheap to clone.

@@ -86,6 +86,18 @@ async fn a_copied_code_is_the_one_shown_and_is_taken_off_after_the_set_time() {
 }
 
 #[tokio::test]
+async fn a_code_that_is_not_the_vaults_is_copied_while_the_vault_is_closed() {
+    let (mut desk, _) = Desk::new();
+    let id = desk.tell(|call| Inbox::Copy {
+        call,
+        code: Zeroizing::new("42".to_owned()),
+        clear_after: None,
+    });
+    assert_eq!(desk.answer(id).await.unwrap(), CodesReply::Copied { until: None });
+    assert_eq!(desk.clipboard.held(), Some(("42".to_owned(), None)));
+}
+
+#[tokio::test]
 async fn a_code_is_taken_off_the_clipboard_when_the_agent_ends() {
     let (mut desk, _) = Desk::new();
     let id = desk.add("Example", TOTP).await.id;

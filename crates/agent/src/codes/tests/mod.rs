@@ -20,6 +20,7 @@ use countersign_agent_api::{
     ImportSource, ImportStage, ImportView, NewCode, ShownCode, VaultState, VaultView,
 };
 use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::{
@@ -165,17 +166,19 @@ impl Desk {
 
     /// Sends a call without waiting for its answer.
     fn send(&mut self, request: CodesRequest) -> u64 {
+        self.tell(|call| Inbox::Call {
+            call,
+            request,
+            clear_after: Some(30),
+        })
+    }
+
+    /// The same with what only the engine sends.
+    fn tell(&mut self, message: impl FnOnce(Call) -> Inbox) -> u64 {
         self.calls += 1;
         let id = self.calls;
         let connection = ConnectionId(1);
-        let call = Call { connection, id };
-        self.codes
-            .tell(Inbox::Call {
-                call,
-                request,
-                clear_after: Some(30),
-            })
-            .unwrap();
+        self.codes.tell(message(Call { connection, id })).unwrap();
         id
     }
 

@@ -1,7 +1,8 @@
 //! A protocol that can do less: no end of its own, no receipts, a choice in place of a code, reports only sometimes.
 
 use countersign_agent_api::{
-    Capabilities, ErrorCode, Matching, Outcome as ApiOutcome, ReceiptState, Surface, Verification,
+    Activation, Capabilities, ErrorCode, Matching, Outcome as ApiOutcome, ReceiptState, Surface,
+    Verification, Window,
 };
 
 use super::*;
@@ -51,9 +52,10 @@ fn what_the_protocol_cannot_do_is_said_with_account_and_request() {
         signs_statement,
         has_expiry,
         can_revoke,
+        can_rotate,
         ..
     } = bench.view(&id).capabilities;
-    assert!(!signs_statement && !has_expiry && !can_revoke);
+    assert!(!signs_statement && !has_expiry && !can_revoke && !can_rotate);
     assert_eq!(bench.view(&id).expires_at, None);
     assert_eq!(
         bench.engine.account_views()[0].capabilities,
@@ -109,6 +111,50 @@ fn an_answer_that_was_taken_ends_the_request_without_a_receipt() {
         assert!(bench.disk.records[0].evidence.is_none());
         assert!(bench.disk.outbox.answers.is_empty());
     }
+}
+
+#[test]
+fn a_code_to_type_is_shown_even_if_no_front_end_had_the_request_on_screen() {
+    for shown in [false, true] {
+        let mut bench = Bench::foreign();
+        bench.engine.settings.chosen.values.notifications = Privacy::Detailed;
+        let id = bench.delivered_as(|request| request.claims.requires.surface = Surface::Any);
+        if shown {
+            bench.answered(&id, ApiVerdict::Approve, None);
+        } else {
+            let told = bench.only_notification();
+            bench.act(&told, Action::Approve);
+            let signed = Signed {
+                message: "signed".into(),
+                exp: None,
+            };
+            bench.event(Event::Signed(id.clone(), Ok(signed)));
+            bench.delivery();
+        }
+        let code = Some("42".to_owned());
+        bench.outcome(&id, DecisionOutcome::Taken { code });
+        let window = Window::Prompt {
+            request: Some(id),
+            activation: Activation::Asked,
+        };
+        assert_eq!(bench.launches().contains(&window), !shown);
+    }
+}
+
+#[test]
+fn the_code_to_type_is_copied_by_whoever_owns_the_clipboard() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    let copy = Request::CopyCode { id: id.clone() };
+    assert_eq!(bench.call(copy.clone()).unwrap_err().code, ErrorCode::NotFound);
+    bench.answered(&id, ApiVerdict::Approve, None);
+    let code = Some("42".to_owned());
+    bench.outcome(&id, DecisionOutcome::Taken { code });
+    assert_eq!(bench.call_from(APP, copy), None);
+    let handed_on = bench.effects.iter().any(
+        |effect| matches!(effect, Effect::CopyCode { code, clear_after: Some(30), .. } if code.as_str() == "42"),
+    );
+    assert!(handed_on);
 }
 
 #[test]
