@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     step::Steps,
     test::Part,
-    workspace::{Profile, Workspace},
+    workspace::{Profile, Stories, Workspace},
 };
 
 /// Set-up, demo, test, bench and screenshots.
@@ -39,6 +39,9 @@ enum Command {
         /// One JSON object a story on standard output
         #[arg(long, requires = "headless")]
         json: bool,
+        /// With a real privacyIDEA server in place of ours (needs Python)
+        #[arg(long)]
+        privacyidea: bool,
         /// Only these stories
         #[arg(long, requires = "headless", value_name = "STORY", num_args = 1..)]
         only: Vec<String>,
@@ -90,17 +93,31 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
         Command::Demo {
             headless: true,
             json,
+            privacyidea,
             only,
         } => {
             setup::sources(&workspace, steps)?;
             setup::programs_for_stories(&workspace, steps)?;
-            workspace.play_stories(json, &only)
+            let kind = if privacyidea {
+                Stories::PrivacyIdea
+            } else {
+                Stories::Own
+            };
+            workspace.play_stories(json, kind, &only)
         }
-        Command::Demo { headless: false, .. } => {
+        Command::Demo {
+            headless: false,
+            privacyidea,
+            ..
+        } => {
             setup::desktop()?;
             setup::sources(&workspace, steps)?;
             setup::programs(&workspace, steps)?;
-            workspace.become_program("countersign-demo", Profile::Dev)
+            workspace.become_program(if privacyidea {
+                "countersign-demo-privacyidea"
+            } else {
+                "countersign-demo"
+            })
         }
         Command::Bench { json, only } => {
             setup::sources(&workspace, steps)?;
@@ -119,8 +136,15 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
                 return Ok(code);
             }
             // The stories take pictures too: of real windows, in states that really came about.
-            for theme in ["light", "dark"] {
-                let code = workspace.program("countersign-stories", Profile::Dev, &["--theme", theme])?;
+            for (theme, kind) in [
+                ("light", Stories::Own),
+                ("dark", Stories::Own),
+                ("light", Stories::PrivacyIdea),
+                ("dark", Stories::PrivacyIdea),
+            ] {
+                let mut arguments = vec!["--theme", theme];
+                arguments.extend(kind.argument());
+                let code = workspace.program("countersign-stories", Profile::Dev, &arguments)?;
                 if code != ExitCode::SUCCESS {
                     return Ok(code);
                 }

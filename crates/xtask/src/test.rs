@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::{
     policy, setup,
     step::{Steps, command, timed},
-    workspace::Workspace,
+    workspace::{Stories, Workspace},
 };
 
 /// A part of the tests.
@@ -30,7 +30,7 @@ pub(crate) enum Part {
     Vectors,
     /// The gateway's interface, fuzzed from its own OpenAPI document
     Api,
-    /// privacyIDEA's protocol, against a real server
+    /// Accounts at a real privacyIDEA server: the protocol, an agent, and stories in the real window
     Privacyidea,
     /// Licences, banned crates and sources of everything we depend on
     Policy,
@@ -123,19 +123,27 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
                 .args(["--", "--ignored"]),
         ),
         // Ignored in a plain `cargo test`: it needs Python.
-        Part::Privacyidea => steps.run(
-            workspace
-                .cargo("test", &["--test", "privacyidea"])
-                .args(["--", "--ignored"]),
-        ),
+        Part::Privacyidea => {
+            setup::programs(workspace, steps)?;
+            steps.run(
+                workspace
+                    .cargo("test", &["--test", "privacyidea"])
+                    .args(["--", "--ignored"]),
+            )?;
+            stories(workspace, Stories::PrivacyIdea)
+        }
         Part::Policy => policy::check(workspace, steps),
         Part::Stories => {
             setup::programs_for_stories(workspace, steps)?;
-            let code = workspace.play_stories(false, &[])?;
-            if code != ExitCode::SUCCESS {
-                bail!("a story does not hold; what is left of it is in target/stories");
-            }
-            Ok(())
+            stories(workspace, Stories::Own)
         }
     }
+}
+
+fn stories(workspace: &Workspace, kind: Stories) -> Result<()> {
+    let code = workspace.play_stories(false, kind, &[])?;
+    if code != ExitCode::SUCCESS {
+        bail!("a story does not hold; what is left of it is in target/stories");
+    }
+    Ok(())
 }

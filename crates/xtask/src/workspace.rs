@@ -31,6 +31,24 @@ impl Profile {
     }
 }
 
+/// Which stories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stories {
+    /// Those that need nothing but our own parts.
+    Own,
+    /// Those with a privacyIDEA server.
+    PrivacyIdea,
+}
+
+impl Stories {
+    pub(crate) fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::Own => None,
+            Self::PrivacyIdea => Some("--privacyidea"),
+        }
+    }
+}
+
 /// The repository and its target directory.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -128,18 +146,20 @@ impl Workspace {
     ///
     /// # Errors
     /// When it is not there.
-    pub(crate) fn become_program(&self, name: &str, profile: Profile) -> Result<ExitCode> {
-        let path = self.program_path(name, profile);
+    pub(crate) fn become_program(&self, name: &str) -> Result<ExitCode> {
+        let path = self.program_path(name, Profile::Dev);
         let error = command(&path.to_string_lossy(), &self.root, &[]).exec();
         Err(error).with_context(|| format!("{} cannot be started", path.display()))
     }
 
-    /// Plays the stories.
+    /// Plays the stories: these, or all of the kind.
     ///
     /// # Errors
     /// When their runner is not there.
-    pub(crate) fn play_stories(&self, json: bool, only: &[String]) -> Result<ExitCode> {
-        let mut arguments: Vec<&str> = if json { vec!["--json"] } else { Vec::new() };
+    pub(crate) fn play_stories(&self, json: bool, kind: Stories, only: &[String]) -> Result<ExitCode> {
+        let mut arguments: Vec<&str> = Vec::new();
+        arguments.extend(json.then_some("--json"));
+        arguments.extend(kind.argument());
         if !only.is_empty() {
             arguments.push("--only");
             arguments.extend(only.iter().map(String::as_str));

@@ -4,7 +4,7 @@
 use std::{io, pin::pin, process::Stdio, thread, time::Duration};
 
 use anyhow::Result;
-use countersign_agent_api::{Connection, Reply, Request, Role};
+use countersign_agent_api::{Connection, Role};
 use countersign_tests::{
     front::Watch,
     harness::{Agent, AgentOptions, Demo, DemoOptions, Gateway, PASSWORD, Process, Program, Session, USER},
@@ -37,7 +37,8 @@ async fn main() -> Result<()> {
         () = stop => Ok(()),
     };
     println!("Ending …");
-    remove_keys(&running.agent).await?;
+    // The keys are in the person's own keyring: they must not stay there.
+    running.agent.remove_accounts().await?;
     ended
 }
 
@@ -120,18 +121,6 @@ impl Running {
             }
         }
     }
-}
-
-/// The keys are in the person's own keyring: they must not stay there.
-async fn remove_keys(agent: &Agent) -> Result<()> {
-    let watch = agent.watch(Role::Terminal).await?;
-    let Reply::Accounts(accounts) = watch.call(Request::Accounts).await? else {
-        return Ok(());
-    };
-    for account in accounts {
-        watch.call(Request::RemoveAccount { account: account.id }).await?;
-    }
-    Ok(())
 }
 
 /// Says what comes next when it does. One window at a time: the bank opens when the account is there, so that nothing covers

@@ -244,6 +244,23 @@ impl Agent {
         Ok(account)
     }
 
+    /// Removes all accounts, and with them their keys from the keyring.
+    ///
+    /// # Errors
+    /// The agent's.
+    pub async fn remove_accounts(&self) -> Result<()> {
+        let (client, _events) = Client::connect(&self.socket(), Role::Terminal).await?;
+        let Reply::Accounts(accounts) = client.call(Request::Accounts).await? else {
+            bail!("the agent did not list its accounts");
+        };
+        for account in accounts {
+            client
+                .call(Request::RemoveAccount { account: account.id })
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Runs the terminal front end: `status`, `approve …`. Its exit code is the caller's to judge.
     ///
     /// # Errors

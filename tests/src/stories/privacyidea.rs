@@ -1,9 +1,9 @@
 //! A log-in at a stock privacyIDEA server is answered in the real window: yes, no, by a choice, with a code to type.
 
 use anyhow::{Context, Result, bail, ensure};
-use countersign_agent_api::{Matching, RequestState, RequestView};
+use countersign_agent_api::{AccountView, Matching, Reply, Request, RequestState, RequestView};
 
-use super::{Push, Setup, Stage, clipboard, connected, enrolment};
+use super::{Push, Setup, Stage, clipboard, connected, enrolment, stage::OpenPrompt};
 use crate::{
     front::{SOON, poll},
     harness::PrivacyIdea,
@@ -60,15 +60,52 @@ pub(super) async fn enrolled(stage: &mut Stage) -> Result<String> {
     Ok(made.serial)
 }
 
+/// What waits for the person now, by transaction.
+pub(super) async fn waiting(stage: &Stage) -> Result<Vec<String>> {
+    let Reply::Requests(requests) = stage.watch.call(Request::Requests).await? else {
+        bail!("the agent did not list its requests");
+    };
+    let pending = requests.into_iter().filter(|r| r.state == RequestState::Pending);
+    Ok(pending.map(|request| request.txn).collect())
+}
+
+/// What accounts there are now.
+pub(super) async fn accounts(stage: &Stage) -> Result<Vec<AccountView>> {
+    let Reply::Accounts(accounts) = stage.watch.call(Request::Accounts).await? else {
+        bail!("the agent did not list its accounts");
+    };
+    Ok(accounts)
+}
+
 /// Somebody logs in with this token.
 pub(super) async fn begun(stage: &mut Stage, serial: &str) -> Result<LogIn> {
+    let Reply::Requests(before) = stage.watch.call(Request::Requests).await? else {
+        bail!("the agent did not list its requests");
+    };
     let (transaction, page) = server(stage)?.trigger(serial).await?;
-    let view = stage.watch.any_pending().await?;
+    let view = stage
+        .watch
+        .until("the new request", SOON, |w| {
+            let is_new = |r: &&RequestView| before.iter().all(|known| known.txn != r.txn);
+            w.requests.iter().find(is_new).cloned()
+        })
+        .await?;
     Ok(LogIn {
         transaction,
         page,
         view,
     })
+}
+
+/// The person opens the prompt from the notification: without a choice it does not open by itself.
+pub(super) async fn reviewed(stage: &mut Stage) -> Result<OpenPrompt> {
+    let notifications = stage.notifications().await?;
+    poll::until("the notification", SOON, async || {
+        Ok((notifications.displayed().await? > 0).then_some(()))
+    })
+    .await?;
+    notifications.press("Review").await?;
+    stage.prompt().await
 }
 
 pub(super) async fn ensure_status(stage: &Stage, log_in: &LogIn, wanted: &str) -> Result<()> {
@@ -79,7 +116,7 @@ pub(super) async fn ensure_status(stage: &Stage, log_in: &LogIn, wanted: &str) -
 
 /// Approves in the window, as far as to the outcome.
 pub(super) async fn approved(stage: &mut Stage, log_in: &LogIn) -> Result<()> {
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     open.approve().await?;
     let outcome = open.ended("Approved").await?;
     ensure!(
@@ -98,12 +135,12 @@ pub(super) async fn privacyidea_approved(stage: &mut Stage) -> Result<()> {
         !server(stage)?.lets_in(&serial, &log_in.transaction, "").await?,
         "it lets in who has not approved"
     );
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     for part in [
         "Alder portal",
         TEXT,
         "Your answer is not tied to this text",
-        "when the request ends",
+        "or when it ends",
     ] {
         open.says(part).await?;
     }
@@ -128,7 +165,7 @@ pub(super) async fn privacyidea_declined_with_reason(stage: &mut Stage) -> Resul
     let serial = enrolled(stage).await?;
     // Plainly at first: no reason is made up.
     let plain = begun(stage, &serial).await?;
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     open.deny().await?;
     open.ended("Denied").await?;
     open.app.close().await?;
@@ -137,7 +174,7 @@ pub(super) async fn privacyidea_declined_with_reason(stage: &mut Stage) -> Resul
     ensure!(!said.contains("reason"), "a reason was made up: {said}");
 
     let reported = begun(stage, &serial).await?;
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     open.report().await?;
     open.ended("Denied and reported").await?;
     ensure_status(stage, &reported, "declined").await?;
@@ -200,14 +237,7 @@ pub(super) async fn privacyidea_choice_wrong(stage: &mut Stage) -> Result<()> {
     connected(&mut stage.watch).await?;
     let next = begun(stage, &serial).await?;
     ensure!(next.view.txn != log_in.view.txn, "it was asked again");
-    ensure!(
-        stage
-            .watch
-            .requests
-            .iter()
-            .all(|request| request.txn != log_in.view.txn),
-        "it waits again"
-    );
+    ensure!(waiting(stage).await? == [next.view.txn], "it waits again");
     ensure_status(stage, &log_in, "pending").await
 }
 
@@ -215,7 +245,7 @@ pub(super) async fn privacyidea_code_to_type(stage: &mut Stage) -> Result<()> {
     let serial = enrolled(stage).await?;
     server(stage)?.policy("code", "authentication", CODE).await?;
     let log_in = begun(stage, &serial).await?;
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     open.approve().await?;
     let view = stage.watch.ended(&log_in.view.txn).await?;
     let RequestState::Ended { code: Some(code), .. } = view.state else {

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::{
     Stage, connected,
     desktop::main_window,
-    privacyidea::{TEXT, approved, begun, enrolled, ensure_status, meddler, server},
+    privacyidea::{TEXT, approved, begun, enrolled, ensure_status, meddler, reviewed, server, waiting},
 };
 use crate::{front::MainWindow, wire::Conduct};
 
@@ -22,11 +22,7 @@ pub(super) async fn privacyidea_tampered_refused(stage: &mut Stage) -> Result<()
     window.says("did not verify").await?;
     stage.picture(&app, "privacyidea-tampered").await?;
     app.close().await?;
-    ensure!(
-        stage.watch.requests.is_empty(),
-        "it is asked: {:?}",
-        stage.watch.requests
-    );
+    ensure!(waiting(stage).await?.is_empty(), "it is asked");
     ensure!(
         stage.agent.app.now().await?.is_none(),
         "a prompt was opened for what does not verify"
@@ -38,7 +34,7 @@ pub(super) async fn privacyidea_tampered_refused(stage: &mut Stage) -> Result<()
     // The server's own words of the same log-in are asked.
     meddler(stage)?.set(Conduct::Honest);
     stage.watch.any_pending().await?;
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     open.says(TEXT).await?;
     open.approve().await?;
     open.ended("Approved").await?;
@@ -72,11 +68,8 @@ pub(super) async fn privacyidea_replay_not_answered(stage: &mut Stage) -> Result
 }
 
 async fn nothing_new(stage: &Stage, posts: u64) -> Result<()> {
-    let pending = |request: &&countersign_agent_api::RequestView| {
-        request.state == countersign_agent_api::RequestState::Pending
-    };
-    let again = stage.watch.requests.iter().find(pending);
-    ensure!(again.is_none(), "it is asked again: {again:?}");
+    let again = waiting(stage).await?;
+    ensure!(again.is_empty(), "it is asked again: {again:?}");
     ensure!(
         stage.agent.app.now().await?.is_none(),
         "a prompt was opened again"

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use super::{
     Setup, Stage, connected_within,
     desktop::main_window,
-    privacyidea::{approved, begun, direct, enrolled, ensure_status, meddler, server},
+    privacyidea::{approved, begun, direct, enrolled, ensure_status, meddler, reviewed, server, waiting},
 };
 use crate::{
     front::{MainWindow, SOON},
@@ -81,12 +81,12 @@ async fn said_and_survived(stage: &mut Stage, conduct: Conduct, picture: &str) -
     MainWindow::of(&app.page).says("rying again").await?;
     stage.picture(&app, picture).await?;
     app.close().await?;
-    ensure!(stage.watch.requests.is_empty(), "something is asked");
+    ensure!(waiting(stage).await?.is_empty(), "something is asked");
     let (transaction, _) = server(stage)?.trigger(&serial).await?;
     meddler(stage)?.set(Conduct::Honest);
     connected_within(&mut stage.watch, PATIENCE).await?;
     stage.watch.any_pending().await?;
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     open.approve().await?;
     open.ended("Approved").await?;
     open.app.close().await?;
@@ -143,7 +143,7 @@ pub(super) async fn privacyidea_token_disabled(stage: &mut Stage) -> Result<()> 
         .says("Connected. The server is asked every few seconds.")
         .await?;
     app.close().await?;
-    ensure!(stage.watch.requests.is_empty(), "something is asked");
+    ensure!(waiting(stage).await?.is_empty(), "something is asked");
     server(stage)?.enable_token(&serial).await?;
     let log_in = begun(stage, &serial).await?;
     approved(stage, &log_in).await
@@ -152,7 +152,7 @@ pub(super) async fn privacyidea_token_disabled(stage: &mut Stage) -> Result<()> 
 pub(super) async fn privacyidea_token_deleted(stage: &mut Stage) -> Result<()> {
     let serial = enrolled(stage).await?;
     let log_in = begun(stage, &serial).await?;
-    let open = stage.prompt().await?;
+    let open = reviewed(stage).await?;
     server(stage)?.delete_token(&serial).await?;
     let cause = retrying(stage).await?;
     ensure!(cause == ErrorCode::Refused, "it is said to be {cause:?}");
