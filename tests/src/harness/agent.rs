@@ -55,6 +55,8 @@ pub struct AgentOptions {
     pub starts_app_itself: bool,
     /// Further environment.
     pub environment: Vec<(&'static str, OsString)>,
+    /// Environment that the app does not get.
+    pub own_environment: Vec<(&'static str, OsString)>,
 }
 
 /// What network an agent has.
@@ -72,6 +74,7 @@ pub struct Agent {
     name: String,
     dir: PathBuf,
     environment: Vec<(&'static str, OsString)>,
+    own_environment: Vec<(&'static str, OsString)>,
     network: Network,
     process: Option<Process>,
     /// What it wanted the app to show.
@@ -113,6 +116,7 @@ impl Agent {
             name: name.to_owned(),
             dir,
             environment,
+            own_environment: options.own_environment,
             network: Network::Shared,
             process: None,
             app,
@@ -297,7 +301,8 @@ impl Agent {
 
     fn base(&self, session: &Session) -> Result<tokio::process::Command> {
         let mut command = session.command(session.paths.program(Program::Agent)?);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let environment = self.environment.iter().chain(&self.own_environment);
+        command.envs(environment.map(|(name, value)| (name, value)));
         Ok(command)
     }
 }

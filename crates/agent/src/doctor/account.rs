@@ -295,8 +295,12 @@ fn frames(rejected: u64) -> Found {
     match rejected {
         0 => Found::passed("frames.verified", "Every message verified."),
         count => {
-            let detail =
-                format!("{count} messages did not verify and were dropped. Tell the issuer's administrator.");
+            let dropped = if count == 1 {
+                "1 message did not verify and was dropped".to_owned()
+            } else {
+                format!("{count} messages did not verify and were dropped")
+            };
+            let detail = format!("{dropped}. Tell the issuer's administrator.");
             Found::warning("frames.dropped", detail).with("count", count)
         }
     }
