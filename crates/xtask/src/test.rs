@@ -123,11 +123,14 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
                 .args(["--", "--ignored"]),
         ),
         // Ignored in a plain `cargo test`: it needs Python.
-        Part::Privacyidea => steps.run(
-            workspace
-                .cargo("test", &["--test", "privacyidea"])
-                .args(["--", "--ignored"]),
-        ),
+        Part::Privacyidea => {
+            setup::programs_for_stories(workspace, steps)?;
+            steps.run(
+                workspace
+                    .cargo("test", &["--test", "privacyidea"])
+                    .args(["--", "--ignored"]),
+            )
+        }
         Part::Policy => policy::check(workspace, steps),
         Part::Stories => {
             setup::programs_for_stories(workspace, steps)?;
