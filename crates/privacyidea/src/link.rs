@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::{RsaPublicKey, Serial};
 
 /// The longest link, in bytes.
-const MAX_LINK: usize = 4096;
+pub(crate) const MAX_LINK: usize = 4096;
 
 /// The longest text in it (label, issuer), in characters.
 const MAX_TEXT: usize = 128;
@@ -61,7 +61,7 @@ pub enum Unlock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// Another kind of link, or none.
-    #[error("it is not a link for a PUSH token")]
+    #[error("it is not a link of this kind")]
     NotPush,
     /// A part is missing.
     #[error("it has no `{0}`")]
@@ -203,13 +203,13 @@ pub(crate) fn server(text: &str) -> Result<Url, LinkError> {
     if plain { Ok(url) } else { Err(refused) }
 }
 
-fn required(link: &Url, name: &'static str) -> Result<Zeroizing<String>, LinkError> {
+pub(crate) fn required(link: &Url, name: &'static str) -> Result<Zeroizing<String>, LinkError> {
     optional(link, name)?
         .filter(|value| !value.is_empty())
         .ok_or(LinkError::Missing(name))
 }
 
-fn optional(link: &Url, name: &'static str) -> Result<Option<Zeroizing<String>>, LinkError> {
+pub(crate) fn optional(link: &Url, name: &'static str) -> Result<Option<Zeroizing<String>>, LinkError> {
     let mut values = link.query_pairs().filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| Zeroizing::new(value.into_owned()));
     match values.next() {
@@ -218,7 +218,7 @@ fn optional(link: &Url, name: &'static str) -> Result<Option<Zeroizing<String>>,
     }
 }
 
-fn bounded(text: String, name: &'static str) -> Result<String, LinkError> {
+pub(crate) fn bounded(text: String, name: &'static str) -> Result<String, LinkError> {
     if text.is_empty() || text.chars().count() > MAX_TEXT {
         return Err(LinkError::Unacceptable(name));
     }
