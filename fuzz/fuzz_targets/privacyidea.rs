@@ -5,7 +5,7 @@
 
 use countersign_privacyidea::{
     Challenge, PushLink, Serial, ServerKey,
-    container::{ContainerLink, Policies, Question, Session, rolled_over, unregistered},
+    container::{ContainerLink, Question, Session, registered, rolled_over, token},
     reply,
 };
 use libfuzzer_sys::fuzz_target;
@@ -37,8 +37,8 @@ fuzz_target!(|text: &str| {
         assert!(!link.signing_input("desk").is_empty());
     }
     let _ = Question::read(200, text.as_bytes());
-    let _ = Policies::registered(200, text.as_bytes());
-    let _ = unregistered(200, text.as_bytes());
+    let _ = registered(200, text.as_bytes());
+    let _ = token(text);
     let _ = rolled_over(200, text.as_bytes(), &link.serial);
     let session = Session::new(&SystemRandom::new()).expect("there is randomness");
     assert!(session.open(200, text.as_bytes(), &link.serial).is_err(), "a forgery was opened");

@@ -168,6 +168,11 @@ pub enum Request {
         /// From [`EnrolmentOffer::id`].
         offer: String,
     },
+    /// Asks the account's issuer now what there is, in place of when it is due. [`Reply::Account`]; what comes of it comes as an event.
+    Refresh {
+        /// Which account.
+        account: AccountId,
+    },
     /// Makes a new device key and has the issuer replace the old one. [`Reply::Account`].
     RotateKey {
         /// Which account.
@@ -242,6 +247,7 @@ impl std::fmt::Debug for Request {
             Self::PreviewEnrolment { .. } => "PreviewEnrolment",
             Self::AcceptEnrolment { .. } => "AcceptEnrolment",
             Self::CancelEnrolment { .. } => "CancelEnrolment",
+            Self::Refresh { .. } => "Refresh",
             Self::RotateKey { .. } => "RotateKey",
             Self::RenameAccount { .. } => "RenameAccount",
             Self::RevokeDevice { .. } => "RevokeDevice",

@@ -205,6 +205,8 @@ data! {
         pub key: KeyringState,
         /// What the issuer's protocol can do.
         pub capabilities: Capabilities,
+        /// What it has brought along, if it brings something: then nothing is asked through the account itself.
+        pub collection: Option<CollectionView>,
         /// The connection now.
         pub connection: Connection,
         /// Issuer time − this computer's clock, in seconds.
@@ -213,6 +215,27 @@ data! {
         /// When it was added.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub added_at: i64,
+    }
+
+    /// What an account has brought along.
+    #[derive(Copy)]
+    pub struct CollectionView {
+        /// How many accounts.
+        pub accounts: u32,
+        /// How many one-time codes.
+        pub codes: u32,
+        /// How many things that cannot be used here.
+        pub unusable: u32,
+    }
+
+    /// Whether further accounts and one-time codes come with an account.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Brings {
+        /// No.
+        Account,
+        /// Yes: the issuer adds and removes them from then on.
+        Collection,
     }
 
     /// What a protocol can do; what it cannot is told to the person.
@@ -521,8 +544,10 @@ data! {
         pub issuer_host: String,
         /// The account label.
         pub account: String,
-        /// The issuer's key fingerprint.
+        /// The issuer's key fingerprint. Empty if it has none to show before.
         pub fingerprint: String,
+        /// Whether further accounts and one-time codes come with it.
+        pub brings: Brings,
         /// What will protect the key here.
         pub key_protection: KeyProtection,
         /// How this computer would be named.

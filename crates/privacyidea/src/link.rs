@@ -145,8 +145,6 @@ impl PushLink {
         let tls =
             TlsCheck::parse(&required(&link, "sslverify")?).ok_or(LinkError::Unacceptable("sslverify"))?;
         let ttl = required(&link, "ttl")?.parse().ok().filter(|ttl| *ttl > 0);
-        let pin = optional(&link, "pin")?.is_some_and(|value| !value.eq_ignore_ascii_case("false"));
-        let forced = optional(&link, "app_force_unlock")?.is_some();
         Ok(Self {
             url: server(&required(&link, "url")?)?,
             serial,
@@ -154,11 +152,7 @@ impl PushLink {
             issuer: bounded(required(&link, "issuer")?.to_string(), "issuer")?,
             ttl: ttl.ok_or(LinkError::Unacceptable("ttl"))?,
             tls,
-            unlock: if pin || forced {
-                Unlock::Asked
-            } else {
-                Unlock::NotAsked
-            },
+            unlock: unlock(&link)?,
             credential,
         })
     }
@@ -201,6 +195,17 @@ pub(crate) fn server(text: &str) -> Result<Url, LinkError> {
             None => false,
         };
     if plain { Ok(url) } else { Err(refused) }
+}
+
+/// Whether a link of a token wants it behind something.
+pub(crate) fn unlock(link: &Url) -> Result<Unlock, LinkError> {
+    let pin = optional(link, "pin")?.is_some_and(|value| !value.eq_ignore_ascii_case("false"));
+    let forced = optional(link, "app_force_unlock")?.is_some();
+    Ok(if pin || forced {
+        Unlock::Asked
+    } else {
+        Unlock::NotAsked
+    })
 }
 
 pub(crate) fn required(link: &Url, name: &'static str) -> Result<Zeroizing<String>, LinkError> {

@@ -48,6 +48,15 @@ pub(crate) async fn rename_account(
     changed(agent.call(Request::RenameAccount { account, name }).await?)
 }
 
+/// Has an account's issuer asked now what there is.
+#[tauri::command]
+pub(crate) async fn refresh_account(
+    agent: State<'_, Agent>,
+    account: AccountId,
+) -> Result<AccountView, ApiError> {
+    changed(agent.call(Request::Refresh { account }).await?)
+}
+
 /// Replaces an account's key.
 #[tauri::command]
 pub(crate) async fn rotate_key(agent: State<'_, Agent>, account: AccountId) -> Result<AccountView, ApiError> {

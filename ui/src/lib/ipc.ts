@@ -98,6 +98,8 @@ export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", {
 
 export const renameAccount = (account: AccountId, name: string | null) =>
   invoke<AccountView>("rename_account", { account, name });
+/** What comes of it is in the snapshots. */
+export const refreshAccount = (account: AccountId) => invoke<AccountView>("refresh_account", { account });
 export const rotateKey = (account: AccountId) => invoke<AccountView>("rotate_key", { account });
 export const revokeDevice = (account: AccountId) => invoke<AccountView>("revoke_device", { account });
 export const removeAccount = (account: AccountId) => invoke<void>("remove_account", { account });

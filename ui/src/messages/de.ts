@@ -344,6 +344,8 @@ export const de: Catalogue<"de"> = {
   "accounts.more": "Mehr zu {name}",
   "accounts.rename": "Umbenennen…",
   "accounts.check": "Verbindung prüfen",
+  "accounts.refresh": "Server jetzt fragen",
+  "accounts.refreshed": "{issuer} wird gefragt.",
   "accounts.rotate": "Schlüssel erneuern…",
   "accounts.revoke": "Notfall: diesen Computer sperren…",
   "accounts.remove": "Konto entfernen…",
@@ -367,6 +369,8 @@ export const de: Catalogue<"de"> = {
   "remove.title": "{name} entfernen?",
   "remove.text":
     "Der Schlüssel auf diesem Computer wird vernichtet. {issuer} erfährt davon nichts. Das lässt sich nicht rückgängig machen: Um dieses Konto hier wieder zu verwenden, brauchen Sie einen neuen Link. Gespeicherte Quittungen bleiben gültig.",
+  "remove.collection":
+    "Der Schlüssel auf diesem Computer wird vernichtet, und {issuer} erfährt davon. Die mitgekommenen Konten und Codes bleiben hier, werden aber nicht mehr von dort geändert. Das lässt sich nicht rückgängig machen: Für eine neue Verbindung brauchen Sie einen neuen Link.",
   "remove.keep": "Konto behalten",
   "remove.confirm": "Konto entfernen",
   "remove.done": "{name} wurde von diesem Computer entfernt.",
@@ -374,6 +378,7 @@ export const de: Catalogue<"de"> = {
   "connection.websocket": "Verbunden. Anfragen kommen sofort an.",
   "connection.long_poll": "Per Long Polling verbunden. Anfragen kommen sofort an.",
   "connection.poll": "Verbunden. Der Server wird alle paar Sekunden gefragt.",
+  "connection.daily": "Verbunden. Der Server wird einmal am Tag gefragt, und wann immer Sie wollen.",
   "connection.retrying": "{problem} Neuer Versuch in {seconds} s.",
   "connection.retrying_now": "{problem} Neuer Versuch läuft.",
   "connection.revoked": "{issuer} hat diesen Computer entfernt. Er kann nicht mehr für {account} genehmigen.",
@@ -383,6 +388,8 @@ export const de: Catalogue<"de"> = {
   "capability.unsigned": "Anfragen sind nicht signiert.",
   "capability.no_report": "Eine Ablehnung kann keine Meldung enthalten.",
   "capability.no_expiry": "Es wird nicht angegeben, wann eine Anfrage endet.",
+  "collection.holds": "{issuer} verwaltet hier Konten und Codes. Konten: {accounts}. Codes: {codes}.",
+  "collection.unusable": "Hier nicht verwendbar: {count}.",
   "clock.behind":
     "Die Uhr dieses Computers geht gegenüber der des Servers um {duration} nach. Genehmigungen sind nicht betroffen.",
   "clock.ahead":
@@ -801,6 +808,9 @@ export const de: Catalogue<"de"> = {
   "add.offer.issuer": "Aussteller",
   "add.offer.server": "Server",
   "add.offer.account": "Konto",
+  "add.offer.brings": "Bringt mit",
+  "add.offer.collection":
+    "Konten und Codes, die {issuer} hier von da an hinzufügt und entfernt. Sie erfahren es jedes Mal.",
   "add.offer.key": "Ihr Schlüssel",
   "add.offer.fingerprint": "Fingerabdruck des Serverschlüssels",
   "add.offer.device": "Name dieses Computers",

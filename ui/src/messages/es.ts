@@ -353,6 +353,8 @@ export const es: Catalogue<"es"> = {
   "accounts.more": "Más opciones de {name}",
   "accounts.rename": "Cambiar nombre…",
   "accounts.check": "Comprobar la conexión",
+  "accounts.refresh": "Preguntar ahora al servidor",
+  "accounts.refreshed": "Se está preguntando a {issuer}.",
   "accounts.rotate": "Renovar la clave…",
   "accounts.revoke": "Emergencia: revocar este equipo…",
   "accounts.remove": "Quitar la cuenta…",
@@ -376,6 +378,8 @@ export const es: Catalogue<"es"> = {
   "remove.title": "¿Quitar {name}?",
   "remove.text":
     "La clave de este equipo se destruye. No se avisa a {issuer}. No se puede deshacer: para volver a usar esta cuenta aquí necesita un enlace nuevo. Los recibos guardados siguen siendo válidos.",
+  "remove.collection":
+    "La clave de este equipo se destruye y se avisa a {issuer}. Las cuentas y los códigos que llegaron con ella se quedan aquí, pero ya no se cambian desde allí. No se puede deshacer: para conectar de nuevo necesita un enlace nuevo.",
   "remove.keep": "Conservar la cuenta",
   "remove.confirm": "Quitar la cuenta",
   "remove.done": "{name} se ha quitado de este equipo.",
@@ -383,6 +387,7 @@ export const es: Catalogue<"es"> = {
   "connection.websocket": "Conectada. Las solicitudes llegan al instante.",
   "connection.long_poll": "Conectada por sondeo largo. Las solicitudes llegan al instante.",
   "connection.poll": "Conectada. Se pregunta al servidor cada pocos segundos.",
+  "connection.daily": "Conectada. Se pregunta al servidor una vez al día, y cuando usted quiera.",
   "connection.retrying": "{problem} Nuevo intento en {seconds} s.",
   "connection.retrying_now": "{problem} Intentándolo de nuevo.",
   "connection.revoked": "{issuer} ha quitado este equipo. Ya no puede aprobar para {account}.",
@@ -392,6 +397,8 @@ export const es: Catalogue<"es"> = {
   "capability.unsigned": "Las solicitudes no van firmadas.",
   "capability.no_report": "Una denegación no puede incluir un informe.",
   "capability.no_expiry": "No se indica cuándo termina una solicitud.",
+  "collection.holds": "{issuer} gestiona aquí cuentas y códigos. Cuentas: {accounts}. Códigos: {codes}.",
+  "collection.unusable": "No utilizables aquí: {count}.",
   "clock.behind":
     "El reloj de este equipo va {duration} por detrás del reloj del servidor. No afecta a las aprobaciones.",
   "clock.ahead":
@@ -821,6 +828,9 @@ export const es: Catalogue<"es"> = {
   "add.offer.issuer": "Emisor",
   "add.offer.server": "Servidor",
   "add.offer.account": "Cuenta",
+  "add.offer.brings": "Trae",
+  "add.offer.collection":
+    "Cuentas y códigos que {issuer} añade y quita aquí a partir de entonces. Se le avisa cada vez.",
   "add.offer.key": "Su clave",
   "add.offer.fingerprint": "Huella digital de la clave del servidor",
   "add.offer.device": "Nombre de este equipo",

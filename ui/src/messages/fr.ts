@@ -357,6 +357,8 @@ export const fr: Catalogue<"fr"> = {
   "accounts.more": "Plus d’actions pour {name}",
   "accounts.rename": "Renommer…",
   "accounts.check": "Vérifier la connexion",
+  "accounts.refresh": "Interroger le serveur",
+  "accounts.refreshed": "{issuer} est interrogé.",
   "accounts.rotate": "Renouveler la clé…",
   "accounts.revoke": "Urgence\u00a0: révoquer cet ordinateur…",
   "accounts.remove": "Supprimer le compte…",
@@ -380,6 +382,8 @@ export const fr: Catalogue<"fr"> = {
   "remove.title": "Supprimer {name}\u00a0?",
   "remove.text":
     "La clé présente sur cet ordinateur est détruite. {issuer} n’en est pas informé. C’est irréversible\u00a0: pour utiliser de nouveau ce compte ici, il vous faudra un nouveau lien. Les reçus enregistrés restent valables.",
+  "remove.collection":
+    "La clé présente sur cet ordinateur est détruite, et {issuer} en est informé. Les comptes et les codes venus avec restent ici, mais n’y sont plus modifiés. C’est irréversible\u00a0: pour vous reconnecter, il vous faudra un nouveau lien.",
   "remove.keep": "Garder le compte",
   "remove.confirm": "Supprimer le compte",
   "remove.done": "{name} a été supprimé de cet ordinateur.",
@@ -387,6 +391,7 @@ export const fr: Catalogue<"fr"> = {
   "connection.websocket": "Connecté. Les demandes arrivent aussitôt.",
   "connection.long_poll": "Connecté par long polling. Les demandes arrivent aussitôt.",
   "connection.poll": "Connecté. Le serveur est interrogé toutes les quelques secondes.",
+  "connection.daily": "Connecté. Le serveur est interrogé une fois par jour, et quand vous le voulez.",
   "connection.retrying": "{problem} Nouvel essai dans {seconds} s.",
   "connection.retrying_now": "{problem} Nouvel essai en cours.",
   "connection.revoked": "{issuer} a retiré cet ordinateur. Il ne peut plus approuver pour {account}.",
@@ -396,6 +401,9 @@ export const fr: Catalogue<"fr"> = {
   "capability.unsigned": "Les demandes ne sont pas signées.",
   "capability.no_report": "Un refus ne peut pas contenir de signalement.",
   "capability.no_expiry": "La fin d’une demande n’est pas indiquée.",
+  "collection.holds":
+    "{issuer} gère ici des comptes et des codes. Comptes\u00a0: {accounts}. Codes\u00a0: {codes}.",
+  "collection.unusable": "Inutilisables ici\u00a0: {count}.",
   "clock.behind":
     "L’horloge de cet ordinateur retarde de {duration} sur celle du serveur. Les approbations ne sont pas touchées.",
   "clock.ahead":
@@ -832,6 +840,9 @@ export const fr: Catalogue<"fr"> = {
   "add.offer.issuer": "Émetteur",
   "add.offer.server": "Serveur",
   "add.offer.account": "Compte",
+  "add.offer.brings": "Apporte",
+  "add.offer.collection":
+    "Des comptes et des codes, que {issuer} ajoute et retire ici par la suite. Vous en êtes informé chaque fois.",
   "add.offer.key": "Votre clé",
   "add.offer.fingerprint": "Empreinte de la clé du serveur",
   "add.offer.device": "Nom de cet ordinateur",

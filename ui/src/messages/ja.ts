@@ -327,6 +327,8 @@ export const ja: Catalogue<"ja"> = {
   "accounts.more": "{name}\u00a0のその他の操作",
   "accounts.rename": "名前を変更…",
   "accounts.check": "接続を確認",
+  "accounts.refresh": "今すぐサーバーに問い合わせる",
+  "accounts.refreshed": "{issuer}\u00a0に問い合わせています。",
   "accounts.rotate": "鍵を更新…",
   "accounts.revoke": "緊急: このコンピューターを失効…",
   "accounts.remove": "アカウントを削除…",
@@ -350,6 +352,8 @@ export const ja: Catalogue<"ja"> = {
   "remove.title": "{name}\u00a0を削除しますか？",
   "remove.text":
     "このコンピューターの鍵は破棄されます。{issuer}\u00a0には通知されません。元に戻せません。このアカウントをここで再び使うには新しいリンクが必要です。保存済みのレシートは引き続き有効です。",
+  "remove.collection":
+    "このコンピューターの鍵は破棄され、{issuer}\u00a0に通知されます。一緒に届いたアカウントとコードはここに残りますが、以後は変更されません。元に戻せません。再び接続するには新しいリンクが必要です。",
   "remove.keep": "アカウントを残す",
   "remove.confirm": "アカウントを削除",
   "remove.done": "{name}\u00a0をこのコンピューターから削除しました。",
@@ -357,6 +361,7 @@ export const ja: Catalogue<"ja"> = {
   "connection.websocket": "接続済み。リクエストはすぐに届きます。",
   "connection.long_poll": "ロングポーリングで接続済み。リクエストはすぐに届きます。",
   "connection.poll": "接続済み。サーバーに数秒ごとに問い合わせています。",
+  "connection.daily": "接続済み。サーバーには 1 日に 1 回、または必要なときに問い合わせます。",
   "connection.retrying": "{problem} {seconds} 秒後に再試行します。",
   "connection.retrying_now": "{problem} 再試行しています。",
   "connection.revoked":
@@ -367,6 +372,9 @@ export const ja: Catalogue<"ja"> = {
   "capability.unsigned": "リクエストは署名されていません。",
   "capability.no_report": "拒否に報告を添えることはできません。",
   "capability.no_expiry": "リクエストの期限は示されません。",
+  "collection.holds":
+    "{issuer}\u00a0がここのアカウントとコードを管理しています。アカウント: {accounts}、コード: {codes}。",
+  "collection.unusable": "ここで使えないもの: {count}。",
   "clock.behind": "このコンピューターの時計はサーバーより {duration}遅れています。承認には影響しません。",
   "clock.ahead": "このコンピューターの時計はサーバーより {duration}進んでいます。承認には影響しません。",
   "key.sw": "ソフトウェア鍵",
@@ -765,6 +773,9 @@ export const ja: Catalogue<"ja"> = {
   "add.offer.issuer": "発行者",
   "add.offer.server": "サーバー",
   "add.offer.account": "アカウント",
+  "add.offer.brings": "含まれるもの",
+  "add.offer.collection":
+    "アカウントとコード。以後は {issuer}\u00a0がここで追加や削除を行い、そのつど通知されます。",
   "add.offer.key": "あなたの鍵",
   "add.offer.fingerprint": "サーバーの鍵のフィンガープリント",
   "add.offer.device": "このコンピューターの名前",

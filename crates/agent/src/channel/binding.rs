@@ -1,6 +1,6 @@
 //! What binds an account to its issuer, kept on disk.
 
-use countersign_agent_api::Capabilities;
+use countersign_agent_api::{Brings, Capabilities};
 use countersign_protocol::{Evidence, Issuer};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,15 @@ pub struct Binding {
     pub ties: Ties,
 }
 
+/// What the issuer hears when an account is removed from this computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// Nothing: that is the person's to say.
+    Silent,
+    /// That this device is no longer there, if it can be told: nothing else depends on it.
+    Revokes,
+}
+
 /// What one protocol keeps about one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ties {
@@ -30,6 +39,8 @@ pub enum Ties {
     Native(native::Ties),
     /// Of a PUSH token.
     PrivacyIdea(Box<privacyidea::Ties>),
+    /// Of a container of tokens.
+    Container(Box<privacyidea::ContainerTies>),
 }
 
 impl Binding {
@@ -38,14 +49,31 @@ impl Binding {
         match &self.ties {
             Ties::Native(_) => native::CAPABILITIES,
             Ties::PrivacyIdea(_) => privacyidea::CAPABILITIES,
+            Ties::Container(_) => privacyidea::CONTAINER_CAPABILITIES,
         }
     }
 
     /// Whether the issuer replaces a device's key.
     pub fn replaces_keys(&self) -> bool {
         match &self.ties {
-            Ties::Native(_) => true,
+            Ties::Native(_) | Ties::Container(_) => true,
             Ties::PrivacyIdea(_) => false,
+        }
+    }
+
+    /// Whether it brings further accounts and one-time codes along.
+    pub fn brings(&self) -> Brings {
+        match &self.ties {
+            Ties::Native(_) | Ties::PrivacyIdea(_) => Brings::Account,
+            Ties::Container(_) => Brings::Collection,
+        }
+    }
+
+    /// Whether the issuer is told when the account is removed here.
+    pub fn farewell(&self) -> Farewell {
+        match &self.ties {
+            Ties::Native(_) | Ties::PrivacyIdea(_) => Farewell::Silent,
+            Ties::Container(_) => Farewell::Revokes,
         }
     }
 
@@ -54,6 +82,8 @@ impl Binding {
         match &self.ties {
             Ties::Native(ties) => ties.fingerprint(),
             Ties::PrivacyIdea(ties) => ties.fingerprint(),
+            // Such a server has no key of its own: TLS says who it is.
+            Ties::Container(_) => String::new(),
         }
     }
 
@@ -62,6 +92,7 @@ impl Binding {
         match &self.ties {
             Ties::Native(ties) => ties.device_id.as_str(),
             Ties::PrivacyIdea(ties) => ties.serial.as_str(),
+            Ties::Container(ties) => ties.serial.as_str(),
         }
     }
 
@@ -71,6 +102,7 @@ impl Binding {
         match &self.ties {
             Ties::Native(_) => native::restore(message),
             Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message),
+            Ties::Container(_) => None,
         }
     }
 
@@ -93,7 +125,7 @@ impl Binding {
                 decision,
                 receipt: receipt.to_owned(),
             }),
-            Ties::PrivacyIdea(_) => None,
+            Ties::PrivacyIdea(_) | Ties::Container(_) => None,
         }
     }
 }
@@ -112,6 +144,8 @@ struct Stored {
     endpoints: Option<native::Endpoints>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     privacyidea: Option<Box<privacyidea::Ties>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    container: Option<Box<privacyidea::ContainerTies>>,
     key: DeviceKey,
     offset: i64,
 }
@@ -126,14 +160,17 @@ impl TryFrom<Stored> for Binding {
 
     fn try_from(stored: Stored) -> Result<Self, UnknownProtocol> {
         let native = (stored.device_id, stored.issuer_keys, stored.endpoints);
-        let ties = match (native, stored.privacyidea) {
-            ((Some(device_id), Some(issuer_keys), Some(endpoints)), None) => Ties::Native(native::Ties {
-                device_id,
-                issuer_keys,
-                endpoints,
-            }),
-            ((None, None, None), Some(ties)) => Ties::PrivacyIdea(ties),
-            (_, _) => return Err(UnknownProtocol),
+        let ties = match (native, stored.privacyidea, stored.container) {
+            ((Some(device_id), Some(issuer_keys), Some(endpoints)), None, None) => {
+                Ties::Native(native::Ties {
+                    device_id,
+                    issuer_keys,
+                    endpoints,
+                })
+            }
+            ((None, None, None), Some(ties), None) => Ties::PrivacyIdea(ties),
+            ((None, None, None), None, Some(ties)) => Ties::Container(ties),
+            (_, _, _) => return Err(UnknownProtocol),
         };
         Ok(Self {
             issuer: stored.issuer,
@@ -154,6 +191,7 @@ impl From<Binding> for Stored {
             issuer_keys: None,
             endpoints: None,
             privacyidea: None,
+            container: None,
             key: binding.key,
             offset: binding.offset,
         };
@@ -164,6 +202,7 @@ impl From<Binding> for Stored {
                 stored.endpoints = Some(ties.endpoints);
             }
             Ties::PrivacyIdea(ties) => stored.privacyidea = Some(ties),
+            Ties::Container(ties) => stored.container = Some(ties),
         }
         stored
     }

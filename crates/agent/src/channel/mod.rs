@@ -7,6 +7,7 @@
 
 mod backoff;
 mod binding;
+mod contents;
 mod handle;
 pub mod native;
 mod offer;
@@ -14,7 +15,8 @@ pub mod privacyidea;
 mod protocols;
 mod request;
 
-pub use binding::{Binding, Ties};
+pub use binding::{Binding, Farewell, Ties};
+pub use contents::{Contents, Part, PartKind};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};
 pub use protocols::Protocols;
@@ -104,6 +106,8 @@ pub enum ChannelEvent {
     Gone(Txn),
     /// What this device knows of the issuer was replaced by the issuer, provably: keep it.
     TiesChanged(Box<Ties>),
+    /// What the account brings along, as the issuer lists it now.
+    Contents(Box<Contents>),
     /// Something came that did not verify. It was dropped.
     Rejected(Rejection),
 }
@@ -274,6 +278,9 @@ pub enum EnrolmentError {
         "this account has to be behind a PIN or a biometric, which this app does not ask for. Ask for another link"
     )]
     NeedsUnlock,
+    /// The issuer wants a passphrase with the link.
+    #[error("this link needs a passphrase, which this app does not ask for. Ask for a link without one")]
+    NeedsPassphrase,
     /// The code is unknown, used or expired.
     #[error("the issuer does not accept this link (any more). Ask for a new one")]
     Refused,
@@ -304,7 +311,7 @@ impl EnrolmentError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::InvalidLink(_) | Self::InvalidPushLink(_) => ErrorCode::InvalidLink,
-            Self::Refused | Self::NeedsUnlock => ErrorCode::OfferRefused,
+            Self::Refused | Self::NeedsUnlock | Self::NeedsPassphrase => ErrorCode::OfferRefused,
             Self::Net(e) => e.code(),
             Self::BadAnswer(_) | Self::Configuration(_) => ErrorCode::BadAnswer,
             Self::Issuer { .. } => ErrorCode::Refused,
@@ -320,6 +327,7 @@ impl EnrolmentError {
             Self::InvalidLink(_)
             | Self::InvalidPushLink(_)
             | Self::NeedsUnlock
+            | Self::NeedsPassphrase
             | Self::Refused
             | Self::Configuration(_)
             | Self::Issuer { .. }

@@ -1,6 +1,7 @@
 //! What an issuer offers before anything is made, and what comes of accepting it.
 
-use countersign_privacyidea::PushLink;
+use countersign_agent_api::Brings;
+use countersign_privacyidea::{PushLink, container::ContainerLink};
 use countersign_protocol::{Issuer, wire::OtpLink};
 
 use super::{Binding, native};
@@ -29,6 +30,8 @@ pub enum Terms {
     Native(native::Terms),
     /// Of a PUSH token: the link itself.
     PrivacyIdea(Box<PushLink>),
+    /// Of a container of tokens: the link itself.
+    Container(Box<ContainerLink>),
 }
 
 impl Offer {
@@ -37,6 +40,15 @@ impl Offer {
         match &self.terms {
             Terms::Native(_) => KeyKind::Es256,
             Terms::PrivacyIdea(_) => KeyKind::Rsa3072,
+            Terms::Container(_) => KeyKind::P384,
+        }
+    }
+
+    /// Whether further accounts and one-time codes come with it.
+    pub fn brings(&self) -> Brings {
+        match &self.terms {
+            Terms::Native(_) | Terms::PrivacyIdea(_) => Brings::Account,
+            Terms::Container(_) => Brings::Collection,
         }
     }
 }

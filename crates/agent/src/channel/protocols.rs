@@ -34,6 +34,7 @@ impl IssuerProtocol for Protocols {
         match &offer.terms {
             Terms::Native(terms) => self.native.enrol(offer, terms, key, device_name),
             Terms::PrivacyIdea(link) => self.privacyidea.enrol(offer, link, key, device_name),
+            Terms::Container(link) => self.privacyidea.register(offer, link, key, device_name),
         }
     }
 
@@ -45,6 +46,7 @@ impl IssuerProtocol for Protocols {
         match &binding.ties {
             Ties::Native(ties) => self.native.rotate(binding, ties, new),
             Ties::PrivacyIdea(_) => impossible(),
+            Ties::Container(ties) => self.privacyidea.roll_over(binding, ties, new),
         }
     }
 
@@ -56,6 +58,7 @@ impl IssuerProtocol for Protocols {
         match &binding.ties {
             Ties::Native(ties) => self.native.revoke(binding, ties, other_key),
             Ties::PrivacyIdea(_) => impossible(),
+            Ties::Container(ties) => self.privacyidea.unregister(binding, ties, other_key),
         }
     }
 
@@ -70,6 +73,10 @@ impl IssuerProtocol for Protocols {
             Ties::PrivacyIdea(ties) => {
                 async move { self.privacyidea.sign(binding, ties, request, &decision).await }.boxed()
             }
+            // Nothing is ever asked through one.
+            Ties::Container(_) => {
+                std::future::ready(Err(KeyStoreError::Failed("its protocol asks nothing".into()))).boxed()
+            }
         }
     }
 
@@ -77,6 +84,7 @@ impl IssuerProtocol for Protocols {
         match binding.ties.clone() {
             Ties::Native(ties) => self.native.subscribe(binding, ties),
             Ties::PrivacyIdea(ties) => self.privacyidea.subscribe(binding, *ties),
+            Ties::Container(ties) => self.privacyidea.subscribe_container(binding, *ties),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts from the terminal: list, enrol, rename, rotate, revoke, remove.
+//! Accounts from the terminal: list, enrol, rename, refresh, rotate, revoke, remove.
 
 use countersign_agent_api::{AccountId, Reply, Request};
 
@@ -43,6 +43,7 @@ pub(super) async fn execute(session: &Session, command: Option<AccountCommand>) 
     match command {
         None => list(session).await,
         Some(AccountCommand::Rename { account, name }) => rename(session, account, name).await,
+        Some(AccountCommand::Refresh { account }) => refresh(session, account).await,
         Some(AccountCommand::Rotate { account }) => rotate(session, account).await,
         Some(AccountCommand::Revoke { account, yes }) => revoke(session, account, yes).await,
         Some(AccountCommand::Remove { account, yes }) => remove(session, account, yes).await,
@@ -77,6 +78,17 @@ async fn revoke(session: &Session, account: String, yes: bool) -> Result<Exit, C
         return unexpected();
     };
     render::device_revoked(&account, session.output)
+}
+
+/// Has the issuer asked now.
+async fn refresh(session: &Session, account: String) -> Result<Exit, CliError> {
+    let refresh = Request::Refresh {
+        account: AccountId(account),
+    };
+    let Reply::Account(account) = session.call(refresh).await? else {
+        return unexpected();
+    };
+    render::account_refreshed(&account, session.output)
 }
 
 /// Replaces the key.

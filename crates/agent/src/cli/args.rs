@@ -198,6 +198,11 @@ pub(super) enum AccountCommand {
         /// 1 to 64 characters; without it the account has no name of yours any more.
         name: Option<String>,
     },
+    /// Ask an account's issuer now what there is, in place of when it is due.
+    Refresh {
+        /// From `accounts`.
+        account: String,
+    },
     /// Replace an account's key by a new one.
     Rotate {
         /// From `accounts`.
@@ -211,7 +216,7 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Remove an account and its key from this computer. The issuer is not told.
+    /// Remove an account and its key from this computer. The issuer is told only where it manages what is here.
     Remove {
         /// From `accounts`.
         account: String,
@@ -404,6 +409,7 @@ mod tests {
             "accounts",
             "accounts rename a1b2c3 Work",
             "accounts rename a1b2c3",
+            "accounts refresh a1b2c3",
             "accounts rotate a1b2c3",
             "accounts revoke a1b2c3 --yes",
             "accounts remove a1b2c3 --yes",

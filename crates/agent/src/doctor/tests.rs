@@ -60,6 +60,7 @@ fn facts(binding: Binding) -> AccountFacts {
             has_expiry: true,
             can_revoke: true,
         },
+        collection: None,
         connection: Connection::Connected {
             transport: Transport::Websocket,
             since: 0,

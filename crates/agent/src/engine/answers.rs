@@ -171,13 +171,15 @@ impl Engine {
             Then::Deliver(id) => self.deliver(&id, fx),
             Then::SignReport(id) => self.report_saved(&id, result, fx),
             Then::CreateKey(purpose, key) => self.create_key(purpose, key, result, fx),
-            Then::AddAccount(call, account, otp) => self.account_added(call, &account, otp, result, now, fx),
+            Then::AddAccount(cause, account, otp) => {
+                self.account_added(cause, &account, otp, result, now, fx)
+            }
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
             Then::RenameAccount(call, account, earlier) => {
                 self.account_renamed(call, &account, earlier, result, fx);
             }
-            Then::RemoveAccount(call, account) => self.account_removed(call, *account, result, fx),
+            Then::RemoveAccount(cause, account) => self.account_removed(cause, *account, result, fx),
         }
     }
 

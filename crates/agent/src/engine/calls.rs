@@ -150,6 +150,7 @@ impl Engine {
                 }
             }
             Request::CancelEnrolment { offer } => self.cancel_offer(&offer),
+            Request::Refresh { account } => self.refresh(&account, fx),
             Request::RotateKey { account } => match self.start_rotation(call, &account, fx) {
                 Ok(()) => return,
                 Err(error) => Err(error),

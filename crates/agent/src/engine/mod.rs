@@ -15,6 +15,7 @@
 mod answers;
 mod attention;
 mod calls;
+mod contents;
 mod decide;
 mod endings;
 mod event;
@@ -30,8 +31,8 @@ mod upkeep;
 mod views;
 
 pub use event::{
-    AccountFacts, Call, Changed, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder,
-    Snapshot, Then, Way,
+    AccountFacts, Call, Cause, Changed, Effect, Enrolment, Event, KeyPurpose, Origin, Rotation, Settings,
+    SignOrder, Snapshot, Then, Way,
 };
 
 pub use text::Language;
@@ -47,6 +48,7 @@ use countersign_protocol::Outcome;
 use self::{
     attention::Attention,
     calls::FrontEnd,
+    contents::Work,
     hush::Hush,
     inbox::{GRACE, Inbox},
     issuers::Line,
@@ -72,6 +74,8 @@ pub struct Engine {
     lines: BTreeMap<AccountId, Line>,
     inbox: Inbox,
     offers: Offers,
+    /// What accounts bring along, while it is worked off.
+    work: BTreeMap<AccountId, Work>,
     /// Reports of ended requests that are under way.
     reports: BTreeMap<RequestId, Report>,
     front_ends: BTreeMap<ConnectionId, FrontEnd>,
@@ -100,6 +104,7 @@ impl Engine {
             lines,
             inbox: Inbox::default(),
             offers: Offers::default(),
+            work: BTreeMap::new(),
             reports: BTreeMap::new(),
             front_ends: BTreeMap::new(),
             attention: Attention::default(),
@@ -157,6 +162,9 @@ impl Engine {
             Event::DeviceRevoked(call, account, result) => self.device_revoked(call, &account, result, fx),
             Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
             Event::CodeKept(call, account, result) => self.code_kept(call, &account, result, fx),
+            Event::PartKept(origin, result) => self.part_kept(&origin, result, fx),
+            Event::PartDropped(origin, result) => self.part_dropped(&origin, result, fx),
+            Event::LeaveTaken(keys, result) => self.leave_taken(keys, result, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
             Event::Vault(news) => self.vault = *news,

@@ -187,6 +187,31 @@ impl Wording {
         text(texts.not_approved, &body)
     }
 
+    /// An issuer added or removed accounts and one-time codes.
+    pub(super) fn contents(self, issuer_name: &str, added: usize, removed: &[String]) -> Text {
+        let texts = catalogue::of(self.language);
+        match self.privacy {
+            Privacy::Private => text(texts.contents_changed, texts.details_in_app),
+            Privacy::Detailed => {
+                let room = TITLE.saturating_sub((texts.changed_by)("").chars().count());
+                let title = (texts.changed_by)(&cut(issuer_name, room));
+                let count = u64::try_from(added).unwrap_or(u64::MAX);
+                let body = match (added, removed) {
+                    (_, []) => (texts.parts_added)(count),
+                    (0, names) => (texts.parts_removed)(&names.join(", ")),
+                    (_, names) => {
+                        let (added, removed) = (
+                            (texts.parts_added)(count),
+                            (texts.parts_removed)(&names.join(", ")),
+                        );
+                        format!("{removed}{}{added}", texts.between)
+                    }
+                };
+                text(&title, &body)
+            }
+        }
+    }
+
     /// Row 9: the issuer removed this computer.
     pub(super) fn revoked(self, issuer_name: &str, account: &str) -> Text {
         let texts = catalogue::of(self.language);

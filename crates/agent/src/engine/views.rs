@@ -13,7 +13,7 @@ use super::{
     inbox::LINGER,
     request::{DecidedBy, End, Receipt, Retry, Stage, Tracked, Visibility},
 };
-use crate::accounts::Account;
+use crate::accounts::{Account, Keeping};
 
 /// All that a subscribed front end is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +117,7 @@ impl Engine {
             key_protection: protection_view(account.protection),
             key: line.map_or(KeyringState::Unknown, |line| line.key),
             capabilities: account.binding.capabilities(),
+            collection: collection(account),
             connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
             clock_offset: account.binding.offset,
             added_at: account.added_at,
@@ -176,6 +177,23 @@ pub(super) fn fitting(mut views: Vec<RequestView>) -> Vec<RequestView> {
         .map(|(waiting, over)| waiting || over);
     views.retain(|_| kept.next().unwrap_or(false));
     views
+}
+
+/// What an account has brought along, if it brings something.
+fn collection(account: &Account) -> Option<api::CollectionView> {
+    match account.binding.brings() {
+        api::Brings::Account => return None,
+        api::Brings::Collection => {}
+    }
+    let count = |wanted: fn(&Keeping) -> bool| {
+        let found = account.holds.iter().filter(|held| wanted(&held.kept)).count();
+        u32::try_from(found).unwrap_or(u32::MAX)
+    };
+    Some(api::CollectionView {
+        accounts: count(|kept| matches!(kept, Keeping::Account(_))),
+        codes: count(|kept| matches!(kept, Keeping::Code)),
+        unusable: count(|kept| matches!(kept, Keeping::Unusable)),
+    })
 }
 
 fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {

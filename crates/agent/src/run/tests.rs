@@ -276,6 +276,7 @@ fn account(issuer_key: &Es256Key, key: &DeviceKey) -> Account {
         mutes: Vec::new(),
         standing: Standing::Enrolled,
         added_at: NOW,
+        holds: Vec::new(),
     }
 }
 

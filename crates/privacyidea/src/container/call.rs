@@ -2,12 +2,13 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use super::{ContainerLink, Operation, Server, Session, link::time};
 use crate::{
-    Serial,
+    Serial, Unlock,
+    link::{self, required},
     reply::{self, ReplyError},
 };
 
@@ -16,16 +17,6 @@ use crate::{
 pub struct Question {
     nonce: String,
     time: String,
-}
-
-/// What a server lets this device do with a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policies {
-    /// Whether it makes a link for the next key when this one asks.
-    pub rollover: bool,
-    /// Whether it forgets the key when this one asks.
-    pub unregister: bool,
 }
 
 /// The form that asks for a [`Question`] before `operation`.
@@ -141,57 +132,12 @@ impl std::fmt::Debug for Question {
     }
 }
 
-impl Policies {
-    /// As long as a server has said nothing: it is asked, and may refuse.
-    pub const UNKNOWN: Self = Self {
-        rollover: true,
-        unregister: true,
-    };
-
-    /// Reads them from the answer to a registration.
-    ///
-    /// # Errors
-    /// [`ReplyError`], also if the key was not registered.
-    pub fn registered(status: u16, body: &[u8]) -> Result<Self, ReplyError> {
-        #[derive(Deserialize)]
-        struct Value {
-            success: bool,
-            policies: Option<Wire>,
-        }
-        let Value { success, policies } = reply::value(status, body)?;
-        if !success {
-            return Err(ReplyError::NotAccepted);
-        }
-        Ok(policies.map_or(Self::UNKNOWN, Self::from))
-    }
-}
-
-/// As servers write them: a value beside the name may be anything that is true or false in Python.
-#[derive(Deserialize)]
-pub(super) struct Wire {
-    #[serde(default)]
-    container_client_rollover: serde_json::Value,
-    #[serde(default)]
-    disable_client_container_unregister: serde_json::Value,
-}
-
-impl From<Wire> for Policies {
-    fn from(wire: Wire) -> Self {
-        Self {
-            rollover: is_set(&wire.container_client_rollover),
-            unregister: !is_set(&wire.disable_client_container_unregister),
-        }
-    }
-}
-
-fn is_set(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::Null => false,
-        serde_json::Value::Bool(value) => *value,
-        serde_json::Value::Number(value) => value.as_i64() != Some(0),
-        serde_json::Value::String(value) => !matches!(value.as_str(), "" | "0" | "False" | "false"),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => true,
-    }
+/// Whether the key was registered, from the answer to a registration.
+///
+/// # Errors
+/// [`ReplyError`], also if it was not.
+pub fn registered(status: u16, body: &[u8]) -> Result<(), ReplyError> {
+    done(status, body)
 }
 
 /// The link for the next key, from the answer to [`roll_over`].
@@ -221,6 +167,10 @@ pub fn rolled_over(status: u16, body: &[u8], serial: &Serial) -> Result<Containe
 /// # Errors
 /// [`ReplyError`], also if it was not.
 pub fn unregistered(status: u16, body: &[u8]) -> Result<(), ReplyError> {
+    done(status, body)
+}
+
+fn done(status: u16, body: &[u8]) -> Result<(), ReplyError> {
     #[derive(Deserialize)]
     struct Value {
         success: bool,
@@ -229,6 +179,19 @@ pub fn unregistered(status: u16, body: &[u8]) -> Result<(), ReplyError> {
         Value { success: true } => Ok(()),
         Value { success: false } => Err(ReplyError::NotAccepted),
     }
+}
+
+/// Which token a link of a synchronisation is for. `None` if it does not say.
+pub fn token(link: &str) -> Option<Serial> {
+    let link = Url::parse(link).ok()?;
+    let serial = required(&link, "serial").ok()?;
+    Serial::try_from(serial.to_string()).ok()
+}
+
+/// Whether a link of a synchronisation wants its token behind something. One that says so in two ways does.
+pub fn unlock(link: &str) -> Unlock {
+    let asked = Url::parse(link).ok().and_then(|link| link::unlock(&link).ok());
+    asked.unwrap_or(Unlock::Asked)
 }
 
 /// Base 64 for addresses, padded, as this part of the protocol writes bytes.
@@ -304,30 +267,27 @@ mod tests {
     }
 
     #[test]
-    fn policies_are_read_however_they_are_written() {
-        let read = |policies: &str| {
-            let body =
-                format!(r#"{{"result":{{"status":true,"value":{{"success":true,"policies":{policies}}}}}}}"#);
-            Policies::registered(200, body.as_bytes()).unwrap()
-        };
-        let none = r#"{"container_client_rollover":false,"disable_client_container_unregister":false}"#;
+    fn a_link_names_its_token() {
+        let link = "otpauth://totp/TOTP0001?secret=GEZDGNBV&serial=TOTP0001";
+        assert_eq!(token(link), Some(serial("TOTP0001")));
+        assert_eq!(token(&link.replace("serial=TOTP0001", "serial=a%7Cb")), None);
+        assert_eq!(token(&link.replace("&serial=TOTP0001", "")), None);
+        assert_eq!(token("no link"), None);
+        assert_eq!(unlock(link), Unlock::NotAsked);
+        assert_eq!(unlock(&format!("{link}&pin=True")), Unlock::Asked);
         assert_eq!(
-            read(none),
-            Policies {
-                rollover: false,
-                unregister: true
-            }
+            unlock(&format!("{link}&app_force_unlock=biometric")),
+            Unlock::Asked
         );
-        let all = r#"{"container_client_rollover":true,"disable_client_container_unregister":"1"}"#;
-        assert_eq!(
-            read(all),
-            Policies {
-                rollover: true,
-                unregister: false
-            }
-        );
+    }
+
+    #[test]
+    fn only_success_counts_as_registered() {
+        let done = br#"{"result":{"status":true,"value":{"success":true,"policies":{}}}}"#;
+        assert_eq!(registered(200, done), Ok(()));
         let refused = br#"{"result":{"status":true,"value":{"success":false}}}"#;
-        assert_eq!(Policies::registered(200, refused), Err(ReplyError::NotAccepted));
+        assert_eq!(registered(200, refused), Err(ReplyError::NotAccepted));
+        assert_eq!(unregistered(200, refused), Err(ReplyError::NotAccepted));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use ring::{
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::call::{Policies, Wire, from_url_safe, url_safe};
+use super::call::{from_url_safe, url_safe};
 use crate::{
     Serial,
     reply::{self, MAX_BODY, ReplyError},
@@ -43,12 +43,11 @@ pub struct SessionError;
 /// What a server says is in a container.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// Links to the tokens that the device does not hold, or is to hold anew. They have secrets in them.
+    /// Links to the tokens that the device does not hold, or is to hold anew: each names its token ([`token`](super::token)). They
+    /// have secrets in them.
     pub add: Vec<Zeroizing<String>>,
     /// The tokens that the device holds rightly.
     pub keep: Vec<Serial>,
-    /// What the server lets the device do.
-    pub policies: Policies,
 }
 
 /// What came cannot be believed.
@@ -74,7 +73,6 @@ struct Answer {
     encryption_params: Sealing,
     container_dict_server: String,
     public_server_key: String,
-    policies: Option<Wire>,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +134,6 @@ impl Session {
             encryption_params,
             container_dict_server,
             public_server_key,
-            policies,
         } = answer;
         if encryption_algorithm != "AES" || encryption_params.mode != "GCM" {
             return Err(ContentsError::Form);
@@ -146,11 +143,7 @@ impl Session {
         let open = |secret: &[u8]| decrypt(secret, &encryption_params, &container_dict_server);
         let inside = agree_ephemeral(self.private, &theirs, open).map_err(|_| ContentsError::Sealed)??;
         let (add, keep) = read(&inside, serial)?;
-        Ok(Contents {
-            add,
-            keep,
-            policies: policies.map_or(Policies::UNKNOWN, Policies::from),
-        })
+        Ok(Contents { add, keep })
     }
 }
 
@@ -167,7 +160,6 @@ impl fmt::Debug for Contents {
         f.debug_struct("Contents")
             .field("add", &self.add.len())
             .field("keep", &self.keep)
-            .field("policies", &self.policies)
             .finish()
     }
 }

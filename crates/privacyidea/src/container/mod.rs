@@ -16,7 +16,8 @@ mod link;
 mod server;
 
 pub use call::{
-    Extra, Policies, Question, question, roll_over, rolled_over, synchronise, unregister, unregistered,
+    Extra, Question, question, registered, roll_over, rolled_over, synchronise, token, unlock, unregister,
+    unregistered,
 };
 pub use contents::{Contents, ContentsError, Session, SessionError};
 pub use key::{ContainerKey, ContainerKeyError, ContainerPublicKey};

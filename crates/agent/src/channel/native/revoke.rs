@@ -51,6 +51,7 @@ fn is_about_key(error: &EnrolmentError) -> bool {
         EnrolmentError::InvalidLink(_)
         | EnrolmentError::InvalidPushLink(_)
         | EnrolmentError::NeedsUnlock
+        | EnrolmentError::NeedsPassphrase
         | EnrolmentError::Refused
         | EnrolmentError::Net(_)
         | EnrolmentError::Configuration(_)

@@ -18,7 +18,7 @@ use crate::{
 const PATH: &str = "/ttype/push";
 
 /// The longest name shown, in characters.
-const MAX_NAME: usize = 64;
+pub(super) const MAX_NAME: usize = 64;
 
 /// The longest account label, in characters.
 const MAX_ACCOUNT: usize = 128;
@@ -74,7 +74,7 @@ pub(super) async fn enrol(
 }
 
 /// The server's address, as people and other accounts know it.
-fn issuer(url: &Url) -> Result<Issuer, EnrolmentError> {
+pub(super) fn issuer(url: &Url) -> Result<Issuer, EnrolmentError> {
     let path = url.path().strip_suffix(PATH).unwrap_or(url.path());
     let mut address = url.clone();
     address.set_path("");
@@ -83,7 +83,7 @@ fn issuer(url: &Url) -> Result<Issuer, EnrolmentError> {
         .map_err(|error| EnrolmentError::InvalidLink(LinkError::Issuer(error)))
 }
 
-fn refused(error: ReplyError, issuer: &Issuer) -> EnrolmentError {
+pub(super) fn refused(error: ReplyError, issuer: &Issuer) -> EnrolmentError {
     match error {
         ReplyError::NotAccepted | ReplyError::NotFound => EnrolmentError::Refused,
         ReplyError::Status(status) => {

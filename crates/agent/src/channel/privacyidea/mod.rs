@@ -4,6 +4,7 @@
 //! enrolment (`request`); a challenge is answered at most once, also after a restart, because its name is kept with the
 //! account before the answer leaves ([`Ties::answered`]). What the protocol cannot do is said in [`CAPABILITIES`].
 
+mod container;
 mod enrol;
 mod exchange;
 mod request;
@@ -16,6 +17,8 @@ mod task;
 mod tests;
 mod ties;
 
+pub(super) use container::CAPABILITIES as CONTAINER_CAPABILITIES;
+pub use container::Ties as ContainerTies;
 pub(crate) use request::restore;
 pub use task::Timing;
 pub use ties::Ties;
@@ -26,7 +29,7 @@ use std::{
 };
 
 use countersign_agent_api::Capabilities;
-use countersign_privacyidea::PushLink;
+use countersign_privacyidea::{PushLink, container::ContainerLink};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use ring::rand::SecureRandom;
 use tokio::sync::Semaphore;
@@ -81,11 +84,15 @@ impl PrivacyIdea {
 
     /// Whether a link is one of this protocol's.
     pub fn is_meant(link: &str) -> bool {
-        PushLink::is_meant(link)
+        PushLink::is_meant(link) || ContainerLink::is_meant(link)
     }
 
     pub(super) fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
-        enrol::preview(link, self.clock.now())
+        let now = self.clock.now();
+        if ContainerLink::is_meant(link.trim()) {
+            return container::preview(link, now);
+        }
+        enrol::preview(link, now)
     }
 
     pub(super) fn enrol<'a>(
@@ -96,6 +103,34 @@ impl PrivacyIdea {
         device_name: &'a str,
     ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
         enrol::enrol(self, offer, link, key, device_name).boxed()
+    }
+
+    pub(super) fn register<'a>(
+        &'a self,
+        offer: &'a Offer,
+        link: &'a ContainerLink,
+        key: &'a DeviceKey,
+        device_name: &'a str,
+    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
+        container::register(self, offer, link, key, device_name).boxed()
+    }
+
+    pub(super) fn roll_over<'a>(
+        &'a self,
+        binding: &'a Binding,
+        ties: &'a ContainerTies,
+        new: &'a DeviceKey,
+    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
+        container::roll_over(self, binding, ties, new).boxed()
+    }
+
+    pub(super) fn unregister<'a>(
+        &'a self,
+        binding: &'a Binding,
+        ties: &'a ContainerTies,
+        other_key: Option<&'a DeviceKey>,
+    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
+        container::unregister(self, binding, ties, other_key).boxed()
     }
 
     pub(super) async fn sign(
@@ -128,6 +163,12 @@ impl PrivacyIdea {
             Arc::clone(turn.or_insert_with(|| Arc::new(Semaphore::new(1))))
         };
         tokio::spawn(task::run(self.clone(), binding, ties, turn, far));
+        near
+    }
+
+    pub(super) fn subscribe_container(&self, binding: Binding, ties: ContainerTies) -> Subscription {
+        let (near, far) = subscription();
+        tokio::spawn(container::run(self.clone(), binding, ties, far));
         near
     }
 }

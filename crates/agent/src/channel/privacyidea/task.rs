@@ -187,6 +187,8 @@ impl Account {
                         self.deliver(request).await?;
                     }
                     Some(ChannelCommand::Retry) => return Ok(true),
+                    // A PUSH token brings nothing along.
+                    Some(ChannelCommand::Holds(_)) => {}
                     None => return Err(Unwanted),
                 },
             }

@@ -1,7 +1,8 @@
 //! Accounts and what an issuer offers.
 
 use countersign_agent_api::{
-    AccountView, Connection, EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState, Transport,
+    AccountView, Brings, CollectionView, Connection, EnrolmentOffer, KeyProtection, KeyProtectionLevel,
+    KeyringState, Transport,
 };
 
 use super::{json, line};
@@ -21,8 +22,13 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
     for account in accounts {
         line(&named(account));
         line(&format!("    Host         {}", plain(&account.issuer_host)));
-        line(&format!("    Fingerprint  {}", account.fingerprint));
-        line(&format!("    Connection   {}", connection(&account.connection)));
+        if !account.fingerprint.is_empty() {
+            line(&format!("    Fingerprint  {}", account.fingerprint));
+        }
+        if let Some(collection) = account.collection {
+            line(&format!("    Manages      {}", managed(collection)));
+        }
+        line(&format!("    Connection   {}", connection(account)));
         line(&format!(
             "    Key          {}",
             protection(account.key_protection)
@@ -48,6 +54,14 @@ pub(in crate::cli) fn account_added(account: &AccountView, output: Output) -> Re
         plain(&account.issuer_name),
         account.id
     ));
+    Ok(Exit::Done)
+}
+
+pub(in crate::cli) fn account_refreshed(account: &AccountView, output: Output) -> Result<Exit, CliError> {
+    if output == Output::Json {
+        return json(account);
+    }
+    line(&format!("{} is being asked.", plain(&account.issuer_name)));
     Ok(Exit::Done)
 }
 
@@ -95,18 +109,41 @@ fn named(account: &AccountView) -> String {
     )
 }
 
+/// What an account has brought along.
+fn managed(collection: CollectionView) -> String {
+    let CollectionView {
+        accounts,
+        codes,
+        unusable,
+    } = collection;
+    let here = format!("accounts: {accounts}, one-time codes: {codes}");
+    if unusable == 0 {
+        here
+    } else {
+        format!("{here}, unusable here: {unusable}")
+    }
+}
+
 /// What the person agrees to.
 pub(in crate::cli) fn offer(offer: &EnrolmentOffer) {
     line(&format!("{} offers to add", plain(&offer.issuer_name)));
     line(&format!("    Account      {}", plain(&offer.account)));
     line(&format!("    Host         {}", plain(&offer.issuer_host)));
-    line(&format!("    Fingerprint  {}", offer.fingerprint));
+    if !offer.fingerprint.is_empty() {
+        line(&format!("    Fingerprint  {}", offer.fingerprint));
+    }
+    match offer.brings {
+        Brings::Account => {}
+        Brings::Collection => line(
+            "    Brings       accounts and one-time codes. The issuer adds and removes them here from then on; you are told",
+        ),
+    }
     line(&format!("    Key          {}", protection(offer.key_protection)));
     line(&format!("    Offer ends   {}", instant(offer.expires_at)));
 }
 
-fn connection(connection: &Connection) -> String {
-    match connection {
+fn connection(account: &AccountView) -> String {
+    match &account.connection {
         Connection::Connecting => "connecting".to_owned(),
         Connection::Connected {
             transport: Transport::Websocket,
@@ -119,6 +156,12 @@ fn connection(connection: &Connection) -> String {
             since,
         } => {
             format!("connected by long poll since {}", instant(*since))
+        }
+        Connection::Connected {
+            transport: Transport::Poll,
+            since,
+        } if account.collection.is_some() => {
+            format!("connected, last asked {}. Asked once a day", instant(*since))
         }
         Connection::Connected {
             transport: Transport::Poll,

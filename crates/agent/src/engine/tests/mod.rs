@@ -4,6 +4,7 @@
 mod answers;
 mod arrivals;
 mod calls;
+mod contents;
 mod enrolment;
 mod foreign;
 mod hush;
@@ -121,6 +122,7 @@ impl Bench {
                 mutes: Vec::new(),
                 standing: Standing::Enrolled,
                 added_at: START,
+                holds: Vec::new(),
             }],
             spare_keys: Vec::new(),
         };
