@@ -23,6 +23,8 @@ pub mod reply;
 mod rsa_key;
 mod serial;
 mod server_key;
+#[cfg(test)]
+mod testing;
 
 pub use challenge::{Answer, AnswerError, Challenge, ChallengeError, DeclineReason, DeclineReasons};
 pub use link::{LinkError, PushLink, TlsCheck, Unlock};

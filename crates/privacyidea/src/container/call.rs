@@ -207,9 +207,8 @@ pub(super) fn from_url_safe(text: &str, max: usize) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use ring::rand::SystemRandom;
-
     use super::*;
+    use crate::testing;
 
     fn serial(text: &str) -> Serial {
         Serial::try_from(text.to_owned()).unwrap()
@@ -222,7 +221,7 @@ mod tests {
         let question = Question::read(200, body).unwrap();
         let server = Server::parse("https://id.alder.example").unwrap();
         let container = serial("SMPH0001");
-        let session = Session::new(&SystemRandom::new()).unwrap();
+        let session = Session::new(&testing::rng()).unwrap();
         let held = [serial("TOTP0001"), serial("HOTP0001")];
         let extra = Extra::new(&session, &container, &held);
         let inventory = r#"{"serial":"SMPH0001","type":"smartphone","tokens":[{"serial":"TOTP0001"},{"serial":"HOTP0001"}]}"#;

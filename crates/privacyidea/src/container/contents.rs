@@ -192,10 +192,10 @@ fn read(text: &[u8], serial: &Serial) -> Result<(Vec<Zeroizing<String>>, Vec<Ser
 
 #[cfg(test)]
 pub(super) mod tests {
-    use ring::rand::SystemRandom;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::testing;
 
     /// What a real server has encrypted, and a key as OpenSSL writes it.
     pub(in crate::container) fn vectors() -> Value {
@@ -257,7 +257,7 @@ pub(super) mod tests {
     fn an_answer_for_another_session_is_refused() {
         let vectors = vectors();
         let sealed = &vectors["sealed"];
-        let other = Session::new(&SystemRandom::new()).unwrap();
+        let other = Session::new(&testing::rng()).unwrap();
         let answer = |server: &str, mode: &str| {
             json!({"result": {"status": true, "value": {
                 "encryption_algorithm": "AES", "container_dict_server": sealed["cipher"], "public_server_key": server,
@@ -266,7 +266,7 @@ pub(super) mod tests {
             .to_string()
         };
         let open = |body: String| {
-            let session = Session::new(&SystemRandom::new()).unwrap();
+            let session = Session::new(&testing::rng()).unwrap();
             session
                 .open(200, body.as_bytes(), &serial("SMPH0001"))
                 .unwrap_err()

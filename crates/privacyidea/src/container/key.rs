@@ -137,16 +137,14 @@ impl ContainerPublicKey {
 
 #[cfg(test)]
 mod tests {
-    use ring::{
-        rand::SystemRandom,
-        signature::{ECDSA_P384_SHA256_ASN1, UnparsedPublicKey},
-    };
+    use ring::signature::{ECDSA_P384_SHA256_ASN1, UnparsedPublicKey};
 
     use super::*;
+    use crate::testing;
 
     #[test]
     fn a_made_key_is_read_and_its_signatures_verify() {
-        let rng = SystemRandom::new();
+        let rng = testing::rng();
         let pkcs8 = ContainerKey::generate_pkcs8(&rng).unwrap();
         let key = ContainerKey::from_pkcs8(&pkcs8, &rng).unwrap();
         let signature = key.sign(b"nonce|time|SMPH0001|scope").unwrap();
@@ -167,10 +165,10 @@ mod tests {
         // A key that was made from the private number 1, 2, … 48, as OpenSSL writes it.
         let vectors = super::super::contents::tests::vectors();
         let pkcs8 = STANDARD.decode(vectors["pkcs8"].as_str().unwrap()).unwrap();
-        let key = ContainerKey::from_pkcs8(&pkcs8, &SystemRandom::new()).unwrap();
+        let key = ContainerKey::from_pkcs8(&pkcs8, &testing::rng()).unwrap();
         assert_eq!(key.public_key().to_pem(), vectors["public_key"].as_str().unwrap());
         assert_eq!(
-            ContainerKey::from_pkcs8(&pkcs8[1..], &SystemRandom::new()).err(),
+            ContainerKey::from_pkcs8(&pkcs8[1..], &testing::rng()).err(),
             Some(ContainerKeyError::Rejected)
         );
     }
