@@ -228,6 +228,8 @@ data! {
         pub has_expiry: bool,
         /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
         pub can_revoke: bool,
+        /// An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+        pub can_withdraw: bool,
     }
 
     /// How a key is kept, and how far that is proven.
@@ -477,6 +479,10 @@ data! {
         Expired,
         /// Ended by too many wrong codes.
         Locked,
+        /// The issuer did not take this computer's answer, takes no other, and does not say why.
+        NotTaken,
+        /// This computer's answer was sent more than once. Whether the issuer took it is not known.
+        Unclear,
     }
 
     /// The evidence kept.

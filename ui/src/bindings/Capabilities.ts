@@ -23,4 +23,8 @@ has_expiry: boolean,
 /**
  * This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
  */
-can_revoke: boolean, };
+can_revoke: boolean, 
+/**
+ * An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+ */
+can_withdraw: boolean, };

@@ -158,6 +158,8 @@ export const de: Catalogue<"de"> = {
     "Es gibt keine Verbindung zu {host}. Ihre Ablehnung geht hinaus, sobald es eine gibt. Läuft die Zeit vorher ab, wird nichts genehmigt.",
   "queued.report":
     "Es gibt keine Verbindung zu {host}. Ihre Meldung geht hinaus, sobald es eine gibt. Läuft die Zeit vorher ab, wird nichts genehmigt.",
+  "queued.once":
+    "Es gibt keine Verbindung zu {host}. Ihre Antwort geht hinaus, sobald es eine gibt. Sie kann nicht zurückgenommen werden: Sie ist vielleicht schon angekommen.",
   "queued.withdraw.approve": "Genehmigung zurücknehmen",
   "queued.withdraw.deny": "Ablehnung zurücknehmen",
   "queued.withdraw.report": "Meldung zurücknehmen",
@@ -190,6 +192,12 @@ export const de: Catalogue<"de"> = {
   "locked.title": "Zu viele falsche Codes",
   "locked.text":
     "{issuer} hat diese Anfrage geschlossen. Nichts wurde genehmigt. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
+  "not_taken.title": "Antwort nicht angenommen",
+  "not_taken.text":
+    "{issuer} hat Ihre Antwort nicht angenommen: Sie kam zu spät, war nicht die erste oder die falsche Auswahl. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
+  "unclear.title": "Unklar, ob sie gezählt hat",
+  "unclear.text":
+    "Ihre Antwort wurde mehr als einmal gesendet, und {issuer} sagt nicht, ob die erste gezählt hat. Sehen Sie in {client} nach.",
   "gone.title": "Wartet nicht mehr",
   "gone.text": "Diese Anfrage ist nicht mehr auf diesem Computer. Hier wurde nichts genehmigt.",
   "elsewhere.approved": "Schon genehmigt",
@@ -289,6 +297,8 @@ export const de: Catalogue<"de"> = {
   "state.expired": "Abgelaufen. Nichts wurde genehmigt",
   "state.cancelled": "Zurückgezogen. Nichts wurde genehmigt",
   "state.locked": "Zu viele falsche Codes. Nichts wurde genehmigt",
+  "state.not_taken": "Antwort nicht angenommen",
+  "state.unclear": "Unklar, ob Ihre Antwort gezählt hat",
 
   // Main window: activity
   "activity.search": "Verlauf durchsuchen",
@@ -300,6 +310,8 @@ export const de: Catalogue<"de"> = {
   "activity.outcome.expired": "Abgelaufen",
   "activity.outcome.cancelled": "Zurückgezogen",
   "activity.outcome.locked": "Zu viele falsche Codes",
+  "activity.outcome.not_taken": "Antwort nicht angenommen",
+  "activity.outcome.unclear": "Unklar, ob Ihre Antwort gezählt hat",
   "activity.account": "Konto",
   "activity.account.all": "Alle Konten",
   "activity.today": "Heute",

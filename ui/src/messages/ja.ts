@@ -152,6 +152,8 @@ export const ja: Catalogue<"ja"> = {
     "{host}\u00a0に接続できません。接続でき次第、拒否を送信します。先に時間切れになった場合は、何も承認されません。",
   "queued.report":
     "{host}\u00a0に接続できません。接続でき次第、報告を送信します。先に時間切れになった場合は、何も承認されません。",
+  "queued.once":
+    "{host}\u00a0に接続できません。接続でき次第、回答を送信します。すでに届いている可能性があるため、取り消すことはできません。",
   "queued.withdraw.approve": "承認を取り消す",
   "queued.withdraw.deny": "拒否を取り消す",
   "queued.withdraw.report": "報告を取り消す",
@@ -182,6 +184,12 @@ export const ja: Catalogue<"ja"> = {
   "locked.title": "コードの間違いが多すぎます",
   "locked.text":
     "{issuer}\u00a0がこのリクエストを終了しました。何も承認されていません。続ける場合は、{client}\u00a0でもう一度始めてください。",
+  "not_taken.title": "回答は受け付けられませんでした",
+  "not_taken.text":
+    "{issuer}\u00a0は回答を受け付けませんでした。遅すぎたか、最初の回答ではなかったか、選択が違っていました。続ける場合は、{client}\u00a0でもう一度始めてください。",
+  "unclear.title": "回答が有効か分かりません",
+  "unclear.text":
+    "回答は複数回送信されました。最初の回答が有効かどうか、{issuer}\u00a0からは分かりません。{client}\u00a0で確認してください。",
   "gone.title": "待機中ではなくなりました",
   "gone.text": "このリクエストはもうこのコンピューターにありません。ここでは何も承認されていません。",
   "elsewhere.approved": "承認済みです",
@@ -273,6 +281,8 @@ export const ja: Catalogue<"ja"> = {
   "state.expired": "期限切れ。何も承認されていません",
   "state.cancelled": "取り下げ。何も承認されていません",
   "state.locked": "コードの間違いが多すぎます。何も承認されていません",
+  "state.not_taken": "回答は受け付けられませんでした",
+  "state.unclear": "回答が有効か分かりません",
 
   // Main window: activity
   "activity.search": "履歴を検索",
@@ -284,6 +294,8 @@ export const ja: Catalogue<"ja"> = {
   "activity.outcome.expired": "期限切れ",
   "activity.outcome.cancelled": "取り下げ",
   "activity.outcome.locked": "コードの間違いが多すぎます",
+  "activity.outcome.not_taken": "回答は受け付けられませんでした",
+  "activity.outcome.unclear": "回答が有効か分かりません",
   "activity.account": "アカウント",
   "activity.account.all": "すべてのアカウント",
   "activity.today": "今日",

@@ -1,7 +1,7 @@
 //! What binds an account to its issuer, kept on disk.
 
 use countersign_agent_api::Capabilities;
-use countersign_protocol::{Evidence, Issuer};
+use countersign_protocol::{Evidence, Issuer, Txn};
 use serde::{Deserialize, Serialize};
 
 use super::{VerifiedRequest, native, privacyidea};
@@ -32,7 +32,37 @@ pub enum Ties {
     PrivacyIdea(Box<privacyidea::Ties>),
 }
 
+/// Whether an answer may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commitment {
+    /// As far as the binding is concerned.
+    Free,
+    /// Once the binding, which says now that this is the answer, is on disk.
+    ToKeep,
+}
+
 impl Binding {
+    /// The answer to this transaction is about to leave, and another one must not follow. Where an issuer does not see to that itself,
+    /// the binding does: it has to be on disk before the answer leaves.
+    pub fn commit(&mut self, txn: &Txn) -> Commitment {
+        match &mut self.ties {
+            Ties::Native(_) => Commitment::Free,
+            Ties::PrivacyIdea(ties) if ties.has_answered(txn) => Commitment::Free,
+            Ties::PrivacyIdea(ties) => {
+                ties.answer(txn);
+                Commitment::ToKeep
+            }
+        }
+    }
+
+    /// The binding could not be kept, so the answer has not left.
+    pub fn release(&mut self, txn: &Txn) {
+        match &mut self.ties {
+            Ties::Native(_) => {}
+            Ties::PrivacyIdea(ties) => ties.unanswer(txn),
+        }
+    }
+
     /// What its protocol can do; one request may do with more or less.
     pub fn capabilities(&self) -> Capabilities {
         match &self.ties {

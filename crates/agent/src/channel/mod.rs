@@ -14,7 +14,7 @@ pub mod privacyidea;
 mod protocols;
 mod request;
 
-pub use binding::{Binding, Ties};
+pub use binding::{Binding, Commitment, Ties};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};
 pub use protocols::Protocols;
@@ -155,6 +155,32 @@ pub enum ChannelProblem {
     /// The issuer's frames make no sense.
     #[error("the issuer's answer is not understood")]
     Protocol(&'static str),
+}
+
+/// Whether what was sent may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It has not left this computer.
+    Impossible,
+    /// It may have.
+    Possible,
+}
+
+impl ChannelProblem {
+    /// Whether what was being sent may have arrived all the same.
+    pub fn arrival(&self) -> Arrival {
+        match self {
+            Self::Net(error) if !error.sent() => Arrival::Impossible,
+            Self::Net(_)
+            | Self::Closed
+            | Self::Silent
+            | Self::Restarting
+            | Self::Replaced
+            | Self::ProofRefused
+            | Self::Issuer(_)
+            | Self::Protocol(_) => Arrival::Possible,
+        }
+    }
 }
 
 /// A receipt signed by a pinned key and addressed to this device. Whether its hashes fit the request is for the engine to

@@ -347,6 +347,10 @@ pub(super) enum OutcomeArg {
     Expired,
     /// Too many wrong codes.
     Locked,
+    /// Your answer was not taken.
+    NotTaken,
+    /// Nobody knows whether your answer counted.
+    Unclear,
 }
 
 /// Why not.

@@ -211,6 +211,8 @@ impl OutcomeArg {
             Self::Cancelled => Outcome::Cancelled,
             Self::Expired => Outcome::Expired,
             Self::Locked => Outcome::Locked,
+            Self::NotTaken => Outcome::NotTaken,
+            Self::Unclear => Outcome::Unclear,
         }
     }
 }

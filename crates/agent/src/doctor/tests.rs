@@ -59,6 +59,7 @@ fn facts(binding: Binding) -> AccountFacts {
             can_report: true,
             has_expiry: true,
             can_revoke: true,
+            can_withdraw: true,
         },
         connection: Connection::Connected {
             transport: Transport::Websocket,

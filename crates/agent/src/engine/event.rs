@@ -182,6 +182,8 @@ pub enum Then {
     SignReport(RequestId),
     /// The signed decision is on disk: send.
     Deliver(RequestId),
+    /// That this is the answer is on disk: hand it over.
+    HandOver(RequestId),
     /// The reference is on disk as that of a spare key: make the key.
     CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.

@@ -186,7 +186,7 @@ fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {
         .iter()
         .find(|mute| reported_here && mute.client == request.claims().client.id);
     RequestState::Ended {
-        outcome: outcome(end.outcome),
+        outcome: end.outcome,
         at: end.at - account.binding.offset,
         by_this_device,
         device_name: device_name(&end.decided_by),

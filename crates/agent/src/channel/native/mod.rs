@@ -85,6 +85,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_report: true,
     has_expiry: true,
     can_revoke: true,
+    can_withdraw: true,
 };
 
 impl Native {

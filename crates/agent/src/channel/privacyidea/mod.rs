@@ -1,8 +1,8 @@
 //! PUSH tokens of a privacyIDEA server: nothing is changed on the server, and nobody's push service takes part.
 //!
 //! The server never calls: it is asked every few seconds (`task`). What it lists is verified with the key that it gave at
-//! enrolment (`request`); a challenge is answered at most once, also after a restart, because its name is kept with the
-//! account before the answer leaves ([`Ties::answered`]). What the protocol cannot do is said in [`CAPABILITIES`].
+//! enrolment (`request`); a challenge is answered at most once, also after a restart, because the engine keeps its name with the
+//! account before the answer leaves ([`Ties::answered`], [`Binding::commit`]). What the protocol cannot do is said in [`CAPABILITIES`].
 
 mod enrol;
 mod exchange;
@@ -47,6 +47,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_report: false,
     has_expiry: false,
     can_revoke: false,
+    can_withdraw: false,
 };
 
 /// privacyIDEA servers. Cheap to clone.

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::{
     channel::{
-        Answer, ChannelEvent, ChannelProblem, DecisionOutcome, Health, IssuerProtocol as _, Matched,
-        Protocols, Ties as AllTies, native::Native,
+        Answer, ChannelEvent, ChannelProblem, Commitment, DecisionOutcome, Health, IssuerProtocol as _,
+        Matched, Protocols, native::Native,
     },
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore as _, Keys, Limits, MemoryKeyStore},
@@ -113,7 +113,7 @@ impl Line {
         let wanted = async {
             loop {
                 match events.recv().await.expect("the channel ended") {
-                    ChannelEvent::Health(_) | ChannelEvent::TiesChanged(_) => {}
+                    ChannelEvent::Health(_) => {}
                     event => return event,
                 }
             }
@@ -199,23 +199,9 @@ async fn an_answered_challenge_is_never_shown_again() {
     assert_ne!(second.claims.txn, request.claims.txn);
 
     // Nor after a restart: what was answered is kept with the account.
-    let kept = loop {
-        match line.subscription.events.try_recv() {
-            Ok(ChannelEvent::TiesChanged(ties)) => break ties,
-            Ok(_) => {}
-            Err(_) => {
-                let AllTies::PrivacyIdea(mut ties) = line.binding.ties.clone() else {
-                    panic!("another protocol")
-                };
-                ties.answer(&server.nonce(1));
-                break Box::new(AllTies::PrivacyIdea(ties));
-            }
-        }
-    };
-    let binding = Binding {
-        ties: *kept,
-        ..line.binding.clone()
-    };
+    let mut binding = line.binding.clone();
+    assert_eq!(binding.commit(&request.claims.txn), Commitment::ToKeep);
+    assert_eq!(binding.commit(&request.claims.txn), Commitment::Free);
     drop(line);
     let mut line = Line::open(&computer, binding);
     assert_eq!(line.request().await.claims.txn, second.claims.txn);

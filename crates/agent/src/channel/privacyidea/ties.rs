@@ -1,6 +1,7 @@
 //! What is kept of an account at a privacyIDEA server.
 
 use countersign_privacyidea::{Serial, ServerKey};
+use countersign_protocol::Txn;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -19,7 +20,7 @@ pub struct Ties {
     /// The key that the server gave at enrolment; pinned.
     pub server_key: ServerKey,
     /// Challenges that were answered, oldest first: never answered again, whatever the server lists.
-    pub answered: Vec<String>,
+    pub answered: Vec<Txn>,
 }
 
 /// A URL as text.
@@ -49,19 +50,24 @@ impl Ties {
     }
 
     /// Whether this challenge was answered.
-    pub fn has_answered(&self, nonce: &str) -> bool {
-        self.answered.iter().any(|answered| answered == nonce)
+    pub fn has_answered(&self, txn: &Txn) -> bool {
+        self.answered.contains(txn)
     }
 
     /// Remembers that this challenge is answered.
-    pub fn answer(&mut self, nonce: &str) {
-        if self.has_answered(nonce) {
+    pub fn answer(&mut self, txn: &Txn) {
+        if self.has_answered(txn) {
             return;
         }
         if self.answered.len() >= MAX_ANSWERED {
             self.answered.remove(0);
         }
-        self.answered.push(nonce.to_owned());
+        self.answered.push(txn.clone());
+    }
+
+    /// This challenge was not answered after all: nothing has left this computer.
+    pub fn unanswer(&mut self, txn: &Txn) {
+        self.answered.retain(|answered| answered != txn);
     }
 }
 
@@ -90,12 +96,13 @@ mod tests {
     #[test]
     fn the_oldest_answers_are_forgotten_first() {
         let mut ties = Ties::for_tests();
+        let txn = |number: usize| Txn::from_random([u8::try_from(number).unwrap(); 16]);
         for number in 0..=MAX_ANSWERED {
-            ties.answer(&format!("N{number}"));
-            ties.answer(&format!("N{number}"));
+            ties.answer(&txn(number));
+            ties.answer(&txn(number));
         }
-        assert!(!ties.has_answered("N0"));
-        assert!(ties.has_answered("N1"));
+        assert!(!ties.has_answered(&txn(0)));
+        assert!(ties.has_answered(&txn(1)));
         assert_eq!(ties.answered.len(), MAX_ANSWERED);
         assert_eq!(ties.fingerprint().len(), 39);
         let text = serde_json::to_string(&ties).unwrap();
