@@ -77,15 +77,22 @@ impl Ties {
     pub(crate) fn for_tests() -> Self {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../../../../vectors/privacyidea.json")).unwrap();
-        let key = vectors[0]["enrol_answer"]["detail"]["public_key"]
-            .as_str()
-            .unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let link = countersign_privacyidea::PushLink::parse(&text(&vectors[0]["link"])).unwrap();
+        let key = text(&vectors[0]["enrol_answer"]["detail"]["public_key"]);
         Self {
-            serial: Serial::try_from("PIPU0001".to_owned()).unwrap(),
-            url: Url::parse("https://id.alder.example/ttype/push").unwrap(),
-            server_key: ServerKey::parse(key).unwrap(),
+            serial: link.serial,
+            url: link.url,
+            server_key: ServerKey::parse(&key).unwrap(),
             answered: Vec::new(),
         }
+    }
+
+    /// A challenge of that server.
+    pub(crate) fn challenge_for_tests() -> String {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../../vectors/privacyidea.json")).unwrap();
+        vectors[0]["poll_answer"]["result"]["value"][0].to_string()
     }
 }
 

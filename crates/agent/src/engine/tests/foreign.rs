@@ -174,9 +174,9 @@ fn killed_at_any_point_no_second_answer_is_possible() {
     let mut sent_again = 0;
     for writes in 1..=3 {
         let mut bench = Bench::foreign();
-        let mut request = None;
-        let id = bench.delivered_as(|asked| request = Some(asked.clone()));
-        let request = request.unwrap();
+        let message = privacyidea::Ties::challenge_for_tests();
+        let request = bench.binding().restore(message).unwrap();
+        let id = bench.delivered_as(|asked| *asked = request.clone());
         let txn = request.claims.txn.clone();
         bench.show(&id);
         bench.decide(&id, ApiVerdict::Approve, None).unwrap();
