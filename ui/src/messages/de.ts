@@ -807,6 +807,27 @@ export const de: Catalogue<"de"> = {
   "add.qr.several": "Mehrere QR-Codes gefunden. Wählen Sie Ihren",
   "add.continue": "Weiter",
   "add.asking": "Der Server wird gefragt",
+  "add.trust.title": "Dieser Server ist noch nicht bekannt",
+  "add.trust.lead.authority":
+    "Sein Zertifikat ist von einer Stelle, die dieser Computer nicht kennt, wie in vielen Unternehmen. Ist es die richtige, kann ihr für dieses eine Konto vertraut werden.",
+  "add.trust.lead.server":
+    "Sein Zertifikat ist von gar keiner Stelle. Ist es das richtige, kann genau diesem Zertifikat für dieses eine Konto vertraut werden.",
+  "add.trust.certificate": "Zertifikat",
+  "add.trust.unnamed": "Kein Name darin",
+  "add.trust.issuer": "Ausgestellt von",
+  "add.trust.valid": "Gültig",
+  "add.trust.valid.dates": "{from} bis {until}",
+  "add.trust.sha256": "SHA-256 des Zertifikats",
+  "add.trust.warning":
+    "Jemand auf dem Weg könnte ein eigenes Zertifikat zeigen. Fragen Sie die Administration nach dieser Zahl und vergleichen Sie sie ganz.",
+  "add.trust.waived":
+    "Der Link sagt, das Zertifikat des Servers müsse nicht geprüft werden. Countersign prüft es immer.",
+  "add.trust.refuse": "Nicht vertrauen",
+  "add.trust.accept": "Stimmt überein. Für dieses Konto vertrauen",
+  "add.trust.trusted": "Dafür vertraut",
+  "add.offer.lead.keyless":
+    "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Seinen Schlüssel zeigt er, sobald das Konto hinzugefügt ist: Vergleichen Sie ihn dann unter Konten.",
+  "accounts.trusted": "Nur für dieses Konto vertraut: {name}",
   "add.offer.title": "Ist das das richtige Konto?",
   "add.offer.lead":
     "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Vergleichen Sie den Fingerabdruck mit dem, den Ihre Organisation veröffentlicht hat.",

@@ -770,6 +770,27 @@ export const en = {
   "add.qr.several": "Several QR codes were found. Pick yours",
   "add.continue": "Continue",
   "add.asking": "Asking the server",
+  "add.trust.title": "This server is not known yet",
+  "add.trust.lead.authority":
+    "Its certificate is from an authority that this computer does not know, as in many companies. If it is the right one, it can be trusted for this account alone.",
+  "add.trust.lead.server":
+    "Its certificate is from no authority at all. If it is the right one, exactly this certificate can be trusted, for this account alone.",
+  "add.trust.certificate": "Certificate",
+  "add.trust.unnamed": "No name in it",
+  "add.trust.issuer": "Issued by",
+  "add.trust.valid": "Valid",
+  "add.trust.valid.dates": "{from} to {until}",
+  "add.trust.sha256": "SHA-256 of the certificate",
+  "add.trust.warning":
+    "Somebody on the way could show a certificate of their own. Ask an administrator for this number, and compare all of it.",
+  "add.trust.waived":
+    "The link says that the server’s certificate need not be checked. Countersign always checks it.",
+  "add.trust.refuse": "Do not trust it",
+  "add.trust.accept": "It matches. Trust it for this account",
+  "add.trust.trusted": "Trusted for it",
+  "add.offer.lead.keyless":
+    "From now on this server could ask you to approve things. It shows its key once the account is added: compare it then, under Accounts.",
+  "accounts.trusted": "Trusted for this account alone: {name}",
   "add.offer.title": "Is this the right account?",
   "add.offer.lead":
     "From now on this server could ask you to approve things. Compare the fingerprint with the one your organisation published.",

@@ -827,6 +827,27 @@ export const es: Catalogue<"es"> = {
   "add.qr.several": "Se encontraron varios códigos QR. Elija el suyo",
   "add.continue": "Continuar",
   "add.asking": "Preguntando al servidor",
+  "add.trust.title": "Este servidor aún no se conoce",
+  "add.trust.lead.authority":
+    "Su certificado es de una autoridad que este equipo no conoce, como en muchas empresas. Si es la correcta, se puede confiar en ella solo para esta cuenta.",
+  "add.trust.lead.server":
+    "Su certificado no es de ninguna autoridad. Si es el correcto, se puede confiar exactamente en este certificado, solo para esta cuenta.",
+  "add.trust.certificate": "Certificado",
+  "add.trust.unnamed": "Sin nombre",
+  "add.trust.issuer": "Emitido por",
+  "add.trust.valid": "Válido",
+  "add.trust.valid.dates": "del {from} al {until}",
+  "add.trust.sha256": "SHA-256 del certificado",
+  "add.trust.warning":
+    "Alguien en el camino podría mostrar un certificado propio. Pida este número a un administrador y compárelo entero.",
+  "add.trust.waived":
+    "El enlace dice que no hace falta comprobar el certificado del servidor. Countersign siempre lo comprueba.",
+  "add.trust.refuse": "No confiar",
+  "add.trust.accept": "Coincide. Confiar para esta cuenta",
+  "add.trust.trusted": "De confianza aquí",
+  "add.offer.lead.keyless":
+    "A partir de ahora, este servidor podría pedirle aprobaciones. Muestra su clave cuando la cuenta está añadida: compárela entonces, en Cuentas.",
+  "accounts.trusted": "De confianza solo para esta cuenta: {name}",
   "add.offer.title": "¿Es esta la cuenta correcta?",
   "add.offer.lead":
     "A partir de ahora, este servidor podría pedirle aprobaciones. Compare la huella digital con la que publicó su organización.",

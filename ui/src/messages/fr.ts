@@ -838,6 +838,27 @@ export const fr: Catalogue<"fr"> = {
   "add.qr.several": "Plusieurs codes QR ont été trouvés. Choisissez le vôtre",
   "add.continue": "Continuer",
   "add.asking": "Interrogation du serveur",
+  "add.trust.title": "Ce serveur n’est pas encore connu",
+  "add.trust.lead.authority":
+    "Son certificat vient d’une autorité que cet ordinateur ne connaît pas, comme dans beaucoup d’entreprises. Si c’est la bonne, elle peut être approuvée pour ce seul compte.",
+  "add.trust.lead.server":
+    "Son certificat ne vient d’aucune autorité. Si c’est le bon, ce certificat précis peut être approuvé, pour ce seul compte.",
+  "add.trust.certificate": "Certificat",
+  "add.trust.unnamed": "Sans nom",
+  "add.trust.issuer": "Émis par",
+  "add.trust.valid": "Valide",
+  "add.trust.valid.dates": "du {from} au {until}",
+  "add.trust.sha256": "SHA-256 du certificat",
+  "add.trust.warning":
+    "Quelqu’un en chemin pourrait présenter son propre certificat. Demandez ce nombre à un administrateur et comparez-le en entier.",
+  "add.trust.waived":
+    "Le lien dit que le certificat du serveur n’a pas à être vérifié. Countersign le vérifie toujours.",
+  "add.trust.refuse": "Ne pas faire confiance",
+  "add.trust.accept": "Il correspond. Faire confiance pour ce compte",
+  "add.trust.trusted": "De confiance ici",
+  "add.offer.lead.keyless":
+    "Désormais, ce serveur pourrait vous demander des approbations. Il montre sa clé une fois le compte ajouté\u00a0: comparez-la alors, sous Comptes.",
+  "accounts.trusted": "De confiance pour ce seul compte\u00a0: {name}",
   "add.offer.title": "Est-ce le bon compte\u00a0?",
   "add.offer.lead":
     "Désormais, ce serveur pourrait vous demander des approbations. Comparez l’empreinte avec celle que votre organisation a publiée.",

@@ -771,6 +771,27 @@ export const ja: Catalogue<"ja"> = {
   "add.qr.several": "複数の QR コードが見つかりました。自分のものを選択",
   "add.continue": "続ける",
   "add.asking": "サーバーに問い合わせています",
+  "add.trust.title": "このサーバーはまだ知られていません",
+  "add.trust.lead.authority":
+    "証明書は、このコンピューターが知らない認証局のものです。多くの企業で見られます。正しい認証局であれば、このアカウントに限って信頼できます。",
+  "add.trust.lead.server":
+    "証明書は、どの認証局のものでもありません。正しい証明書であれば、この証明書だけを、このアカウントに限って信頼できます。",
+  "add.trust.certificate": "証明書",
+  "add.trust.unnamed": "名前なし",
+  "add.trust.issuer": "発行者",
+  "add.trust.valid": "有効期間",
+  "add.trust.valid.dates": "{from} から {until} まで",
+  "add.trust.sha256": "証明書の SHA-256",
+  "add.trust.warning":
+    "途中の誰かが自分の証明書を見せている可能性があります。管理者にこの数字を尋ね、すべてを比べてください。",
+  "add.trust.waived":
+    "リンクには、サーバーの証明書を確認しなくてよいとあります。Countersign\u00a0は常に確認します。",
+  "add.trust.refuse": "信頼しない",
+  "add.trust.accept": "一致します。このアカウントで信頼",
+  "add.trust.trusted": "信頼する証明書",
+  "add.offer.lead.keyless":
+    "今後、このサーバーから承認を求められるようになります。鍵はアカウントの追加後に表示されます。そのときに「アカウント」で比べてください。",
+  "accounts.trusted": "このアカウントに限って信頼: {name}",
   "add.offer.title": "このアカウントで合っていますか？",
   "add.offer.lead":
     "今後、このサーバーから承認を求められるようになります。フィンガープリントを、組織が公開したものと比べてください。",

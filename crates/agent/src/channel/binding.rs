@@ -5,7 +5,7 @@ use countersign_protocol::{Evidence, Issuer, Txn};
 use serde::{Deserialize, Serialize};
 
 use super::{VerifiedRequest, native, privacyidea};
-use crate::keystore::DeviceKey;
+use crate::{keystore::DeviceKey, net::Trust};
 
 /// One account's ties to its issuer. Kept on disk by the engine; holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Binding {
     pub key: DeviceKey,
     /// Issuer time − own clock in seconds, as last learnt; where a channel starts from.
     pub offset: i64,
+    /// What is trusted for this account alone, beside what everybody trusts.
+    pub trust: Trust,
     /// What only the account's protocol understands.
     pub ties: Ties,
 }
@@ -68,14 +70,6 @@ impl Binding {
         match &self.ties {
             Ties::Native(_) => native::CAPABILITIES,
             Ties::PrivacyIdea(_) => privacyidea::CAPABILITIES,
-        }
-    }
-
-    /// Whether the issuer replaces a device's key.
-    pub fn replaces_keys(&self) -> bool {
-        match &self.ties {
-            Ties::Native(_) => true,
-            Ties::PrivacyIdea(_) => false,
         }
     }
 
@@ -144,6 +138,8 @@ struct Stored {
     privacyidea: Option<Box<privacyidea::Ties>>,
     key: DeviceKey,
     offset: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trust: Option<Trust>,
 }
 
 /// Not the ties of any one protocol.
@@ -170,6 +166,7 @@ impl TryFrom<Stored> for Binding {
             account: stored.account,
             key: stored.key,
             offset: stored.offset,
+            trust: stored.trust.unwrap_or_default(),
             ties,
         })
     }
@@ -186,6 +183,7 @@ impl From<Binding> for Stored {
             privacyidea: None,
             key: binding.key,
             offset: binding.offset,
+            trust: Some(binding.trust).filter(|trust| !trust.is_empty()),
         };
         match binding.ties {
             Ties::Native(ties) => {

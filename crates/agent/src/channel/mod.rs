@@ -17,10 +17,10 @@ mod request;
 pub use binding::{Binding, Commitment, Ties};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};
-pub use protocols::Protocols;
+pub use protocols::{OwnTrust, Protocols};
 pub use request::{Decision, Matched, RequestClaims, Signed, VerifiedRequest, Warns};
 
-use countersign_agent_api::{ErrorCode, KeyringState, Transport};
+use countersign_agent_api::{CertificateCheck, ErrorCode, KeyringState, Transport, TrustChoice};
 use countersign_privacyidea::{ChallengeError, LinkError as PushLinkError};
 use countersign_protocol::{
     ApprovalReceipt, LinkError, StatementError, Txn, VerifyError, wire::ConfigurationError,
@@ -29,16 +29,21 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     keystore::{DeviceKey, KeyStoreError},
-    net::NetError,
+    net::{InvalidTrust, NetError, Presented},
 };
 
 /// One protocol that issuers speak.
 pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
-    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing anywhere.
+    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing anywhere. `trust` is what the person trusts for this
+    /// account beside what everybody trusts.
     ///
     /// # Errors
     /// [`EnrolmentError`]; the link is refused before anything is sent if it is not acceptable.
-    fn preview<'a>(&'a self, link: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>>;
+    fn preview<'a>(
+        &'a self,
+        link: &'a str,
+        trust: Option<&'a TrustChoice>,
+    ) -> BoxFuture<'a, Result<Offer, EnrolmentError>>;
 
     /// Binds `key` to the offered account: the person has agreed, the key was made for this and is in the store.
     ///
@@ -306,6 +311,17 @@ pub enum EnrolmentError {
     /// The network or TLS.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// Nobody here knows who vouches for the server: that is for the person to judge.
+    #[error("the certificate of {} is not trusted: its authority is unknown here", .0.host)]
+    Unknown(Box<Presented>, CertificateCheck),
+    /// What the person wants to trust is no certificate.
+    #[error("the certificate file cannot be used: {0}")]
+    InvalidTrust(#[from] InvalidTrust),
+    /// The organisation lets nobody trust a certificate of their own.
+    #[error(
+        "your organisation does not allow trusting a certificate for one account. Ask its administrators"
+    )]
+    TrustNotAllowed,
     /// The issuer's configuration is not acceptable.
     #[error("the issuer's configuration is not acceptable. Tell its administrator")]
     Configuration(#[source] ConfigurationError),
@@ -331,6 +347,9 @@ impl EnrolmentError {
         match self {
             Self::InvalidLink(_) | Self::InvalidPushLink(_) => ErrorCode::InvalidLink,
             Self::Refused | Self::NeedsUnlock => ErrorCode::OfferRefused,
+            Self::Unknown(..) => ErrorCode::UntrustedCertificate,
+            Self::InvalidTrust(_) => ErrorCode::InvalidValue,
+            Self::TrustNotAllowed => ErrorCode::Locked,
             Self::Net(e) => e.code(),
             Self::BadAnswer(_) | Self::Configuration(_) => ErrorCode::BadAnswer,
             Self::Issuer { .. } => ErrorCode::Refused,
@@ -346,6 +365,9 @@ impl EnrolmentError {
             Self::InvalidLink(_)
             | Self::InvalidPushLink(_)
             | Self::NeedsUnlock
+            | Self::Unknown(..)
+            | Self::InvalidTrust(_)
+            | Self::TrustNotAllowed
             | Self::Refused
             | Self::Configuration(_)
             | Self::Issuer { .. }

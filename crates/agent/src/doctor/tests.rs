@@ -60,7 +60,9 @@ fn facts(binding: Binding) -> AccountFacts {
             has_expiry: true,
             can_revoke: true,
             can_withdraw: true,
+            can_rotate: true,
         },
+        trusted: Vec::new(),
         connection: Connection::Connected {
             transport: Transport::Websocket,
             since: 0,

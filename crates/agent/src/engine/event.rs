@@ -2,7 +2,7 @@
 
 use countersign_agent_api::{
     AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
-    Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
+    Reply, Request, RequestId, Role, SettingChange, SettingsView, TrustChoice, Window,
 };
 use countersign_protocol::wire::OtpLink;
 use zeroize::Zeroizing;
@@ -255,7 +255,7 @@ pub enum Effect {
     /// Have the account's channel try now.
     Retry(AccountId),
     /// Ask an issuer what a link offers, then [`Event::Previewed`].
-    Preview(Call, Zeroizing<String>),
+    Preview(Call, Zeroizing<String>, Option<TrustChoice>),
     /// Draw a reference for a key, then [`Event::KeyReserved`].
     ReserveKey(KeyPurpose),
     /// Make a key under this reference, then [`Event::KeyCreated`].

@@ -13,7 +13,10 @@ use super::{
     inbox::LINGER,
     request::{DecidedBy, End, Receipt, Retry, Stage, Tracked, Visibility},
 };
-use crate::accounts::Account;
+use crate::{
+    accounts::Account,
+    net::{CertificateSummary, Trust},
+};
 
 /// All that a subscribed front end is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,7 @@ impl Engine {
             connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
             clock_offset: account.binding.offset,
             added_at: account.added_at,
+            trusted: trusted(&account.binding.trust),
         }
     }
 
@@ -211,6 +215,18 @@ pub(super) fn device_name(decided_by: &DecidedBy) -> Option<String> {
 /// Host and, unless it is 443, port.
 pub(super) fn host(issuer: &Issuer) -> String {
     issuer.host().to_owned()
+}
+
+/// What is trusted for one account.
+pub(super) fn trusted(trust: &Trust) -> Vec<api::CertificateView> {
+    let view = |summary: CertificateSummary| api::CertificateView {
+        name: summary.subject,
+        issuer: summary.issuer,
+        sha256: summary.sha256,
+        not_before: summary.not_before,
+        not_after: summary.not_after,
+    };
+    trust.summaries().into_iter().map(view).collect()
 }
 
 /// The statement's lines for front ends.

@@ -27,7 +27,6 @@ use std::{
 
 use countersign_agent_api::Capabilities;
 use countersign_privacyidea::PushLink;
-use futures_util::{FutureExt as _, future::BoxFuture};
 use ring::rand::SecureRandom;
 use tokio::sync::Semaphore;
 
@@ -37,7 +36,7 @@ use super::{
 use crate::{
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyStoreError, Keys},
-    net::Net,
+    net::{Net, Trust},
 };
 
 /// What this protocol can do: the server signs what it asks; the answer is signed over the challenge's name, not over its text.
@@ -48,6 +47,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     has_expiry: false,
     can_revoke: false,
     can_withdraw: false,
+    can_rotate: false,
 };
 
 /// privacyIDEA servers. Cheap to clone.
@@ -85,18 +85,26 @@ impl PrivacyIdea {
         PushLink::is_meant(link)
     }
 
-    pub(super) fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
-        enrol::preview(link, self.clock.now())
+    /// The same servers, for an account that trusts this too.
+    pub(super) fn trusting(&self, trust: &Trust) -> Self {
+        Self {
+            net: self.net.trusting(trust),
+            ..self.clone()
+        }
     }
 
-    pub(super) fn enrol<'a>(
-        &'a self,
-        offer: &'a Offer,
-        link: &'a PushLink,
-        key: &'a DeviceKey,
-        device_name: &'a str,
-    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
-        enrol::enrol(self, offer, link, key, device_name).boxed()
+    pub(super) async fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
+        enrol::preview(self, link).await
+    }
+
+    pub(super) async fn enrol(
+        &self,
+        offer: &Offer,
+        link: &PushLink,
+        key: &DeviceKey,
+        device_name: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        enrol::enrol(self, offer, link, key, device_name).await
     }
 
     pub(super) async fn sign(
