@@ -178,7 +178,7 @@ test("the first form of all can give its question up too, and ask again", async 
   await click("Cancel");
   expect(field().value).toBe(link);
   await click("Continue");
-  answers[0]?.resolve({ ...offer, id: "late" });
+  answers[0]?.resolve({ type: "offer", value: { ...offer, id: "late" } });
   await settled();
   expect(shell.of("cancel_enrolment")).toEqual([{ offer: "late" }]);
   expect(screen.queryByText("Is this the right account?")).toBeNull();
