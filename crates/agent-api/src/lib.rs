@@ -151,10 +151,14 @@ pub enum Request {
         #[serde(default)]
         filter: HistoryFilter,
     },
-    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`].
+    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`], or [`Reply::Untrusted`] if that takes
+    /// a certificate which nobody here trusts: then a person has to decide, and the call is made again with what they trust.
     PreviewEnrolment {
         /// The link as pasted.
         link: String,
+        /// What the person trusts for this account, beside what everybody trusts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trust: Option<TrustChoice>,
     },
     /// The person agreed to the offer. Makes the key and binds. [`Reply::Account`].
     AcceptEnrolment {
@@ -293,6 +297,8 @@ pub enum Reply {
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].
     Offer(EnrolmentOffer),
+    /// To [`Request::PreviewEnrolment`], too.
+    Untrusted(UntrustedServer),
     /// To [`Request::Diagnostics`], in the order a packet travels.
     Diagnostics(Vec<Check>),
     /// To [`Request::Codes`].

@@ -215,6 +215,80 @@ data! {
         /// When it was added.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub added_at: i64,
+        /// What is trusted for this account alone, beside what everybody trusts.
+        pub trusted: Vec<CertificateView>,
+    }
+
+    /// A certificate, as people judge it.
+    pub struct CertificateView {
+        /// Whose it is, in the words of who issued it, if it says so.
+        pub name: Option<String>,
+        /// Who issued it, in their own words, if it says so.
+        pub issuer: Option<String>,
+        /// The SHA-256 of the whole certificate: 32 pairs of hexadecimal digits with colons between them.
+        pub sha256: String,
+        /// Since when it is good.
+        #[cfg_attr(feature = "bindings", ts(type = "number"))]
+        pub not_before: i64,
+        /// Until when it is good.
+        #[cfg_attr(feature = "bindings", ts(type = "number"))]
+        pub not_after: i64,
+    }
+
+    /// A server with a certificate that nobody here trusts yet.
+    pub struct UntrustedServer {
+        /// The server.
+        pub host: String,
+        /// What would be trusted.
+        pub kind: CertificateKind,
+        /// That certificate.
+        pub certificate: CertificateView,
+        /// What the link says about checking it.
+        pub check: CertificateCheck,
+    }
+
+    /// Whose certificate it is.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum CertificateKind {
+        /// Of an authority, which may issue others.
+        Authority,
+        /// The server's own, and no other.
+        Server,
+    }
+
+    /// What an enrolment link says about checking the server's certificate. It is checked whatever the link says.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum CertificateCheck {
+        /// Nothing, or that it is to be checked.
+        Wanted,
+        /// That it need not be checked.
+        Waived,
+    }
+
+    /// What a person trusts for one account.
+    #[serde(tag = "type", rename_all = "snake_case")]
+    pub enum TrustChoice {
+        /// What the server presented, if it is still this.
+        Presented {
+            /// From [`CertificateView::sha256`].
+            sha256: String,
+        },
+        /// Certificates of their own.
+        Pem {
+            /// As PEM text.
+            text: String,
+        },
+    }
+
+    /// What came of reading an enrolment link.
+    #[serde(tag = "type", content = "value", rename_all = "snake_case")]
+    pub enum Preview {
+        /// What the issuer offers.
+        Offer(EnrolmentOffer),
+        /// Nothing yet: first a certificate has to be trusted.
+        Untrusted(UntrustedServer),
     }
 
     /// What an account has brought along.
@@ -251,6 +325,10 @@ data! {
         pub has_expiry: bool,
         /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
         pub can_revoke: bool,
+        /// An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+        pub can_withdraw: bool,
+        /// The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
+        pub can_rotate: bool,
     }
 
     /// How a key is kept, and how far that is proven.
@@ -500,6 +578,10 @@ data! {
         Expired,
         /// Ended by too many wrong codes.
         Locked,
+        /// The issuer did not take this computer's answer, takes no other, and does not say why.
+        NotTaken,
+        /// This computer's answer was sent more than once. Whether the issuer took it is not known.
+        Unclear,
     }
 
     /// The evidence kept.
@@ -555,6 +637,10 @@ data! {
         /// When the offer ends.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub expires_at: i64,
+        /// What will be trusted for this account alone.
+        pub trusted: Vec<CertificateView>,
+        /// What the link says about checking the server's certificate.
+        pub check: CertificateCheck,
     }
 
     /// One line of the diagnostics.

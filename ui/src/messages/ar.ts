@@ -165,6 +165,7 @@ export const ar: Catalogue<"ar"> = {
     "لا يوجد اتصال بـ {host}. يُرسل رفضك حال توفره. وإذا انتهى الوقت قبل ذلك فلن تتم الموافقة على شيء.",
   "queued.report":
     "لا يوجد اتصال بـ {host}. يُرسل بلاغك حال توفره. وإذا انتهى الوقت قبل ذلك فلن تتم الموافقة على شيء.",
+  "queued.once": "لا يوجد اتصال بـ {host}. تُرسل إجابتك حال توفره. ولا يمكن سحبها: فقد تكون وصلت بالفعل.",
   "queued.withdraw.approve": "سحب الموافقة",
   "queued.withdraw.deny": "سحب الرفض",
   "queued.withdraw.report": "سحب البلاغ",
@@ -192,6 +193,11 @@ export const ar: Catalogue<"ar"> = {
   "locked.title": "رموز خاطئة كثيرة",
   "locked.text":
     "أغلق {issuer} هذا الطلب. لم تتم الموافقة على شيء. إن كنت ما زلت تريد ذلك فابدأ من جديد في {client}.",
+  "not_taken.title": "لم تُقبل الإجابة",
+  "not_taken.text":
+    "لم يقبل {issuer} إجابتك: وصلت متأخرة، أو لم تكن الأولى، أو كان الاختيار خاطئًا. إن كنت ما زلت تريد ذلك فابدأ من جديد في {client}.",
+  "unclear.title": "لا يُعرف هل احتُسبت",
+  "unclear.text": "أُرسلت إجابتك أكثر من مرة، ولا يذكر {issuer} هل احتُسبت الأولى. تحقق في {client}.",
   "gone.title": "لم يعد منتظرًا",
   "gone.text": "لم يعد هذا الطلب على هذا الحاسوب. لم تتم الموافقة على شيء هنا.",
   "elsewhere.approved": "تمت الموافقة من قبل",
@@ -308,6 +314,8 @@ export const ar: Catalogue<"ar"> = {
   "state.expired": "انتهت المدة. لم تتم الموافقة على شيء",
   "state.cancelled": "سُحب. لم تتم الموافقة على شيء",
   "state.locked": "رموز خاطئة كثيرة. لم تتم الموافقة على شيء",
+  "state.not_taken": "لم تُقبل الإجابة",
+  "state.unclear": "لا يُعرف هل احتُسبت إجابتك",
 
   // Main window: activity
   "activity.search": "البحث في السجل",
@@ -319,6 +327,8 @@ export const ar: Catalogue<"ar"> = {
   "activity.outcome.expired": "انتهت المدة",
   "activity.outcome.cancelled": "سُحب",
   "activity.outcome.locked": "رموز خاطئة كثيرة",
+  "activity.outcome.not_taken": "لم تُقبل الإجابة",
+  "activity.outcome.unclear": "لا يُعرف هل احتُسبت إجابتك",
   "activity.account": "الحساب",
   "activity.account.all": "كل الحسابات",
   "activity.today": "اليوم",
@@ -863,6 +873,25 @@ export const ar: Catalogue<"ar"> = {
   "add.qr.several": "عُثر على عدة رموز QR. اختر رمزك",
   "add.continue": "متابعة",
   "add.asking": "جارٍ سؤال الخادم",
+  "add.trust.title": "هذا الخادم غير معروف بعد",
+  "add.trust.lead.authority":
+    "شهادته من جهة لا يعرفها هذا الحاسوب، كما في شركات كثيرة. إن كانت الجهة الصحيحة فيمكن الوثوق بها لهذا الحساب وحده.",
+  "add.trust.lead.server":
+    "شهادته ليست من أي جهة. إن كانت الشهادة الصحيحة فيمكن الوثوق بها وحدها، ولهذا الحساب وحده.",
+  "add.trust.certificate": "الشهادة",
+  "add.trust.unnamed": "بلا اسم",
+  "add.trust.issuer": "أصدرها",
+  "add.trust.valid": "صالحة",
+  "add.trust.valid.dates": "من {from} إلى {until}",
+  "add.trust.sha256": "بصمة SHA-256 للشهادة",
+  "add.trust.warning": "قد يُظهر أحد في الطريق شهادة من عنده. اسأل أحد المسؤولين عن هذا الرقم وقارنه كاملًا.",
+  "add.trust.waived": "يقول الرابط إن شهادة الخادم لا يلزم التحقق منها. يتحقق Countersign منها دائمًا.",
+  "add.trust.refuse": "عدم الوثوق",
+  "add.trust.accept": "مطابقة. الوثوق لهذا الحساب",
+  "add.trust.trusted": "موثوق لهذا الحساب",
+  "add.offer.lead.keyless":
+    "من الآن قد يطلب منك هذا الخادم الموافقة على أمور. يُظهر مفتاحه بعد إضافة الحساب: قارنه عندئذ في صفحة الحسابات.",
+  "accounts.trusted": "موثوق لهذا الحساب وحده: {name}",
   "add.offer.title": "هل هذا هو الحساب الصحيح؟",
   "add.offer.lead":
     "من الآن قد يطلب منك هذا الخادم الموافقة على أمور. قارن البصمة بالبصمة التي نشرتها مؤسستك.",

@@ -158,6 +158,8 @@ export const de: Catalogue<"de"> = {
     "Es gibt keine Verbindung zu {host}. Ihre Ablehnung geht hinaus, sobald es eine gibt. Läuft die Zeit vorher ab, wird nichts genehmigt.",
   "queued.report":
     "Es gibt keine Verbindung zu {host}. Ihre Meldung geht hinaus, sobald es eine gibt. Läuft die Zeit vorher ab, wird nichts genehmigt.",
+  "queued.once":
+    "Es gibt keine Verbindung zu {host}. Ihre Antwort geht hinaus, sobald es eine gibt. Sie kann nicht zurückgenommen werden: Sie ist vielleicht schon angekommen.",
   "queued.withdraw.approve": "Genehmigung zurücknehmen",
   "queued.withdraw.deny": "Ablehnung zurücknehmen",
   "queued.withdraw.report": "Meldung zurücknehmen",
@@ -190,6 +192,12 @@ export const de: Catalogue<"de"> = {
   "locked.title": "Zu viele falsche Codes",
   "locked.text":
     "{issuer} hat diese Anfrage geschlossen. Nichts wurde genehmigt. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
+  "not_taken.title": "Antwort nicht angenommen",
+  "not_taken.text":
+    "{issuer} hat Ihre Antwort nicht angenommen: Sie kam zu spät, war nicht die erste oder die falsche Auswahl. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
+  "unclear.title": "Unklar, ob sie gezählt hat",
+  "unclear.text":
+    "Ihre Antwort wurde mehr als einmal gesendet, und {issuer} sagt nicht, ob die erste gezählt hat. Sehen Sie in {client} nach.",
   "gone.title": "Wartet nicht mehr",
   "gone.text": "Diese Anfrage ist nicht mehr auf diesem Computer. Hier wurde nichts genehmigt.",
   "elsewhere.approved": "Schon genehmigt",
@@ -289,6 +297,8 @@ export const de: Catalogue<"de"> = {
   "state.expired": "Abgelaufen. Nichts wurde genehmigt",
   "state.cancelled": "Zurückgezogen. Nichts wurde genehmigt",
   "state.locked": "Zu viele falsche Codes. Nichts wurde genehmigt",
+  "state.not_taken": "Antwort nicht angenommen",
+  "state.unclear": "Unklar, ob Ihre Antwort gezählt hat",
 
   // Main window: activity
   "activity.search": "Verlauf durchsuchen",
@@ -300,6 +310,8 @@ export const de: Catalogue<"de"> = {
   "activity.outcome.expired": "Abgelaufen",
   "activity.outcome.cancelled": "Zurückgezogen",
   "activity.outcome.locked": "Zu viele falsche Codes",
+  "activity.outcome.not_taken": "Antwort nicht angenommen",
+  "activity.outcome.unclear": "Unklar, ob Ihre Antwort gezählt hat",
   "activity.account": "Konto",
   "activity.account.all": "Alle Konten",
   "activity.today": "Heute",
@@ -802,6 +814,27 @@ export const de: Catalogue<"de"> = {
   "add.qr.several": "Mehrere QR-Codes gefunden. Wählen Sie Ihren",
   "add.continue": "Weiter",
   "add.asking": "Der Server wird gefragt",
+  "add.trust.title": "Dieser Server ist noch nicht bekannt",
+  "add.trust.lead.authority":
+    "Sein Zertifikat ist von einer Stelle, die dieser Computer nicht kennt, wie in vielen Unternehmen. Ist es die richtige, kann ihr für dieses eine Konto vertraut werden.",
+  "add.trust.lead.server":
+    "Sein Zertifikat ist von gar keiner Stelle. Ist es das richtige, kann genau diesem Zertifikat für dieses eine Konto vertraut werden.",
+  "add.trust.certificate": "Zertifikat",
+  "add.trust.unnamed": "Kein Name darin",
+  "add.trust.issuer": "Ausgestellt von",
+  "add.trust.valid": "Gültig",
+  "add.trust.valid.dates": "{from} bis {until}",
+  "add.trust.sha256": "SHA-256 des Zertifikats",
+  "add.trust.warning":
+    "Jemand auf dem Weg könnte ein eigenes Zertifikat zeigen. Fragen Sie die Administration nach dieser Zahl und vergleichen Sie sie ganz.",
+  "add.trust.waived":
+    "Der Link sagt, das Zertifikat des Servers müsse nicht geprüft werden. Countersign prüft es immer.",
+  "add.trust.refuse": "Nicht vertrauen",
+  "add.trust.accept": "Stimmt überein. Für dieses Konto vertrauen",
+  "add.trust.trusted": "Dafür vertraut",
+  "add.offer.lead.keyless":
+    "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Seinen Schlüssel zeigt er, sobald das Konto hinzugefügt ist: Vergleichen Sie ihn dann unter Konten.",
+  "accounts.trusted": "Nur für dieses Konto vertraut: {name}",
   "add.offer.title": "Ist das das richtige Konto?",
   "add.offer.lead":
     "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Vergleichen Sie den Fingerabdruck mit dem, den Ihre Organisation veröffentlicht hat.",

@@ -154,6 +154,8 @@ export const en = {
     "There is no connection to {host}. Your refusal leaves as soon as there is one. If the time runs out first, nothing is approved.",
   "queued.report":
     "There is no connection to {host}. Your report leaves as soon as there is one. If the time runs out first, nothing is approved.",
+  "queued.once":
+    "There is no connection to {host}. Your answer leaves as soon as there is one. It cannot be taken back: it may have arrived already.",
   "queued.withdraw.approve": "Withdraw approval",
   "queued.withdraw.deny": "Withdraw refusal",
   "queued.withdraw.report": "Withdraw report",
@@ -183,6 +185,12 @@ export const en = {
   "locked.title": "Too many wrong codes",
   "locked.text":
     "{issuer} closed this request. Nothing was approved. If you still want to do this, start it again in {client}.",
+  "not_taken.title": "Answer not taken",
+  "not_taken.text":
+    "{issuer} did not take your answer: it came too late, was not the first, or was the wrong choice. If you still want to do this, start it again in {client}.",
+  "unclear.title": "Not clear whether it counted",
+  "unclear.text":
+    "Your answer was sent more than once, and {issuer} does not say whether the first one counted. Look in {client}.",
   "gone.title": "No longer waiting",
   "gone.text": "This request is no longer on this computer. Nothing was approved here.",
   "elsewhere.approved": "Already approved",
@@ -279,6 +287,8 @@ export const en = {
   "state.expired": "Expired. Nothing was approved",
   "state.cancelled": "Taken back. Nothing was approved",
   "state.locked": "Too many wrong codes. Nothing was approved",
+  "state.not_taken": "Answer not taken",
+  "state.unclear": "Not clear whether your answer counted",
 
   // Main window: activity
   "activity.search": "Search activity",
@@ -290,6 +300,8 @@ export const en = {
   "activity.outcome.expired": "Expired",
   "activity.outcome.cancelled": "Taken back",
   "activity.outcome.locked": "Too many wrong codes",
+  "activity.outcome.not_taken": "Answer not taken",
+  "activity.outcome.unclear": "Not clear whether your answer counted",
   "activity.account": "Account",
   "activity.account.all": "All accounts",
   "activity.today": "Today",
@@ -765,6 +777,27 @@ export const en = {
   "add.qr.several": "Several QR codes were found. Pick yours",
   "add.continue": "Continue",
   "add.asking": "Asking the server",
+  "add.trust.title": "This server is not known yet",
+  "add.trust.lead.authority":
+    "Its certificate is from an authority that this computer does not know, as in many companies. If it is the right one, it can be trusted for this account alone.",
+  "add.trust.lead.server":
+    "Its certificate is from no authority at all. If it is the right one, exactly this certificate can be trusted, for this account alone.",
+  "add.trust.certificate": "Certificate",
+  "add.trust.unnamed": "No name in it",
+  "add.trust.issuer": "Issued by",
+  "add.trust.valid": "Valid",
+  "add.trust.valid.dates": "{from} to {until}",
+  "add.trust.sha256": "SHA-256 of the certificate",
+  "add.trust.warning":
+    "Somebody on the way could show a certificate of their own. Ask an administrator for this number, and compare all of it.",
+  "add.trust.waived":
+    "The link says that the server’s certificate need not be checked. Countersign always checks it.",
+  "add.trust.refuse": "Do not trust it",
+  "add.trust.accept": "It matches. Trust it for this account",
+  "add.trust.trusted": "Trusted for it",
+  "add.offer.lead.keyless":
+    "From now on this server could ask you to approve things. It shows its key once the account is added: compare it then, under Accounts.",
+  "accounts.trusted": "Trusted for this account alone: {name}",
   "add.offer.title": "Is this the right account?",
   "add.offer.lead":
     "From now on this server could ask you to approve things. Compare the fingerprint with the one your organisation published.",

@@ -160,6 +160,8 @@ export const es: Catalogue<"es"> = {
     "No hay conexión con {host}. Su denegación saldrá en cuanto la haya. Si el tiempo termina antes, no se aprueba nada.",
   "queued.report":
     "No hay conexión con {host}. Su informe saldrá en cuanto la haya. Si el tiempo termina antes, no se aprueba nada.",
+  "queued.once":
+    "No hay conexión con {host}. Su respuesta saldrá en cuanto la haya. No se puede retirar: quizá ya haya llegado.",
   "queued.withdraw.approve": "Retirar la aprobación",
   "queued.withdraw.deny": "Retirar la denegación",
   "queued.withdraw.report": "Retirar el informe",
@@ -190,6 +192,12 @@ export const es: Catalogue<"es"> = {
   "locked.title": "Demasiados códigos erróneos",
   "locked.text":
     "{issuer} ha cerrado esta solicitud. No se ha aprobado nada. Si aún quiere hacerlo, empiece de nuevo en {client}.",
+  "not_taken.title": "Respuesta no aceptada",
+  "not_taken.text":
+    "{issuer} no ha aceptado su respuesta: llegó tarde, no fue la primera o la opción era errónea. Si aún quiere hacerlo, empiece de nuevo en {client}.",
+  "unclear.title": "No se sabe si contó",
+  "unclear.text":
+    "Su respuesta se envió más de una vez y {issuer} no dice si la primera contó. Mire en {client}.",
   "gone.title": "Ya no está en espera",
   "gone.text": "Esta solicitud ya no está en este equipo. Aquí no se ha aprobado nada.",
   "elsewhere.approved": "Ya aprobado",
@@ -298,6 +306,8 @@ export const es: Catalogue<"es"> = {
   "state.expired": "Caducada. No se ha aprobado nada",
   "state.cancelled": "Retirada. No se ha aprobado nada",
   "state.locked": "Demasiados códigos erróneos. No se ha aprobado nada",
+  "state.not_taken": "Respuesta no aceptada",
+  "state.unclear": "No se sabe si su respuesta contó",
 
   // Main window: activity
   "activity.search": "Buscar en la actividad",
@@ -309,6 +319,8 @@ export const es: Catalogue<"es"> = {
   "activity.outcome.expired": "Caducado",
   "activity.outcome.cancelled": "Retirado",
   "activity.outcome.locked": "Demasiados códigos erróneos",
+  "activity.outcome.not_taken": "Respuesta no aceptada",
+  "activity.outcome.unclear": "No se sabe si su respuesta contó",
   "activity.account": "Cuenta",
   "activity.account.all": "Todas las cuentas",
   "activity.today": "Hoy",
@@ -822,6 +834,27 @@ export const es: Catalogue<"es"> = {
   "add.qr.several": "Se encontraron varios códigos QR. Elija el suyo",
   "add.continue": "Continuar",
   "add.asking": "Preguntando al servidor",
+  "add.trust.title": "Este servidor aún no se conoce",
+  "add.trust.lead.authority":
+    "Su certificado es de una autoridad que este equipo no conoce, como en muchas empresas. Si es la correcta, se puede confiar en ella solo para esta cuenta.",
+  "add.trust.lead.server":
+    "Su certificado no es de ninguna autoridad. Si es el correcto, se puede confiar exactamente en este certificado, solo para esta cuenta.",
+  "add.trust.certificate": "Certificado",
+  "add.trust.unnamed": "Sin nombre",
+  "add.trust.issuer": "Emitido por",
+  "add.trust.valid": "Válido",
+  "add.trust.valid.dates": "del {from} al {until}",
+  "add.trust.sha256": "SHA-256 del certificado",
+  "add.trust.warning":
+    "Alguien en el camino podría mostrar un certificado propio. Pida este número a un administrador y compárelo entero.",
+  "add.trust.waived":
+    "El enlace dice que no hace falta comprobar el certificado del servidor. Countersign siempre lo comprueba.",
+  "add.trust.refuse": "No confiar",
+  "add.trust.accept": "Coincide. Confiar para esta cuenta",
+  "add.trust.trusted": "De confianza aquí",
+  "add.offer.lead.keyless":
+    "A partir de ahora, este servidor podría pedirle aprobaciones. Muestra su clave cuando la cuenta está añadida: compárela entonces, en Cuentas.",
+  "accounts.trusted": "De confianza solo para esta cuenta: {name}",
   "add.offer.title": "¿Es esta la cuenta correcta?",
   "add.offer.lead":
     "A partir de ahora, este servidor podría pedirle aprobaciones. Compare la huella digital con la que publicó su organización.",

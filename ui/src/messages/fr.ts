@@ -162,6 +162,8 @@ export const fr: Catalogue<"fr"> = {
     "Aucune connexion à {host}. Votre refus partira dès qu’il y en aura une. Si le temps s’écoule avant, rien n’est approuvé.",
   "queued.report":
     "Aucune connexion à {host}. Votre signalement partira dès qu’il y en aura une. Si le temps s’écoule avant, rien n’est approuvé.",
+  "queued.once":
+    "Aucune connexion à {host}. Votre réponse partira dès qu’il y en aura une. Elle ne peut pas être retirée : elle est peut-être déjà arrivée.",
   "queued.withdraw.approve": "Retirer l’approbation",
   "queued.withdraw.deny": "Retirer le refus",
   "queued.withdraw.report": "Retirer le signalement",
@@ -192,6 +194,12 @@ export const fr: Catalogue<"fr"> = {
   "locked.title": "Trop de codes erronés",
   "locked.text":
     "{issuer} a clos cette demande. Rien n’a été approuvé. Si vous voulez toujours le faire, recommencez dans {client}.",
+  "not_taken.title": "Réponse non acceptée",
+  "not_taken.text":
+    "{issuer} n’a pas accepté votre réponse : elle est arrivée trop tard, n’était pas la première, ou le choix était erroné. Si vous voulez toujours le faire, recommencez dans {client}.",
+  "unclear.title": "On ne sait pas si elle compte",
+  "unclear.text":
+    "Votre réponse a été envoyée plusieurs fois, et {issuer} ne dit pas si la première a compté. Regardez dans {client}.",
   "gone.title": "N’est plus en attente",
   "gone.text": "Cette demande n’est plus sur cet ordinateur. Rien n’a été approuvé ici.",
   "elsewhere.approved": "Déjà approuvé",
@@ -303,6 +311,8 @@ export const fr: Catalogue<"fr"> = {
   "state.expired": "Expiré. Rien n’a été approuvé",
   "state.cancelled": "Retiré. Rien n’a été approuvé",
   "state.locked": "Trop de codes erronés. Rien n’a été approuvé",
+  "state.not_taken": "Réponse non acceptée",
+  "state.unclear": "On ne sait pas si votre réponse compte",
 
   // Main window: activity
   "activity.search": "Rechercher dans l’activité",
@@ -314,6 +324,8 @@ export const fr: Catalogue<"fr"> = {
   "activity.outcome.expired": "Expiré",
   "activity.outcome.cancelled": "Retiré",
   "activity.outcome.locked": "Trop de codes erronés",
+  "activity.outcome.not_taken": "Réponse non acceptée",
+  "activity.outcome.unclear": "On ne sait pas si votre réponse compte",
   "activity.account": "Compte",
   "activity.account.all": "Tous les comptes",
   "activity.today": "Aujourd’hui",
@@ -834,6 +846,27 @@ export const fr: Catalogue<"fr"> = {
   "add.qr.several": "Plusieurs codes QR ont été trouvés. Choisissez le vôtre",
   "add.continue": "Continuer",
   "add.asking": "Interrogation du serveur",
+  "add.trust.title": "Ce serveur n’est pas encore connu",
+  "add.trust.lead.authority":
+    "Son certificat vient d’une autorité que cet ordinateur ne connaît pas, comme dans beaucoup d’entreprises. Si c’est la bonne, elle peut être approuvée pour ce seul compte.",
+  "add.trust.lead.server":
+    "Son certificat ne vient d’aucune autorité. Si c’est le bon, ce certificat précis peut être approuvé, pour ce seul compte.",
+  "add.trust.certificate": "Certificat",
+  "add.trust.unnamed": "Sans nom",
+  "add.trust.issuer": "Émis par",
+  "add.trust.valid": "Valide",
+  "add.trust.valid.dates": "du {from} au {until}",
+  "add.trust.sha256": "SHA-256 du certificat",
+  "add.trust.warning":
+    "Quelqu’un en chemin pourrait présenter son propre certificat. Demandez ce nombre à un administrateur et comparez-le en entier.",
+  "add.trust.waived":
+    "Le lien dit que le certificat du serveur n’a pas à être vérifié. Countersign le vérifie toujours.",
+  "add.trust.refuse": "Ne pas faire confiance",
+  "add.trust.accept": "Il correspond. Faire confiance pour ce compte",
+  "add.trust.trusted": "De confiance ici",
+  "add.offer.lead.keyless":
+    "Désormais, ce serveur pourrait vous demander des approbations. Il montre sa clé une fois le compte ajouté\u00a0: comparez-la alors, sous Comptes.",
+  "accounts.trusted": "De confiance pour ce seul compte\u00a0: {name}",
   "add.offer.title": "Est-ce le bon compte\u00a0?",
   "add.offer.lead":
     "Désormais, ce serveur pourrait vous demander des approbations. Comparez l’empreinte avec celle que votre organisation a publiée.",

@@ -152,6 +152,8 @@ export const ja: Catalogue<"ja"> = {
     "{host}\u00a0に接続できません。接続でき次第、拒否を送信します。先に時間切れになった場合は、何も承認されません。",
   "queued.report":
     "{host}\u00a0に接続できません。接続でき次第、報告を送信します。先に時間切れになった場合は、何も承認されません。",
+  "queued.once":
+    "{host}\u00a0に接続できません。接続でき次第、回答を送信します。すでに届いている可能性があるため、取り消すことはできません。",
   "queued.withdraw.approve": "承認を取り消す",
   "queued.withdraw.deny": "拒否を取り消す",
   "queued.withdraw.report": "報告を取り消す",
@@ -182,6 +184,12 @@ export const ja: Catalogue<"ja"> = {
   "locked.title": "コードの間違いが多すぎます",
   "locked.text":
     "{issuer}\u00a0がこのリクエストを終了しました。何も承認されていません。続ける場合は、{client}\u00a0でもう一度始めてください。",
+  "not_taken.title": "回答は受け付けられませんでした",
+  "not_taken.text":
+    "{issuer}\u00a0は回答を受け付けませんでした。遅すぎたか、最初の回答ではなかったか、選択が違っていました。続ける場合は、{client}\u00a0でもう一度始めてください。",
+  "unclear.title": "回答が有効か分かりません",
+  "unclear.text":
+    "回答は複数回送信されました。最初の回答が有効かどうか、{issuer}\u00a0からは分かりません。{client}\u00a0で確認してください。",
   "gone.title": "待機中ではなくなりました",
   "gone.text": "このリクエストはもうこのコンピューターにありません。ここでは何も承認されていません。",
   "elsewhere.approved": "承認済みです",
@@ -273,6 +281,8 @@ export const ja: Catalogue<"ja"> = {
   "state.expired": "期限切れ。何も承認されていません",
   "state.cancelled": "取り下げ。何も承認されていません",
   "state.locked": "コードの間違いが多すぎます。何も承認されていません",
+  "state.not_taken": "回答は受け付けられませんでした",
+  "state.unclear": "回答が有効か分かりません",
 
   // Main window: activity
   "activity.search": "履歴を検索",
@@ -284,6 +294,8 @@ export const ja: Catalogue<"ja"> = {
   "activity.outcome.expired": "期限切れ",
   "activity.outcome.cancelled": "取り下げ",
   "activity.outcome.locked": "コードの間違いが多すぎます",
+  "activity.outcome.not_taken": "回答は受け付けられませんでした",
+  "activity.outcome.unclear": "回答が有効か分かりません",
   "activity.account": "アカウント",
   "activity.account.all": "すべてのアカウント",
   "activity.today": "今日",
@@ -767,6 +779,27 @@ export const ja: Catalogue<"ja"> = {
   "add.qr.several": "複数の QR コードが見つかりました。自分のものを選択",
   "add.continue": "続ける",
   "add.asking": "サーバーに問い合わせています",
+  "add.trust.title": "このサーバーはまだ知られていません",
+  "add.trust.lead.authority":
+    "証明書は、このコンピューターが知らない認証局のものです。多くの企業で見られます。正しい認証局であれば、このアカウントに限って信頼できます。",
+  "add.trust.lead.server":
+    "証明書は、どの認証局のものでもありません。正しい証明書であれば、この証明書だけを、このアカウントに限って信頼できます。",
+  "add.trust.certificate": "証明書",
+  "add.trust.unnamed": "名前なし",
+  "add.trust.issuer": "発行者",
+  "add.trust.valid": "有効期間",
+  "add.trust.valid.dates": "{from} から {until} まで",
+  "add.trust.sha256": "証明書の SHA-256",
+  "add.trust.warning":
+    "途中の誰かが自分の証明書を見せている可能性があります。管理者にこの数字を尋ね、すべてを比べてください。",
+  "add.trust.waived":
+    "リンクには、サーバーの証明書を確認しなくてよいとあります。Countersign\u00a0は常に確認します。",
+  "add.trust.refuse": "信頼しない",
+  "add.trust.accept": "一致します。このアカウントで信頼",
+  "add.trust.trusted": "信頼する証明書",
+  "add.offer.lead.keyless":
+    "今後、このサーバーから承認を求められるようになります。鍵はアカウントの追加後に表示されます。そのときに「アカウント」で比べてください。",
+  "accounts.trusted": "このアカウントに限って信頼: {name}",
   "add.offer.title": "このアカウントで合っていますか？",
   "add.offer.lead":
     "今後、このサーバーから承認を求められるようになります。フィンガープリントを、組織が公開したものと比べてください。",

@@ -1,11 +1,11 @@
 //! What binds an account to its issuer, kept on disk.
 
 use countersign_agent_api::{Brings, Capabilities};
-use countersign_protocol::{Evidence, Issuer};
+use countersign_protocol::{Evidence, Issuer, Txn};
 use serde::{Deserialize, Serialize};
 
 use super::{VerifiedRequest, native, privacyidea};
-use crate::keystore::DeviceKey;
+use crate::{keystore::DeviceKey, net::Trust};
 
 /// One account's ties to its issuer. Kept on disk by the engine; holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Binding {
     pub key: DeviceKey,
     /// Issuer time − own clock in seconds, as last learnt; where a channel starts from.
     pub offset: i64,
+    /// What is trusted for this account alone, beside what everybody trusts.
+    pub trust: Trust,
     /// What only the account's protocol understands.
     pub ties: Ties,
 }
@@ -43,21 +45,44 @@ pub enum Ties {
     Container(Box<privacyidea::ContainerTies>),
 }
 
+/// Whether an answer may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commitment {
+    /// As far as the binding is concerned.
+    Free,
+    /// Once the binding, which says now that this is the answer, is on disk.
+    ToKeep,
+}
+
 impl Binding {
+    /// The answer to this transaction is about to leave, and another one must not follow. Where an issuer does not see to that itself,
+    /// the binding does: it has to be on disk before the answer leaves.
+    pub fn commit(&mut self, txn: &Txn) -> Commitment {
+        match &mut self.ties {
+            // A container asks nothing.
+            Ties::Native(_) | Ties::Container(_) => Commitment::Free,
+            Ties::PrivacyIdea(ties) if ties.has_answered(txn) => Commitment::Free,
+            Ties::PrivacyIdea(ties) => {
+                ties.answer(txn);
+                Commitment::ToKeep
+            }
+        }
+    }
+
+    /// The binding could not be kept, so the answer has not left.
+    pub fn release(&mut self, txn: &Txn) {
+        match &mut self.ties {
+            Ties::Native(_) | Ties::Container(_) => {}
+            Ties::PrivacyIdea(ties) => ties.unanswer(txn),
+        }
+    }
+
     /// What its protocol can do; one request may do with more or less.
     pub fn capabilities(&self) -> Capabilities {
         match &self.ties {
             Ties::Native(_) => native::CAPABILITIES,
             Ties::PrivacyIdea(_) => privacyidea::CAPABILITIES,
             Ties::Container(_) => privacyidea::CONTAINER_CAPABILITIES,
-        }
-    }
-
-    /// Whether the issuer replaces a device's key.
-    pub fn replaces_keys(&self) -> bool {
-        match &self.ties {
-            Ties::Native(_) | Ties::Container(_) => true,
-            Ties::PrivacyIdea(_) => false,
         }
     }
 
@@ -148,6 +173,8 @@ struct Stored {
     container: Option<Box<privacyidea::ContainerTies>>,
     key: DeviceKey,
     offset: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trust: Option<Trust>,
 }
 
 /// Not the ties of any one protocol.
@@ -177,6 +204,7 @@ impl TryFrom<Stored> for Binding {
             account: stored.account,
             key: stored.key,
             offset: stored.offset,
+            trust: stored.trust.unwrap_or_default(),
             ties,
         })
     }
@@ -194,6 +222,7 @@ impl From<Binding> for Stored {
             container: None,
             key: binding.key,
             offset: binding.offset,
+            trust: Some(binding.trust).filter(|trust| !trust.is_empty()),
         };
         match binding.ties {
             Ties::Native(ties) => {

@@ -103,6 +103,12 @@ pub(super) enum AgentCommand {
         /// How this computer is named to the issuer.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// Trust the certificates in this PEM file for this account, beside the usual ones.
+        #[arg(long, value_name = "FILE", conflicts_with = "trust")]
+        ca_file: Option<PathBuf>,
+        /// Trust, for this account, the certificate with this SHA-256 (AB:CD:…) if the server presents it.
+        #[arg(long, value_name = "SHA256")]
+        trust: Option<String>,
     },
     /// List the accounts, or change one.
     Accounts {
@@ -352,6 +358,10 @@ pub(super) enum OutcomeArg {
     Expired,
     /// Too many wrong codes.
     Locked,
+    /// Your answer was not taken.
+    NotTaken,
+    /// Nobody knows whether your answer counted.
+    Unclear,
 }
 
 /// Why not.

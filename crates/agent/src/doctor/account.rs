@@ -95,6 +95,7 @@ struct Way {
 
 async fn explore(doctor: &Doctor, binding: &Binding) -> Way {
     let mut trace = Trace::default();
+    let net = doctor.net.trusting(&binding.trust);
     let answer = async {
         let text = match &binding.ties {
             Ties::Native(_) => format!("{}{CONFIGURATION_PATH}", binding.issuer),
@@ -103,7 +104,7 @@ async fn explore(doctor: &Doctor, binding: &Binding) -> Way {
             Ties::Container(_) => format!("{}/ttype/push", binding.issuer),
         };
         let url = Url::parse(&text).map_err(|_| NetError::InvalidUrl(text))?;
-        let mut connection = NetConnection::open_traced(&doctor.net, &url, &mut trace).await?;
+        let mut connection = NetConnection::open_traced(&net, &url, &mut trace).await?;
         connection
             .send(Method::GET, &url, HeaderMap::new(), Vec::new(), ANSWER_LIMIT)
             .await
@@ -186,7 +187,12 @@ fn tls(way: &Way, host: &str, now: i64) -> Found {
     if let Some(found) = way.stopped_at(Hop::Tls, failed, host) {
         return found;
     }
-    let Some(CertificateSummary { issuer, not_after }) = &way.trace.certificate else {
+    let Some(CertificateSummary {
+        issuer: Some(issuer),
+        not_after,
+        ..
+    }) = &way.trace.certificate
+    else {
         return Found::passed("tls.trusted", "Its certificate is trusted.");
     };
     let days = (not_after - now).div_euclid(DAY);

@@ -136,10 +136,10 @@ impl Engine {
             }
             Request::Records { from, filter } => return fx.push(Effect::ReadRecords(call, from, filter)),
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
-            Request::PreviewEnrolment { link } => {
+            Request::PreviewEnrolment { link, trust } => {
                 let link = Zeroizing::new(link);
                 match self.preview(&link) {
-                    Ok(()) => return fx.push(Effect::Preview(call, link)),
+                    Ok(()) => return fx.push(Effect::Preview(call, link, trust)),
                     Err(error) => Err(error),
                 }
             }

@@ -2,7 +2,7 @@
 
 use countersign_agent_api::{
     AccountId, ApiError, CodeId, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection,
-    RecordsCursor, Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
+    RecordsCursor, Reply, Request, RequestId, Role, SettingChange, SettingsView, TrustChoice, Window,
 };
 use countersign_protocol::wire::OtpLink;
 use zeroize::Zeroizing;
@@ -213,6 +213,8 @@ pub enum Then {
     SignReport(RequestId),
     /// The signed decision is on disk: send.
     Deliver(RequestId),
+    /// That this is the answer is on disk: hand it over.
+    HandOver(RequestId),
     /// The reference is on disk as that of a spare key: make the key.
     CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.
@@ -284,7 +286,7 @@ pub enum Effect {
     /// Have the account's channel try now.
     Retry(AccountId),
     /// Ask an issuer what a link offers, then [`Event::Previewed`].
-    Preview(Call, Zeroizing<String>),
+    Preview(Call, Zeroizing<String>, Option<TrustChoice>),
     /// Draw a reference for a key, then [`Event::KeyReserved`].
     ReserveKey(KeyPurpose),
     /// Make a key under this reference, then [`Event::KeyCreated`].

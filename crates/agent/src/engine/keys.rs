@@ -6,17 +6,24 @@
 //!   next acceptance of a connection decides: the key it accepted stays, the other becomes spare.
 //! - *Remove*: account off the disk, its keys spare → the issuer told, where its protocol has that → keys deleted.
 
-use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, KeyringState, Reply};
+use countersign_agent_api::{
+    AccountId, ApiError, CertificateCheck, CertificateKind, EnrolmentOffer, ErrorCode, KeyringState, Reply,
+    UntrustedServer,
+};
 use countersign_protocol::wire::OtpLink;
 
 use super::{
-    Call, Cause, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then, event::protection_view,
-    inbox::base32, issuers::Line, views::host,
+    Call, Cause, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then,
+    event::protection_view,
+    inbox::base32,
+    issuers::Line,
+    views::{host, trusted},
 };
 use crate::{
     accounts::{Account, Keeping, MAX_ACCOUNTS, Standing},
     channel::{Binding, Enrolled, EnrolmentError, Farewell, Offer},
     keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
+    net::{Presented, PresentedKind},
     state_dir::StateError,
     wording::sentence,
 };
@@ -89,10 +96,13 @@ impl Engine {
         fx: &mut Vec<Effect>,
     ) {
         self.offers.done();
-        let reply = result.map_err(|e| enrolment_error(&e)).and_then(|offer| {
-            self.check_new(&offer)?;
-            Ok(Reply::Offer(self.keep_offer(offer)))
-        });
+        let reply = match result {
+            Ok(offer) => self
+                .check_new(&offer)
+                .map(|()| Reply::Offer(self.keep_offer(offer))),
+            Err(EnrolmentError::Unknown(presented, check)) => untrusted(*presented, check),
+            Err(error) => Err(enrolment_error(&error)),
+        };
         fx.push(Effect::Reply(call, reply));
     }
 
@@ -112,6 +122,8 @@ impl Engine {
             key_protection: protection_view(self.settings.key_protection),
             device_name: self.settings.device_name.clone(),
             expires_at: offer.expires_at,
+            trusted: trusted(&offer.trust),
+            check: offer.check,
         };
         self.offers.waiting.push((id, offer));
         view
@@ -367,7 +379,7 @@ impl Engine {
             let text = "An earlier change of this key is not confirmed yet. It is, once there is a connection to the issuer.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }
-        if !found.binding.replaces_keys() {
+        if !found.binding.capabilities().can_rotate {
             let text =
                 "This issuer does not replace keys. To get a new one, remove the account and enrol again.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
@@ -625,6 +637,23 @@ impl Engine {
     fn delete_spare(&mut self, key: KeyRef, fx: &mut Vec<Effect>) {
         fx.push(Effect::DeleteKey(key, Interaction::Forbidden));
     }
+}
+
+/// What a server presented, for the person to judge.
+fn untrusted(presented: Presented, check: CertificateCheck) -> Result<Reply, ApiError> {
+    let certificate = trusted(&presented.trust).pop().ok_or_else(|| {
+        let text = "The server's certificate cannot be read. Tell its administrator.";
+        ApiError::new(ErrorCode::UntrustedCertificate, text)
+    })?;
+    Ok(Reply::Untrusted(UntrustedServer {
+        host: presented.host,
+        kind: match presented.kind {
+            PresentedKind::Authority => CertificateKind::Authority,
+            PresentedKind::Server => CertificateKind::Server,
+        },
+        certificate,
+        check,
+    }))
 }
 
 /// Short, to be typed in a terminal.

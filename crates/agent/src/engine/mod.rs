@@ -41,9 +41,9 @@ pub use views::lines as statement_lines;
 use std::collections::BTreeMap;
 
 use countersign_agent_api::{
-    AccountId, CodesClock, Connection, Event as FrontEndEvent, RequestId, Role, VaultState, VaultView,
+    AccountId, CodesClock, Connection, Event as FrontEndEvent, Outcome, RequestId, Role, VaultState,
+    VaultView,
 };
-use countersign_protocol::Outcome;
 
 use self::{
     attention::Attention,
@@ -54,7 +54,7 @@ use self::{
     issuers::Line,
     keys::Offers,
     reports::Report,
-    request::{Retry, Stage, Underway},
+    request::{Retry, Sent, Stage, Underway},
     views::Views,
 };
 use crate::{
@@ -276,6 +276,7 @@ impl Engine {
             answer: None,
             exp,
             failures: 1,
+            sent: Sent::Again,
         };
         request.stage = Stage::Queued(underway, Retry { at: now + PATIENCE });
     }

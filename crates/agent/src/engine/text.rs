@@ -17,8 +17,8 @@ mod tests;
 
 pub use countersign_agent_api::Language;
 
-use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy};
-use countersign_protocol::{LineValue, Origin, Outcome, Statement, Verdict};
+use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy, Outcome};
+use countersign_protocol::{LineValue, Origin, Statement, Verdict};
 use jiff::tz::TimeZone;
 
 use self::{catalogue::Catalogue, money::Sum};
@@ -134,7 +134,11 @@ impl Wording {
                 let title = match outcome {
                     Outcome::Approved => texts.already_approved,
                     Outcome::Denied | Outcome::Reported => texts.already_denied,
-                    Outcome::Cancelled | Outcome::Expired | Outcome::Locked => texts.answered,
+                    Outcome::Cancelled
+                    | Outcome::Expired
+                    | Outcome::Locked
+                    | Outcome::NotTaken
+                    | Outcome::Unclear => texts.answered,
                 };
                 text(title, &(texts.about)(device, &what(texts, asked)))
             }
@@ -210,6 +214,18 @@ impl Wording {
                 text(&title, &body)
             }
         }
+    }
+
+    /// The issuer took no answer, and takes none.
+    pub(super) fn not_taken(self) -> Text {
+        let texts = catalogue::of(self.language);
+        text(texts.not_taken, texts.see_why)
+    }
+
+    /// The issuer may have taken the answer, or not.
+    pub(super) fn unclear(self) -> Text {
+        let texts = catalogue::of(self.language);
+        text(texts.unclear, texts.see_why)
     }
 
     /// Row 9: the issuer removed this computer.

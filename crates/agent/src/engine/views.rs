@@ -13,7 +13,10 @@ use super::{
     inbox::LINGER,
     request::{DecidedBy, End, Receipt, Retry, Stage, Tracked, Visibility},
 };
-use crate::accounts::{Account, Keeping};
+use crate::{
+    accounts::{Account, Keeping},
+    net::{CertificateSummary, Trust},
+};
 
 /// All that a subscribed front end is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +124,7 @@ impl Engine {
             connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
             clock_offset: account.binding.offset,
             added_at: account.added_at,
+            trusted: trusted(&account.binding.trust),
         }
     }
 
@@ -204,7 +208,7 @@ fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {
         .iter()
         .find(|mute| reported_here && mute.client == request.claims().client.id);
     RequestState::Ended {
-        outcome: outcome(end.outcome),
+        outcome: end.outcome,
         at: end.at - account.binding.offset,
         by_this_device,
         device_name: device_name(&end.decided_by),
@@ -229,6 +233,18 @@ pub(super) fn device_name(decided_by: &DecidedBy) -> Option<String> {
 /// Host and, unless it is 443, port.
 pub(super) fn host(issuer: &Issuer) -> String {
     issuer.host().to_owned()
+}
+
+/// What is trusted for one account.
+pub(super) fn trusted(trust: &Trust) -> Vec<api::CertificateView> {
+    let view = |summary: CertificateSummary| api::CertificateView {
+        name: summary.subject,
+        issuer: summary.issuer,
+        sha256: summary.sha256,
+        not_before: summary.not_before,
+        not_after: summary.not_after,
+    };
+    trust.summaries().into_iter().map(view).collect()
 }
 
 /// The statement's lines for front ends.

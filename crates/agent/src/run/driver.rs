@@ -340,10 +340,10 @@ impl Driver {
                     channel.handle.retry();
                 }
             }
-            Effect::Preview(call, link) => {
+            Effect::Preview(call, link, trust) => {
                 let issuers = Arc::clone(&self.parts.issuers);
                 self.job(async move {
-                    let result = issuers.preview(&link).await;
+                    let result = issuers.preview(&link, trust.as_ref()).await;
                     event(Event::Previewed(call, Box::new(result)))
                 });
             }

@@ -52,6 +52,9 @@ fn is_about_key(error: &EnrolmentError) -> bool {
         | EnrolmentError::InvalidPushLink(_)
         | EnrolmentError::NeedsUnlock
         | EnrolmentError::NeedsPassphrase
+        | EnrolmentError::Unknown(..)
+        | EnrolmentError::InvalidTrust(_)
+        | EnrolmentError::TrustNotAllowed
         | EnrolmentError::Refused
         | EnrolmentError::Net(_)
         | EnrolmentError::Configuration(_)

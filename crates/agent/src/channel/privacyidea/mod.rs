@@ -1,8 +1,8 @@
 //! PUSH tokens of a privacyIDEA server: nothing is changed on the server, and nobody's push service takes part.
 //!
 //! The server never calls: it is asked every few seconds (`task`). What it lists is verified with the key that it gave at
-//! enrolment (`request`); a challenge is answered at most once, also after a restart, because its name is kept with the
-//! account before the answer leaves ([`Ties::answered`]). What the protocol cannot do is said in [`CAPABILITIES`].
+//! enrolment (`request`); a challenge is answered at most once, also after a restart, because the engine keeps its name with the
+//! account before the answer leaves ([`Ties::answered`], [`Binding::commit`]). What the protocol cannot do is said in [`CAPABILITIES`].
 
 mod container;
 mod enrol;
@@ -30,7 +30,6 @@ use std::{
 
 use countersign_agent_api::Capabilities;
 use countersign_privacyidea::{PushLink, container::ContainerLink};
-use futures_util::{FutureExt as _, future::BoxFuture};
 use ring::rand::SecureRandom;
 use tokio::sync::Semaphore;
 
@@ -40,7 +39,7 @@ use super::{
 use crate::{
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyStoreError, Keys},
-    net::Net,
+    net::{Net, Trust},
 };
 
 /// What this protocol can do: the server signs what it asks; the answer is signed over the challenge's name, not over its text.
@@ -50,6 +49,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_report: false,
     has_expiry: false,
     can_revoke: false,
+    can_withdraw: false,
+    can_rotate: false,
 };
 
 /// privacyIDEA servers. Cheap to clone.
@@ -87,50 +88,57 @@ impl PrivacyIdea {
         PushLink::is_meant(link) || ContainerLink::is_meant(link)
     }
 
-    pub(super) fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
-        let now = self.clock.now();
-        if ContainerLink::is_meant(link.trim()) {
-            return container::preview(link, now);
+    /// The same servers, for an account that trusts this too.
+    pub(super) fn trusting(&self, trust: &Trust) -> Self {
+        Self {
+            net: self.net.trusting(trust),
+            ..self.clone()
         }
-        enrol::preview(link, now)
     }
 
-    pub(super) fn enrol<'a>(
-        &'a self,
-        offer: &'a Offer,
-        link: &'a PushLink,
-        key: &'a DeviceKey,
-        device_name: &'a str,
-    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
-        enrol::enrol(self, offer, link, key, device_name).boxed()
+    pub(super) async fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
+        if ContainerLink::is_meant(link.trim()) {
+            return container::preview(self, link).await;
+        }
+        enrol::preview(self, link).await
     }
 
-    pub(super) fn register<'a>(
-        &'a self,
-        offer: &'a Offer,
-        link: &'a ContainerLink,
-        key: &'a DeviceKey,
-        device_name: &'a str,
-    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
-        container::register(self, offer, link, key, device_name).boxed()
+    pub(super) async fn enrol(
+        &self,
+        offer: &Offer,
+        link: &PushLink,
+        key: &DeviceKey,
+        device_name: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        enrol::enrol(self, offer, link, key, device_name).await
     }
 
-    pub(super) fn roll_over<'a>(
-        &'a self,
-        binding: &'a Binding,
-        ties: &'a ContainerTies,
-        new: &'a DeviceKey,
-    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        container::roll_over(self, binding, ties, new).boxed()
+    pub(super) async fn register(
+        &self,
+        offer: &Offer,
+        link: &ContainerLink,
+        key: &DeviceKey,
+        device_name: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        container::register(self, offer, link, key, device_name).await
     }
 
-    pub(super) fn unregister<'a>(
-        &'a self,
-        binding: &'a Binding,
-        ties: &'a ContainerTies,
-        other_key: Option<&'a DeviceKey>,
-    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        container::unregister(self, binding, ties, other_key).boxed()
+    pub(super) async fn roll_over(
+        &self,
+        binding: &Binding,
+        ties: &ContainerTies,
+        new: &DeviceKey,
+    ) -> Result<(), EnrolmentError> {
+        container::roll_over(self, binding, ties, new).await
+    }
+
+    pub(super) async fn unregister(
+        &self,
+        binding: &Binding,
+        ties: &ContainerTies,
+        other_key: Option<&DeviceKey>,
+    ) -> Result<(), EnrolmentError> {
+        container::unregister(self, binding, ties, other_key).await
     }
 
     pub(super) async fn sign(

@@ -1,8 +1,8 @@
 //! Accounts and what an issuer offers.
 
 use countersign_agent_api::{
-    AccountView, Brings, CollectionView, Connection, EnrolmentOffer, KeyProtection, KeyProtectionLevel,
-    KeyringState, Transport,
+    AccountView, Brings, CertificateCheck, CertificateKind, CertificateView, CollectionView, Connection,
+    EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState, Transport, UntrustedServer,
 };
 
 use super::{json, line};
@@ -33,6 +33,7 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
             "    Key          {}",
             protection(account.key_protection)
         ));
+        certificates(&account.trusted);
         match account.key {
             KeyringState::Ready | KeyringState::Unknown => {}
             state @ (KeyringState::Locked
@@ -140,6 +141,57 @@ pub(in crate::cli) fn offer(offer: &EnrolmentOffer) {
     }
     line(&format!("    Key          {}", protection(offer.key_protection)));
     line(&format!("    Offer ends   {}", instant(offer.expires_at)));
+    certificates(&offer.trusted);
+    waived(offer.check);
+}
+
+/// A certificate that nobody here trusts yet.
+pub(in crate::cli) fn untrusted(server: &UntrustedServer) {
+    let host = plain(&server.host);
+    let what = match server.kind {
+        CertificateKind::Authority => "is vouched for by an authority that is unknown here",
+        CertificateKind::Server => "vouches for itself: its certificate is from no authority known here",
+    };
+    line(&format!("{host} {what}"));
+    certificate(&server.certificate);
+    waived(server.check);
+}
+
+/// The same for programs.
+pub(in crate::cli) fn untrusted_server(server: &UntrustedServer) -> Result<Exit, CliError> {
+    json(server)?;
+    Ok(Exit::Refused)
+}
+
+/// What is trusted for one account alone.
+fn certificates(trusted: &[CertificateView]) {
+    for one in trusted {
+        line("    Trusted for this account alone");
+        certificate(one);
+    }
+}
+
+fn certificate(of: &CertificateView) {
+    let name = of.name.as_deref().map_or("no name in it".to_owned(), plain);
+    line(&format!("    Certificate  {name}"));
+    if let Some(issuer) = &of.issuer {
+        line(&format!("    Issued by    {}", plain(issuer)));
+    }
+    line(&format!("    SHA-256      {}", of.sha256));
+    line(&format!(
+        "    Valid        {} to {}",
+        instant(of.not_before),
+        instant(of.not_after)
+    ));
+}
+
+fn waived(check: CertificateCheck) {
+    match check {
+        CertificateCheck::Wanted => {}
+        CertificateCheck::Waived => {
+            line("    The link asks not to check the server's certificate. It is always checked.");
+        }
+    }
 }
 
 fn connection(account: &AccountView) -> String {

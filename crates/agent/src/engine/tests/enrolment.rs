@@ -15,8 +15,14 @@ impl Bench {
     /// Asks for an offer; returns its id.
     fn preview(&mut self, account: &str) -> Result<String, ApiError> {
         assert!(
-            self.call_from(TERMINAL, Request::PreviewEnrolment { link: LINK.into() })
-                .is_none()
+            self.call_from(
+                TERMINAL,
+                Request::PreviewEnrolment {
+                    link: LINK.into(),
+                    trust: None
+                }
+            )
+            .is_none()
         );
         let call = self.last_call();
         let offer = self.offer(account);

@@ -76,6 +76,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("لم يتطابق الرمز. {left} لهذا الحساب.")
     },
     too_many_codes: "رموز خاطئة كثيرة. اطلب من أحد المسؤولين فتح قفل الحساب.",
+    not_taken: "لم تُقبل الإجابة",
+    unclear: "لا يُعرف هل احتُسبت إجابتك",
 
     account_removed: "أُزيل حساب",
     see_which: "افتح Countersign لترى أي حساب.",

@@ -70,6 +70,8 @@ pub(super) struct Catalogue {
     pub(super) wrong_code: &'static str,
     pub(super) attempts_left: fn(count: u64) -> String,
     pub(super) too_many_codes: &'static str,
+    pub(super) not_taken: &'static str,
+    pub(super) unclear: &'static str,
 
     // Accounts, keys and connections.
     pub(super) account_removed: &'static str,

@@ -60,6 +60,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("The code did not match. {count} {attempts} left on this account.")
     },
     too_many_codes: "Too many wrong codes. Ask an administrator to unlock the account.",
+    not_taken: "Answer not taken",
+    unclear: "Unclear whether your answer counted",
 
     account_removed: "An account was removed",
     see_which: "Open Countersign to see which.",

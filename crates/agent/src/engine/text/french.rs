@@ -60,6 +60,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("Le code ne correspondait pas. Il reste {count} {attempts} pour ce compte.")
     },
     too_many_codes: "Trop de codes erronés. Demandez à un administrateur de déverrouiller le compte.",
+    not_taken: "Réponse non acceptée",
+    unclear: "On ne sait pas si votre réponse compte",
 
     account_removed: "Un compte a été retiré",
     see_which: "Ouvrez Countersign pour voir lequel.",

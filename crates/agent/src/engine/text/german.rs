@@ -60,6 +60,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("Der Code stimmte nicht. Noch {count} {attempts} für dieses Konto.")
     },
     too_many_codes: "Zu viele falsche Codes. Lassen Sie das Konto von der Administration entsperren.",
+    not_taken: "Antwort nicht angenommen",
+    unclear: "Unklar, ob Ihre Antwort gezählt hat",
 
     account_removed: "Ein Konto wurde entfernt",
     see_which: "Öffnen Sie Countersign, um zu sehen, welches.",

@@ -60,6 +60,8 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("El código no coincidió. {verb} {count} {attempts} en esta cuenta.")
     },
     too_many_codes: "Demasiados códigos erróneos. Pida a un administrador que desbloquee la cuenta.",
+    not_taken: "Respuesta no aceptada",
+    unclear: "No se sabe si su respuesta contó",
 
     account_removed: "Se ha quitado una cuenta",
     see_which: "Abra Countersign para ver cuál.",

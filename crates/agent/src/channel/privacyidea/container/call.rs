@@ -18,7 +18,7 @@ use crate::{
         },
     },
     keystore::{DeviceKey, Interaction, KeyStoreError},
-    net::{Answer, NetError},
+    net::{Answer, Connection, NetError, Trust},
 };
 
 /// Why a server has not done what was asked.
@@ -49,8 +49,8 @@ impl From<ReplyError> for Failure {
     }
 }
 
-/// What the link offers. The server is not asked: it would not say more.
-pub(in crate::channel) fn preview(link: &str, now: i64) -> Result<Offer, EnrolmentError> {
+/// What the link offers. The server would not say more: it is only looked at whether it is the one that the link names.
+pub(in crate::channel) async fn preview(server: &PrivacyIdea, link: &str) -> Result<Offer, EnrolmentError> {
     let link = ContainerLink::parse(link.trim()).map_err(EnrolmentError::InvalidPushLink)?;
     match link.passphrase {
         Passphrase::NotAsked => {}
@@ -58,6 +58,8 @@ pub(in crate::channel) fn preview(link: &str, now: i64) -> Result<Offer, Enrolme
     }
     let url = link.server.url().map_err(EnrolmentError::InvalidPushLink)?;
     let issuer = enrol::issuer(&url)?;
+    Connection::open(&server.net, &url).await?;
+    let now = server.clock.now();
     Ok(Offer {
         issuer_name: plain(&link.issuer, MAX_NAME).unwrap_or_else(|| issuer.host().to_owned()),
         account: link.serial.to_string(),
@@ -65,6 +67,8 @@ pub(in crate::channel) fn preview(link: &str, now: i64) -> Result<Offer, Enrolme
         fingerprint: String::new(),
         // From now, since this computer's clock may not be the server's: the server decides.
         expires_at: now.saturating_add(i64::from(link.ttl).saturating_mul(60)),
+        trust: Trust::default(),
+        check: enrol::check(link.tls),
         terms: Terms::Container(Box::new(link)),
     })
 }
@@ -89,6 +93,7 @@ pub(in crate::channel) async fn register(
             issuer: offer.issuer.clone(),
             account: offer.account.clone(),
             key: key.clone(),
+            trust: Trust::default(),
             offset: 0,
             ties: channel::Ties::Container(Box::new(ties)),
         },

@@ -20,6 +20,8 @@ pub(in crate::channel) const CAPABILITIES: Capabilities = Capabilities {
     can_report: false,
     has_expiry: false,
     can_revoke: true,
+    can_withdraw: false,
+    can_rotate: true,
 };
 
 /// What only this protocol understands of a container.

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     channel::{
         Binding, ChannelCommand, ChannelEvent, ChannelProblem, Contents, DecisionOutcome, FarEnd, Health,
-        Part, PartKind,
+        Offer, Part, PartKind,
         backoff::Backoff,
         privacyidea::{PrivacyIdea, enrol},
     },
@@ -121,17 +121,50 @@ impl Container {
 
     /// What was listed, as the engine knows it.
     fn contents(&self, listed: Listed) -> Contents {
-        let now = self.server.clock.now();
         let part = |link: Zeroizing<String>| {
             let name = container::token(&link)?.to_string();
             Some(Part {
                 name,
-                what: kind(&link, now),
+                what: self.kind(&link),
             })
         };
         Contents {
             add: listed.add.into_iter().filter_map(part).collect(),
             keep: listed.keep.into_iter().map(String::from).collect(),
+        }
+    }
+
+    /// What a link of a container is for. One that cannot be used here is not asked for again and again.
+    fn kind(&self, link: &Zeroizing<String>) -> PartKind {
+        if PushLink::is_meant(link) {
+            return match enrol::offered(link, self.server.clock.now()) {
+                Ok((offer, _)) => PartKind::Account(Box::new(self.trusted(offer))),
+                Err(error) => {
+                    tracing::warn!(%error, "an account in a container cannot be used");
+                    PartKind::Unknown
+                }
+            };
+        }
+        let is_code = ["otpauth://totp/", "otpauth://hotp/"]
+            .iter()
+            .any(|start| link.starts_with(start));
+        match (
+            is_code,
+            container::unlock(link),
+            OtpLink::try_from(link.to_string()),
+        ) {
+            (true, Unlock::NotAsked, Ok(otp)) => PartKind::Code(otp),
+            (_, Unlock::NotAsked | Unlock::Asked, _) => PartKind::Unknown,
+        }
+    }
+
+    /// What the person trusts for the container counts for what comes from the same server, and for nothing else.
+    fn trusted(&self, offer: Offer) -> Offer {
+        if offer.issuer.host() == self.binding.issuer.host() {
+            let trust = self.binding.trust.clone();
+            Offer { trust, ..offer }
+        } else {
+            offer
         }
     }
 
@@ -188,30 +221,6 @@ impl Container {
         let mut bits = [0; 2];
         let filled = self.server.rng.fill(&mut bits);
         filled.map_or(u16::MAX, |()| u16::from_be_bytes(bits))
-    }
-}
-
-/// What a link of a container is for. One that cannot be used here is not asked for again and again.
-fn kind(link: &Zeroizing<String>, now: i64) -> PartKind {
-    if PushLink::is_meant(link) {
-        return match enrol::preview(link, now) {
-            Ok(offer) => PartKind::Account(Box::new(offer)),
-            Err(error) => {
-                tracing::warn!(%error, "an account in a container cannot be used");
-                PartKind::Unknown
-            }
-        };
-    }
-    let is_code = ["otpauth://totp/", "otpauth://hotp/"]
-        .iter()
-        .any(|start| link.starts_with(start));
-    match (
-        is_code,
-        container::unlock(link),
-        OtpLink::try_from(link.to_string()),
-    ) {
-        (true, Unlock::NotAsked, Ok(otp)) => PartKind::Code(otp),
-        (_, Unlock::NotAsked | Unlock::Asked, _) => PartKind::Unknown,
     }
 }
 
