@@ -42,6 +42,10 @@ for server in read("privacyidea.json"):
     for name in ("poll_answer", "poll_presence"):
         seed("privacyidea", json.dumps(server[name]["result"]["value"][0]))
 
+seed("privacyidea", json.dumps(read("privacyidea-container.json")["sealed"]))
+seed("privacyidea", "pia://container/SMPH1?issuer=A&ttl=10&nonce=c238392af49250804c25bbd7d86408839e91fe97&time=2026-11-22T20:48:00%2B00:00"
+     "&url=https://id.alder.example/&serial=SMPH1&key_algorithm=secp384r1&hash_algorithm=SHA256&ssl_verify=True&passphrase=")
+
 SAMPLES = FUZZ.parent / "crates" / "codes" / "samples"
 for sample in sorted(SAMPLES.iterdir()):
     if sample.suffix not in (".py", ".mjs"):

@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "cancel_enrolment",
     "start_agent",
     "rename_account",
+    "refresh_account",
     "rotate_key",
     "remove_account",
     "revoke_device",

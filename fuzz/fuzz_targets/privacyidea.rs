@@ -1,9 +1,15 @@
-//! Any text is refused or read as a PUSH token's link; any answer of a server is refused or read, and no challenge in it verifies.
+//! Any text is refused or read as a link to a PUSH token or a container; any answer of a server is refused or read, no challenge in it
+//! verifies, and nothing in it is taken for the contents of a container.
 
 #![no_main]
 
-use countersign_privacyidea::{Challenge, PushLink, Serial, ServerKey, reply};
+use countersign_privacyidea::{
+    Challenge, PushLink, Serial, ServerKey,
+    container::{ContainerLink, Question, Session, registered, rolled_over, token},
+    reply,
+};
 use libfuzzer_sys::fuzz_target;
+use ring::rand::SystemRandom;
 
 /// A real server's key, so nothing that is made up here is signed by it.
 const VECTORS: &str = include_str!("../../vectors/privacyidea.json");
@@ -26,6 +32,16 @@ fuzz_target!(|text: &str| {
             assert!(VECTORS.contains(challenge.nonce()), "a forgery verified");
         }
     }
+    if let Ok(link) = ContainerLink::parse(text) {
+        assert!(link.server.as_str().starts_with("https:"));
+        assert!(!link.signing_input("desk").is_empty());
+    }
+    let _ = Question::read(200, text.as_bytes());
+    let _ = registered(200, text.as_bytes());
+    let _ = token(text);
+    let _ = rolled_over(200, text.as_bytes(), &link.serial);
+    let session = Session::new(&SystemRandom::new()).expect("there is randomness");
+    assert!(session.open(200, text.as_bytes(), &link.serial).is_err(), "a forgery was opened");
     if let Ok(serial) = Serial::try_from(text.to_owned()) {
         assert!(!serial.as_str().contains('|'));
     }

@@ -51,6 +51,7 @@ fn accounts_codes_settings_history_and_files_are_the_main_windows_alone() {
     let (prompt, main) = (permissions(PROMPT), permissions(MAIN));
     for command in [
         "rename-account",
+        "refresh-account",
         "rotate-key",
         "remove-account",
         "revoke-device",

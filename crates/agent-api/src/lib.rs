@@ -157,10 +157,14 @@ pub enum Request {
         #[serde(default)]
         filter: HistoryFilter,
     },
-    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`].
+    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing. [`Reply::Offer`], or [`Reply::Untrusted`] if that takes
+    /// a certificate which nobody here trusts: then a person has to decide, and the call is made again with what they trust.
     PreviewEnrolment {
         /// The link as pasted.
         link: String,
+        /// What the person trusts for this account, beside what everybody trusts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trust: Option<TrustChoice>,
     },
     /// The person agreed to the offer. Makes the key and binds. [`Reply::Account`].
     AcceptEnrolment {
@@ -173,6 +177,11 @@ pub enum Request {
     CancelEnrolment {
         /// From [`EnrolmentOffer::id`].
         offer: String,
+    },
+    /// Asks the account's issuer now what there is, in place of when it is due. [`Reply::Account`]; what comes of it comes as an event.
+    Refresh {
+        /// Which account.
+        account: AccountId,
     },
     /// Makes a new device key and has the issuer replace the old one. [`Reply::Account`].
     RotateKey {
@@ -249,6 +258,7 @@ impl std::fmt::Debug for Request {
             Self::PreviewEnrolment { .. } => "PreviewEnrolment",
             Self::AcceptEnrolment { .. } => "AcceptEnrolment",
             Self::CancelEnrolment { .. } => "CancelEnrolment",
+            Self::Refresh { .. } => "Refresh",
             Self::RotateKey { .. } => "RotateKey",
             Self::RenameAccount { .. } => "RenameAccount",
             Self::RevokeDevice { .. } => "RevokeDevice",
@@ -294,6 +304,8 @@ pub enum Reply {
     Evidence(String),
     /// To [`Request::PreviewEnrolment`].
     Offer(EnrolmentOffer),
+    /// To [`Request::PreviewEnrolment`], too.
+    Untrusted(UntrustedServer),
     /// To [`Request::Diagnostics`], in the order a packet travels.
     Diagnostics(Vec<Check>),
     /// To [`Request::Codes`].

@@ -205,6 +205,8 @@ data! {
         pub key: KeyringState,
         /// What the issuer's protocol can do.
         pub capabilities: Capabilities,
+        /// What it has brought along, if it brings something: then nothing is asked through the account itself.
+        pub collection: Option<CollectionView>,
         /// The connection now.
         pub connection: Connection,
         /// Issuer time − this computer's clock, in seconds.
@@ -213,6 +215,101 @@ data! {
         /// When it was added.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub added_at: i64,
+        /// What is trusted for this account alone, beside what everybody trusts.
+        pub trusted: Vec<CertificateView>,
+    }
+
+    /// A certificate, as people judge it.
+    pub struct CertificateView {
+        /// Whose it is, in the words of who issued it, if it says so.
+        pub name: Option<String>,
+        /// Who issued it, in their own words, if it says so.
+        pub issuer: Option<String>,
+        /// The SHA-256 of the whole certificate: 32 pairs of hexadecimal digits with colons between them.
+        pub sha256: String,
+        /// Since when it is good.
+        #[cfg_attr(feature = "bindings", ts(type = "number"))]
+        pub not_before: i64,
+        /// Until when it is good.
+        #[cfg_attr(feature = "bindings", ts(type = "number"))]
+        pub not_after: i64,
+    }
+
+    /// A server with a certificate that nobody here trusts yet.
+    pub struct UntrustedServer {
+        /// The server.
+        pub host: String,
+        /// What would be trusted.
+        pub kind: CertificateKind,
+        /// That certificate.
+        pub certificate: CertificateView,
+        /// What the link says about checking it.
+        pub check: CertificateCheck,
+    }
+
+    /// Whose certificate it is.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum CertificateKind {
+        /// Of an authority, which may issue others.
+        Authority,
+        /// The server's own, and no other.
+        Server,
+    }
+
+    /// What an enrolment link says about checking the server's certificate. It is checked whatever the link says.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum CertificateCheck {
+        /// Nothing, or that it is to be checked.
+        Wanted,
+        /// That it need not be checked.
+        Waived,
+    }
+
+    /// What a person trusts for one account.
+    #[serde(tag = "type", rename_all = "snake_case")]
+    pub enum TrustChoice {
+        /// What the server presented, if it is still this.
+        Presented {
+            /// From [`CertificateView::sha256`].
+            sha256: String,
+        },
+        /// Certificates of their own.
+        Pem {
+            /// As PEM text.
+            text: String,
+        },
+    }
+
+    /// What came of reading an enrolment link.
+    #[serde(tag = "type", content = "value", rename_all = "snake_case")]
+    pub enum Preview {
+        /// What the issuer offers.
+        Offer(EnrolmentOffer),
+        /// Nothing yet: first a certificate has to be trusted.
+        Untrusted(UntrustedServer),
+    }
+
+    /// What an account has brought along.
+    #[derive(Copy)]
+    pub struct CollectionView {
+        /// How many accounts.
+        pub accounts: u32,
+        /// How many one-time codes.
+        pub codes: u32,
+        /// How many things that cannot be used here.
+        pub unusable: u32,
+    }
+
+    /// Whether further accounts and one-time codes come with an account.
+    #[derive(Copy)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Brings {
+        /// No.
+        Account,
+        /// Yes: the issuer adds and removes them from then on.
+        Collection,
     }
 
     /// What a protocol can do; what it cannot is told to the person.
@@ -228,6 +325,8 @@ data! {
         pub has_expiry: bool,
         /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
         pub can_revoke: bool,
+        /// An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+        pub can_withdraw: bool,
         /// The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
         pub can_rotate: bool,
     }
@@ -479,6 +578,10 @@ data! {
         Expired,
         /// Ended by too many wrong codes.
         Locked,
+        /// The issuer did not take this computer's answer, takes no other, and does not say why.
+        NotTaken,
+        /// This computer's answer was sent more than once. Whether the issuer took it is not known.
+        Unclear,
     }
 
     /// The evidence kept.
@@ -523,8 +626,10 @@ data! {
         pub issuer_host: String,
         /// The account label.
         pub account: String,
-        /// The issuer's key fingerprint.
+        /// The issuer's key fingerprint. Empty if it has none to show before.
         pub fingerprint: String,
+        /// Whether further accounts and one-time codes come with it.
+        pub brings: Brings,
         /// What will protect the key here.
         pub key_protection: KeyProtection,
         /// How this computer would be named.
@@ -532,6 +637,10 @@ data! {
         /// When the offer ends.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub expires_at: i64,
+        /// What will be trusted for this account alone.
+        pub trusted: Vec<CertificateView>,
+        /// What the link says about checking the server's certificate.
+        pub check: CertificateCheck,
     }
 
     /// One line of the diagnostics.

@@ -31,7 +31,8 @@ pub struct Accounts {
 
 impl Document for Accounts {
     const FILE: &'static str = "accounts.json";
-    const VERSION: u32 = 1;
+    // 2: accounts bring others along.
+    const VERSION: u32 = 2;
 }
 
 /// One enrolled account.
@@ -59,6 +60,31 @@ pub struct Account {
     pub standing: Standing,
     /// When it was added, own clock.
     pub added_at: i64,
+    /// What it has brought along, by its issuer's names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Held>,
+}
+
+/// One thing that an account has brought along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// Its name at the issuer.
+    pub name: String,
+    /// What it is here.
+    pub kept: Keeping,
+}
+
+/// What became of something that an account has brought along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keeping {
+    /// A one-time code in the vault, under an id that follows from the account and the name.
+    Code,
+    /// An account.
+    Account(AccountId),
+    /// Nothing: this release cannot use it. It is not asked for again.
+    Unusable,
 }
 
 /// A client that is held back after a report.

@@ -111,6 +111,25 @@ impl Codes {
         Ok(id)
     }
 
+    /// Has an entry of this identifier make its codes as `details` say. One that is not there is added; one that is there keeps
+    /// the names, tags and note that the person has given it, and its place.
+    ///
+    /// # Errors
+    /// [`ChangeError::Full`].
+    pub fn put(&mut self, id: EntryId, details: Details, now: u64) -> Result<(), ChangeError> {
+        if self.place(id).is_ok() {
+            return self.edit(id, |present| {
+                present.kind = details.kind;
+                present.secret = details.secret;
+            });
+        }
+        self.add_all(vec![Entry {
+            id,
+            details,
+            added_at: now,
+        }])
+    }
+
     /// Adds all at the end, or none.
     pub(crate) fn add_all(&mut self, entries: Vec<Entry>) -> Result<(), ChangeError> {
         if self.entries.len() + entries.len() > MAX_ENTRIES {
@@ -254,6 +273,27 @@ mod tests {
 
     fn order(codes: &Codes) -> Vec<EntryId> {
         codes.entries().iter().map(|entry| entry.id).collect()
+    }
+
+    #[test]
+    fn an_entry_that_is_put_again_keeps_what_the_person_has_given_it() {
+        let mut codes = testing::many(2);
+        let id = EntryId::parse("000102030405060708090a0b0c0d0e0f").unwrap();
+        let first = codes.entries()[0].details.clone();
+        codes.put(id, first, 7).unwrap();
+        assert_eq!(codes.entries().len(), 3);
+        let name = Label::new("Mine").unwrap();
+        codes.edit(id, |details| details.issuer = name.clone()).unwrap();
+        let mut second = codes.entries()[1].details.clone();
+        second.kind = Kind::Steam;
+        codes.put(id, second.clone(), 8).unwrap();
+        assert_eq!(codes.entries().len(), 3);
+        let put = codes.get(id).unwrap();
+        assert_eq!((&put.details.issuer, put.added_at), (&name, 7));
+        assert_eq!(
+            (&put.details.secret, put.details.kind),
+            (&second.secret, Kind::Steam)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Invariants: no I/O, no async, no clock, no randomness of its own; every input has a limit; a [`Challenge`] exists only when the
 //! server key pinned at enrolment has signed it; an [`Answer`] that the challenge does not allow has no form in which it could be
 //! sent. What this protocol cannot do is said by its types: there is no expiry, no statement of what was shown, and "taken" is all
-//! that a server ever says to an answer.
+//! that a server ever says to an answer. What comes as a whole bundle of tokens is [`container`].
 //!
 //! # The way of a token
 //! 1. [`PushLink::parse`] reads the link, [`PushLink::enrolment`] makes what is posted, [`reply::enrolled`] gives the [`ServerKey`] to pin.
@@ -14,6 +14,7 @@
 #![deny(missing_docs)]
 
 mod challenge;
+pub mod container;
 mod der;
 mod encoding;
 mod link;
@@ -22,6 +23,8 @@ pub mod reply;
 mod rsa_key;
 mod serial;
 mod server_key;
+#[cfg(test)]
+mod testing;
 
 pub use challenge::{Answer, AnswerError, Challenge, ChallengeError, DeclineReason, DeclineReasons};
 pub use link::{LinkError, PushLink, TlsCheck, Unlock};

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::{RsaPublicKey, Serial};
 
 /// The longest link, in bytes.
-const MAX_LINK: usize = 4096;
+pub(crate) const MAX_LINK: usize = 4096;
 
 /// The longest text in it (label, issuer), in characters.
 const MAX_TEXT: usize = 128;
@@ -61,7 +61,7 @@ pub enum Unlock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// Another kind of link, or none.
-    #[error("it is not a link for a PUSH token")]
+    #[error("it is not a link of this kind")]
     NotPush,
     /// A part is missing.
     #[error("it has no `{0}`")]
@@ -145,8 +145,6 @@ impl PushLink {
         let tls =
             TlsCheck::parse(&required(&link, "sslverify")?).ok_or(LinkError::Unacceptable("sslverify"))?;
         let ttl = required(&link, "ttl")?.parse().ok().filter(|ttl| *ttl > 0);
-        let pin = optional(&link, "pin")?.is_some_and(|value| !value.eq_ignore_ascii_case("false"));
-        let forced = optional(&link, "app_force_unlock")?.is_some();
         Ok(Self {
             url: server(&required(&link, "url")?)?,
             serial,
@@ -154,11 +152,7 @@ impl PushLink {
             issuer: bounded(required(&link, "issuer")?.to_string(), "issuer")?,
             ttl: ttl.ok_or(LinkError::Unacceptable("ttl"))?,
             tls,
-            unlock: if pin || forced {
-                Unlock::Asked
-            } else {
-                Unlock::NotAsked
-            },
+            unlock: unlock(&link)?,
             credential,
         })
     }
@@ -203,13 +197,24 @@ pub(crate) fn server(text: &str) -> Result<Url, LinkError> {
     if plain { Ok(url) } else { Err(refused) }
 }
 
-fn required(link: &Url, name: &'static str) -> Result<Zeroizing<String>, LinkError> {
+/// Whether a link of a token wants it behind something.
+pub(crate) fn unlock(link: &Url) -> Result<Unlock, LinkError> {
+    let pin = optional(link, "pin")?.is_some_and(|value| !value.eq_ignore_ascii_case("false"));
+    let forced = optional(link, "app_force_unlock")?.is_some();
+    Ok(if pin || forced {
+        Unlock::Asked
+    } else {
+        Unlock::NotAsked
+    })
+}
+
+pub(crate) fn required(link: &Url, name: &'static str) -> Result<Zeroizing<String>, LinkError> {
     optional(link, name)?
         .filter(|value| !value.is_empty())
         .ok_or(LinkError::Missing(name))
 }
 
-fn optional(link: &Url, name: &'static str) -> Result<Option<Zeroizing<String>>, LinkError> {
+pub(crate) fn optional(link: &Url, name: &'static str) -> Result<Option<Zeroizing<String>>, LinkError> {
     let mut values = link.query_pairs().filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| Zeroizing::new(value.into_owned()));
     match values.next() {
@@ -218,7 +223,7 @@ fn optional(link: &Url, name: &'static str) -> Result<Option<Zeroizing<String>>,
     }
 }
 
-fn bounded(text: String, name: &'static str) -> Result<String, LinkError> {
+pub(crate) fn bounded(text: String, name: &'static str) -> Result<String, LinkError> {
     if text.is_empty() || text.chars().count() > MAX_TEXT {
         return Err(LinkError::Unacceptable(name));
     }

@@ -25,6 +25,10 @@ const POLICY: i64 = 303;
 const NOT_FOUND: i64 = 601;
 /// A parameter is wrong.
 const PARAMETER: i64 = 905;
+/// The container is not registered.
+const NOT_REGISTERED: i64 = 3001;
+/// The container's key has not signed this.
+const CONTAINER_UNPROVEN: i64 = 3002;
 
 /// What became of an answer, as far as a server ever says. It never says that somebody is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +56,8 @@ pub enum ReplyError {
     /// The token is unknown, deleted, or bound to another key; a server does not tell them apart.
     #[error("the server does not know this token with this key")]
     Unproven,
-    /// The server lets nobody poll.
-    #[error("the server does not allow polling")]
+    /// A policy of the server forbids it: that anybody polls, or what was asked for a container.
+    #[error("a policy of the server does not allow this")]
     PollingDenied,
     /// No such token waits for this.
     #[error("the server knows no such token")]
@@ -160,6 +164,12 @@ pub fn time(body: &[u8]) -> Option<i64> {
     whole(serde_json::from_slice::<Timed>(body).ok()?.time)
 }
 
+/// The value of an answer.
+pub(crate) fn value<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, ReplyError> {
+    let (value, _) = read::<IgnoredAny>(status, body)?;
+    serde_json::from_value(value).map_err(|_| ReplyError::NotUnderstood)
+}
+
 fn is_code(text: &str) -> bool {
     (1..=MAX_CODE).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
@@ -195,8 +205,9 @@ fn refusal(status: u16, failure: &Failure, time: Option<f64>) -> ReplyError {
             time: time.and_then(whole),
         },
         INVALID if status == 400 => ReplyError::Unproven,
+        CONTAINER_UNPROVEN => ReplyError::Unproven,
         POLICY => ReplyError::PollingDenied,
-        NOT_FOUND => ReplyError::NotFound,
+        NOT_FOUND | NOT_REGISTERED => ReplyError::NotFound,
         PARAMETER => ReplyError::NotAccepted,
         code => ReplyError::Server { code },
     }

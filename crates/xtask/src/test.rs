@@ -127,7 +127,10 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
             setup::programs(workspace, steps)?;
             steps.run(
                 workspace
-                    .cargo("test", &["--test", "privacyidea"])
+                    .cargo(
+                        "test",
+                        &["--test", "privacyidea", "--test", "privacyidea_containers"],
+                    )
                     .args(["--", "--ignored"]),
             )?;
             stories(workspace, Stories::PrivacyIdea)

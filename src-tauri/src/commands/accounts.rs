@@ -1,21 +1,27 @@
 //! Commands of the main window that add, change and remove accounts.
 
-use countersign_agent_api::{AccountId, AccountView, ApiError, EnrolmentOffer, Reply, Request, RequestView};
+use countersign_agent_api::{
+    AccountId, AccountView, ApiError, Preview, Reply, Request, RequestView, TrustChoice,
+};
 use tauri::State;
 
 use super::unexpected;
 use crate::agent::Agent;
 
-/// Reads an enrolment link and shows what its issuer offers. Changes nothing.
+/// Reads an enrolment link and shows what its issuer offers, or what has to be trusted first. Changes nothing. `sha256` is that of the
+/// certificate that the person trusts for this account.
 #[tauri::command]
 pub(crate) async fn preview_enrolment(
     agent: State<'_, Agent>,
     link: String,
-) -> Result<EnrolmentOffer, ApiError> {
-    let Reply::Offer(offer) = agent.call(Request::PreviewEnrolment { link }).await? else {
-        return Err(unexpected());
-    };
-    Ok(offer)
+    sha256: Option<String>,
+) -> Result<Preview, ApiError> {
+    let trust = sha256.map(|sha256| TrustChoice::Presented { sha256 });
+    match agent.call(Request::PreviewEnrolment { link, trust }).await? {
+        Reply::Offer(offer) => Ok(Preview::Offer(offer)),
+        Reply::Untrusted(server) => Ok(Preview::Untrusted(server)),
+        _ => Err(unexpected()),
+    }
 }
 
 /// The person agreed to this offer.
@@ -46,6 +52,15 @@ pub(crate) async fn rename_account(
     name: Option<String>,
 ) -> Result<AccountView, ApiError> {
     changed(agent.call(Request::RenameAccount { account, name }).await?)
+}
+
+/// Has an account's issuer asked now what there is.
+#[tauri::command]
+pub(crate) async fn refresh_account(
+    agent: State<'_, Agent>,
+    account: AccountId,
+) -> Result<AccountView, ApiError> {
+    changed(agent.call(Request::Refresh { account }).await?)
 }
 
 /// Replaces an account's key.

@@ -234,6 +234,7 @@ impl Agent {
         let (client, _events) = Client::connect(&self.socket(), Role::App).await?;
         let preview = Request::PreviewEnrolment {
             link: link.to_owned(),
+            trust: None,
         };
         let Reply::Offer(offer) = client.call(preview).await? else {
             bail!("the agent gave no offer");

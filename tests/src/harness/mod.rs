@@ -17,6 +17,7 @@ mod memory;
 mod paths;
 mod ports;
 mod privacyidea;
+mod privacyidea_containers;
 mod process;
 mod session;
 mod webdriver;

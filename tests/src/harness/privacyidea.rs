@@ -292,7 +292,7 @@ impl PrivacyIdea {
         Ok(token.context("the administrator got no token")?.to_owned())
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if !self.token.is_empty() {
             request = request.header("Authorization", &self.token);

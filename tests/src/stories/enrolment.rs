@@ -26,7 +26,10 @@ pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
     let short = made["link"].as_str().context("no link")?.to_owned();
     let Reply::Offer(offer) = stage
         .watch
-        .call(Request::PreviewEnrolment { link: short })
+        .call(Request::PreviewEnrolment {
+            link: short,
+            trust: None,
+        })
         .await?
     else {
         anyhow::bail!("no offer for a fresh link")
@@ -81,7 +84,10 @@ pub(super) async fn enrol_by_link(stage: &mut Stage) -> Result<()> {
     for (link, wanted) in [(&link, ErrorCode::OfferRefused), (&plain, ErrorCode::InvalidLink)] {
         let again = stage
             .watch
-            .call(Request::PreviewEnrolment { link: link.clone() })
+            .call(Request::PreviewEnrolment {
+                link: link.clone(),
+                trust: None,
+            })
             .await;
         ensure!(
             is(&again, wanted),

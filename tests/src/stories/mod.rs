@@ -20,6 +20,7 @@ mod network;
 mod notifications;
 mod oidc;
 mod privacyidea;
+mod privacyidea_container;
 mod privacyidea_enrolment;
 mod privacyidea_hostile;
 mod privacyidea_trouble;
@@ -149,4 +150,5 @@ stories! {
     privacyidea_trouble::privacyidea_token_deleted, privacyidea::direct();
     privacyidea_enrolment::privacyidea_killed_while_enrolling, privacyidea::meddled();
     privacyidea_enrolment::privacyidea_two_servers, privacyidea::direct();
+    privacyidea_container::privacyidea_container, privacyidea::direct();
 }

@@ -227,7 +227,7 @@ pub(super) async fn privacyidea_choice_wrong(stage: &mut Stage) -> Result<()> {
     let open = stage.prompt().await?;
     open.pick(wrong).await?;
     open.approve().await?;
-    open.ended("No longer waiting").await?;
+    open.ended("Answer not taken").await?;
     stage.picture(&open.app, "privacyidea-choice-wrong").await?;
     open.app.close().await?;
     // The server would take another try and goes on listing it. There is none.

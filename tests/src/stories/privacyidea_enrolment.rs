@@ -18,7 +18,7 @@ use crate::{
 /// The title of the dialog that asks for a picture.
 const CHOOSER: &str = "Choose a picture of the code";
 const LINK: &str = "return document.getElementById('link')?.value ?? ''";
-const AGREE: &str = "It is right. Add account";
+const AGREE: &str = "Add account";
 
 pub(super) async fn privacyidea_enrolled_by_qr(stage: &mut Stage) -> Result<()> {
     let made = server(stage)?.token().await?;

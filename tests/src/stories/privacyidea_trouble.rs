@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use super::{
     Setup, Stage, connected_within,
     desktop::main_window,
-    privacyidea::{approved, begun, direct, enrolled, ensure_status, meddler, reviewed, server, waiting},
+    privacyidea::{approved, begun, direct, enrolled, meddler, reviewed, server, waiting},
 };
 use crate::{
     front::{MainWindow, SOON},
@@ -101,7 +101,9 @@ async fn said_and_survived(stage: &mut Stage, conduct: Conduct, picture: &str) -
 async fn retrying(stage: &mut Stage) -> Result<ErrorCode> {
     let cause = |w: &crate::front::Watch| match w.accounts.first()?.connection {
         Connection::Retrying { cause, .. } => Some(cause),
-        _ => None,
+        Connection::Connecting | Connection::Connected { .. } | Connection::Revoked | Connection::NoKey => {
+            None
+        }
     };
     stage.watch.until("the trouble", PATIENCE, cause).await
 }
@@ -151,17 +153,16 @@ pub(super) async fn privacyidea_token_disabled(stage: &mut Stage) -> Result<()> 
 
 pub(super) async fn privacyidea_token_deleted(stage: &mut Stage) -> Result<()> {
     let serial = enrolled(stage).await?;
-    let log_in = begun(stage, &serial).await?;
+    begun(stage, &serial).await?;
     let open = reviewed(stage).await?;
     server(stage)?.delete_token(&serial).await?;
     let cause = retrying(stage).await?;
     ensure!(cause == ErrorCode::Refused, "it is said to be {cause:?}");
     // The question cannot be answered any more, and nobody is told that it was.
     open.approve().await?;
-    open.ended("No longer waiting").await?;
+    open.ended("Answer not taken").await?;
     stage.picture(&open.app, "privacyidea-gone").await?;
     open.app.close().await?;
-    ensure_status(stage, &log_in, "pending").await.ok();
     // Nothing is removed here by itself; the person does that.
     let app = accounts_page(stage).await?;
     let window = MainWindow::of(&app.page);

@@ -219,7 +219,10 @@ async fn an_agent_killed_while_it_enrols_is_never_half_enrolled() -> Result<()> 
     let link = behind.gateway.enrolment_link(&behind.session, USER).await?;
     let mut watch = behind.agent.watch(Role::App).await?;
     let Reply::Offer(offer) = watch
-        .call(Request::PreviewEnrolment { link: link.clone() })
+        .call(Request::PreviewEnrolment {
+            link: link.clone(),
+            trust: None,
+        })
         .await?
     else {
         anyhow::bail!("no offer")

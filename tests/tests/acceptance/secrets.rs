@@ -23,7 +23,11 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
     let other = "somebody@alder.example";
     let link = stage.gateway.enrolment_link(&stage.session, other).await?;
     let offer = EnrolmentLink::parse(&link)?.code.as_str().to_owned();
-    let Reply::Offer(_) = stage.watch.call(Request::PreviewEnrolment { link }).await? else {
+    let Reply::Offer(_) = stage
+        .watch
+        .call(Request::PreviewEnrolment { link, trust: None })
+        .await?
+    else {
         anyhow::bail!("no offer")
     };
     let secret = stage

@@ -90,7 +90,7 @@ async fn only_certificates_of_configured_authorities_are_trusted() -> Result<()>
         ..AgentOptions::default()
     };
     let agent = Agent::with(&session, "system-store", options).await?;
-    refused(&agent, &link, "an authority of the system's store").await?;
+    unknown(&agent, &link).await?;
 
     // Another authority is configured.
     let rogue = Ca::new(session.dir(), "Rogue authority")?;
@@ -100,7 +100,7 @@ async fn only_certificates_of_configured_authorities_are_trusted() -> Result<()>
         ..AgentOptions::default()
     };
     let agent = Agent::with(&session, "other-authority", options).await?;
-    refused(&agent, &link, "another authority").await?;
+    unknown(&agent, &link).await?;
 
     // The right authority, and a certificate that does not hold.
     let agent = Agent::start(&session, "right-authority").await?;
@@ -115,11 +115,24 @@ async fn only_certificates_of_configured_authorities_are_trusted() -> Result<()>
     Ok(())
 }
 
+/// Nothing is offered: who vouches for the server is for the person to judge.
+async fn unknown(agent: &Agent, link: &str) -> Result<()> {
+    let watch = agent.watch(Role::Terminal).await?;
+    let preview = Request::PreviewEnrolment {
+        link: link.to_owned(),
+        trust: None,
+    };
+    let reply = watch.call(preview).await?;
+    ensure!(matches!(reply, Reply::Untrusted(_)), "it gave {reply:?}");
+    Ok(())
+}
+
 async fn refused(agent: &Agent, link: &str, what: &str) -> Result<()> {
     let watch = agent.watch(Role::Terminal).await?;
     let preview = watch
         .call(Request::PreviewEnrolment {
             link: link.to_owned(),
+            trust: None,
         })
         .await;
     let code = match &preview {

@@ -25,6 +25,10 @@ has_expiry: boolean,
  */
 can_revoke: boolean, 
 /**
+ * An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+ */
+can_withdraw: boolean, 
+/**
  * The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
  */
 can_rotate: boolean, };

@@ -3,4 +3,4 @@
 /**
  * How a request ended.
  */
-export type Outcome = "approved" | "denied" | "reported" | "cancelled" | "expired" | "locked";
+export type Outcome = "approved" | "denied" | "reported" | "cancelled" | "expired" | "locked" | "not_taken" | "unclear";

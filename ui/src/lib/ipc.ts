@@ -9,13 +9,13 @@ import type { CodeEdit } from "../bindings/CodeEdit";
 import type { CodeEntry } from "../bindings/CodeEntry";
 import type { CodeId } from "../bindings/CodeId";
 import type { CodesPage } from "../bindings/CodesPage";
-import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
 import type { ExportForm } from "../bindings/ExportForm";
 import type { HistoryEntry } from "../bindings/HistoryEntry";
 import type { HistoryFilter } from "../bindings/HistoryFilter";
 import type { ImportView } from "../bindings/ImportView";
 import type { MainView } from "../bindings/MainView";
 import type { NewCode } from "../bindings/NewCode";
+import type { Preview } from "../bindings/Preview";
 import type { Page } from "../bindings/Page";
 import type { PromptView } from "../bindings/PromptView";
 import type { QrBatch } from "../bindings/QrBatch";
@@ -91,7 +91,8 @@ export const closeWindow = () => invoke<void>("close_window");
 /** The form has the link of this opening. It is not told again. */
 export const linkTaken = (opening: number) => invoke<void>("link_taken", { opening });
 
-export const previewEnrolment = (link: string) => invoke<EnrolmentOffer>("preview_enrolment", { link });
+export const previewEnrolment = (link: string, sha256: string | null) =>
+  invoke<Preview>("preview_enrolment", { link, sha256 });
 export const acceptEnrolment = (offer: string, deviceName: string) =>
   invoke<AccountView>("accept_enrolment", { offer, deviceName });
 export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment", { offer });
@@ -101,6 +102,8 @@ export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", {
 
 export const renameAccount = (account: AccountId, name: string | null) =>
   invoke<AccountView>("rename_account", { account, name });
+/** What comes of it is in the snapshots. */
+export const refreshAccount = (account: AccountId) => invoke<AccountView>("refresh_account", { account });
 export const rotateKey = (account: AccountId) => invoke<AccountView>("rotate_key", { account });
 export const revokeDevice = (account: AccountId) => invoke<AccountView>("revoke_device", { account });
 export const removeAccount = (account: AccountId) => invoke<void>("remove_account", { account });

@@ -20,7 +20,11 @@ export function connection(
     case "connecting":
       return { icon: "refresh", tone: "", text: t("connection.connecting", { host: account.issuer_host }) };
     case "connected":
-      return { icon: "ok", tone: "is-ok", text: t(`connection.${state.transport}`) };
+      return {
+        icon: "ok",
+        tone: "is-ok",
+        text: t(account.collection === null ? `connection.${state.transport}` : "connection.daily"),
+      };
     case "retrying": {
       const seconds = state.at - now;
       const problem = explained(state.cause, state.problem);
@@ -44,8 +48,15 @@ export function connection(
   }
 }
 
-/** What the issuer's protocol does and does not do. */
-export function capabilities({ capabilities }: AccountView): { icon: IconName; text: string } {
+/** What the issuer's protocol does and does not do. Nothing is asked through an account that brings others along: then that. */
+export function capabilities(account: AccountView): { icon: IconName; text: string } {
+  const { capabilities, collection, issuer_name: issuer } = account;
+  if (collection !== null) {
+    const { accounts, codes, unusable } = collection;
+    const texts = [t("collection.holds", { issuer, accounts, codes })];
+    if (unusable > 0) texts.push(t("collection.unusable", { count: unusable }));
+    return { icon: "info", text: texts.join(" ") };
+  }
   const limits: string[] = [];
   if (!capabilities.signed_requests) limits.push(t("capability.unsigned"));
   if (!capabilities.signs_statement) limits.push(t("capability.not_tied"));

@@ -2,9 +2,9 @@
 import { fireEvent, screen } from "@testing-library/svelte";
 import { expect, test } from "vitest";
 import type { AccountView } from "../bindings/AccountView";
-import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
+import type { Preview } from "../bindings/Preview";
 import type { MainView } from "../bindings/MainView";
-import { alder, offer } from "../fixtures/accounts";
+import { alder, offer, untrusted } from "../fixtures/accounts";
 import { fresh, mains, quiet } from "../fixtures/main";
 import { later } from "../test/later";
 import { openMain, settled } from "../test/main";
@@ -36,7 +36,7 @@ test("shows who offers it before anything is made, and binds only when the perso
   const { shell } = await openMain(pasted);
   await click("Continue");
   expect(screen.getByText("Is this the right account?")).toBeTruthy();
-  expect(shell.of("preview_enrolment")).toEqual([{ link }]);
+  expect(shell.of("preview_enrolment")).toEqual([{ link, sha256: null }]);
   expect(screen.getByText("id.alder.example")).toBeTruthy();
   expect(screen.getByRole("group", { name: "Fingerprint of the server’s key" }).textContent).toBe(
     offer.fingerprint.replaceAll(" ", ""),
@@ -54,8 +54,37 @@ test("nobody is asked to compare what the link does not say", async () => {
   expect(screen.queryByRole("group", { name: "Fingerprint of the server’s key" })).toBeNull();
   expect(document.body.textContent).not.toContain("Compare the fingerprint");
   expect(screen.getByText("mfa.fjord.example")).toBeTruthy();
-  await click("It is right. Add account");
+  await click("Add account");
   expect(shell.of("accept_enrolment")).toEqual([{ offer: "offer-2", deviceName: "mara-thinkpad" }]);
+});
+
+test("what nobody here trusts is asked about first, and again with what the person trusts", async () => {
+  const answers = [
+    { type: "untrusted", value: untrusted },
+    { type: "offer", value: { ...offer, trusted: [untrusted.certificate] } },
+  ];
+  const { shell } = await openMain(pasted, { preview_enrolment: () => answers.shift() });
+  await click("Continue");
+  expect(screen.getByText("This server is not known yet")).toBeTruthy();
+  const shown = screen.getByRole("group", { name: "SHA-256 of the certificate" }).textContent;
+  expect(shown.replaceAll(":", "")).toBe(untrusted.certificate.sha256.replaceAll(":", ""));
+  expect(screen.getByText(/need not be checked/)).toBeTruthy();
+  expect(await violations()).toEqual([]);
+  expect(shell.of("preview_enrolment")).toEqual([{ link, sha256: null }]);
+  await click("It matches. Trust it for this account");
+  expect(shell.of("preview_enrolment").at(-1)).toEqual({ link, sha256: untrusted.certificate.sha256 });
+  expect(screen.getByText("Is this the right account?")).toBeTruthy();
+  expect(screen.getByText("Fjord internal CA")).toBeTruthy();
+});
+
+test.each([["Do not trust it"], ["Back"]])("%s leaves nothing trusted", async (button) => {
+  const { shell } = await openMain(pasted, {
+    preview_enrolment: () => ({ type: "untrusted", value: untrusted }),
+  });
+  await click("Continue");
+  await click(button);
+  expect(field().value).toBe(link);
+  expect(shell.of("preview_enrolment")).toHaveLength(1);
 });
 
 test.each([["Not mine"], ["Cancel"], ["Back"]])("%s forgets the offer", async (button) => {
@@ -97,7 +126,7 @@ test("another link waits for the offer on screen", async () => {
   expect(field().value).toBe(other);
   expect(screen.queryByText(waits)).toBeNull();
   expect(shell.of("cancel_enrolment")).toEqual([{ offer: offer.id }]);
-  expect(shell.of("preview_enrolment")).toEqual([{ link }]);
+  expect(shell.of("preview_enrolment")).toEqual([{ link, sha256: null }]);
 });
 
 test("another link waits for the key that is being made, and until its account was read", async () => {
@@ -116,13 +145,13 @@ test("another link waits for the key that is being made, and until its account w
 });
 
 test("another link does not end the question to the server", async () => {
-  const asked = later<EnrolmentOffer>();
+  const asked = later<Preview>();
   const { shell } = await openMain(pasted, { preview_enrolment: () => asked.promise });
   await click("Continue");
   await shell.send(another);
   await settled();
   expect(field().value).toBe(link);
-  asked.resolve(offer);
+  asked.resolve({ type: "offer", value: offer });
   await settled();
   expect(screen.getByText("Is this the right account?")).toBeTruthy();
 });
@@ -130,7 +159,7 @@ test("another link does not end the question to the server", async () => {
 test.each(["Cancel", "Escape"])(
   "%s gives the question up, and an offer that comes late is refused",
   async (way) => {
-    const asked = later<EnrolmentOffer>();
+    const asked = later<Preview>();
     const { shell } = await openMain(pasted, { preview_enrolment: () => asked.promise });
     await click("Continue");
     if (way === "Escape") await fireEvent.keyDown(document.body, { key: "Escape" });
@@ -138,7 +167,7 @@ test.each(["Cancel", "Escape"])(
     await settled();
     expect(screen.getByRole("heading", { level: 1, name: "Accounts" })).toBeTruthy();
     expect(shell.of("cancel_enrolment")).toEqual([]);
-    asked.resolve(offer);
+    asked.resolve({ type: "offer", value: offer });
     await settled();
     expect(shell.of("cancel_enrolment")).toEqual([{ offer: offer.id }]);
     expect(screen.queryByText("Is this the right account?")).toBeNull();
@@ -146,7 +175,7 @@ test.each(["Cancel", "Escape"])(
 );
 
 test("the first form of all can give its question up too, and ask again", async () => {
-  const answers = [later<EnrolmentOffer>(), later<EnrolmentOffer>()];
+  const answers = [later<Preview>(), later<Preview>()];
   const left = [...answers];
   const { shell } = await openMain(
     { view: fresh, page: "requests" },
@@ -158,17 +187,17 @@ test("the first form of all can give its question up too, and ask again", async 
   await click("Cancel");
   expect(field().value).toBe(link);
   await click("Continue");
-  answers[0]?.resolve({ ...offer, id: "late" });
+  answers[0]?.resolve({ type: "offer", value: { ...offer, id: "late" } });
   await settled();
   expect(shell.of("cancel_enrolment")).toEqual([{ offer: "late" }]);
   expect(screen.queryByText("Is this the right account?")).toBeNull();
-  answers[1]?.resolve(offer);
+  answers[1]?.resolve({ type: "offer", value: offer });
   await settled();
   expect(screen.getByText("Is this the right account?")).toBeTruthy();
 });
 
 test("a failure of a question that was given up is not spoken of", async () => {
-  const asked = later<EnrolmentOffer>();
+  const asked = later<Preview>();
   await openMain({ view: fresh, page: "requests" }, { preview_enrolment: () => asked.promise });
   await fireEvent.input(field(), { target: { value: link } });
   await click("Continue");

@@ -33,5 +33,9 @@ export function ended({ outcome, by_this_device, device_name }: Ended): {
       return { icon: "x", tone: "", text: t("state.cancelled") };
     case "locked":
       return { icon: "lock", tone: "", text: t("state.locked") };
+    case "not_taken":
+      return { icon: "fail", tone: "is-fail", text: t("state.not_taken") };
+    case "unclear":
+      return { icon: "info", tone: "", text: t("state.unclear") };
   }
 }

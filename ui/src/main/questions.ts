@@ -59,7 +59,7 @@ export function ask(question: Question, account: AccountView): Asked {
     case "remove":
       return {
         title: t("remove.title", { name }),
-        text: t("remove.text", { issuer }),
+        text: t(account.collection === null ? "remove.text" : "remove.collection", { issuer }),
         safe: t("remove.keep"),
         confirm: t("remove.confirm"),
         danger: true,

@@ -158,6 +158,8 @@ export const de: Catalogue<"de"> = {
     "Es gibt keine Verbindung zu {host}. Ihre Ablehnung geht hinaus, sobald es eine gibt. Läuft die Zeit vorher ab, wird nichts genehmigt.",
   "queued.report":
     "Es gibt keine Verbindung zu {host}. Ihre Meldung geht hinaus, sobald es eine gibt. Läuft die Zeit vorher ab, wird nichts genehmigt.",
+  "queued.once":
+    "Es gibt keine Verbindung zu {host}. Ihre Antwort geht hinaus, sobald es eine gibt. Sie kann nicht zurückgenommen werden: Sie ist vielleicht schon angekommen.",
   "queued.withdraw.approve": "Genehmigung zurücknehmen",
   "queued.withdraw.deny": "Ablehnung zurücknehmen",
   "queued.withdraw.report": "Meldung zurücknehmen",
@@ -191,6 +193,12 @@ export const de: Catalogue<"de"> = {
   "locked.title": "Zu viele falsche Codes",
   "locked.text":
     "{issuer} hat diese Anfrage geschlossen. Nichts wurde genehmigt. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
+  "not_taken.title": "Antwort nicht angenommen",
+  "not_taken.text":
+    "{issuer} hat Ihre Antwort nicht angenommen: Sie kam zu spät, war nicht die erste oder die falsche Auswahl. Wenn Sie es noch tun möchten, beginnen Sie in {client} noch einmal.",
+  "unclear.title": "Unklar, ob sie gezählt hat",
+  "unclear.text":
+    "Ihre Antwort wurde mehr als einmal gesendet, und {issuer} sagt nicht, ob die erste gezählt hat. Sehen Sie in {client} nach.",
   "gone.title": "Wartet nicht mehr",
   "gone.text": "Diese Anfrage ist nicht mehr auf diesem Computer. Hier wurde nichts genehmigt.",
   "elsewhere.approved": "Schon genehmigt",
@@ -290,6 +298,8 @@ export const de: Catalogue<"de"> = {
   "state.expired": "Abgelaufen. Nichts wurde genehmigt",
   "state.cancelled": "Zurückgezogen. Nichts wurde genehmigt",
   "state.locked": "Zu viele falsche Codes. Nichts wurde genehmigt",
+  "state.not_taken": "Antwort nicht angenommen",
+  "state.unclear": "Unklar, ob Ihre Antwort gezählt hat",
 
   // Main window: activity
   "activity.search": "Verlauf durchsuchen",
@@ -301,6 +311,8 @@ export const de: Catalogue<"de"> = {
   "activity.outcome.expired": "Abgelaufen",
   "activity.outcome.cancelled": "Zurückgezogen",
   "activity.outcome.locked": "Zu viele falsche Codes",
+  "activity.outcome.not_taken": "Antwort nicht angenommen",
+  "activity.outcome.unclear": "Unklar, ob Ihre Antwort gezählt hat",
   "activity.account": "Konto",
   "activity.account.all": "Alle Konten",
   "activity.today": "Heute",
@@ -345,6 +357,8 @@ export const de: Catalogue<"de"> = {
   "accounts.more": "Mehr zu {name}",
   "accounts.rename": "Umbenennen…",
   "accounts.check": "Verbindung prüfen",
+  "accounts.refresh": "Server jetzt fragen",
+  "accounts.refreshed": "{issuer} wird gefragt.",
   "accounts.rotate": "Schlüssel erneuern…",
   "accounts.revoke": "Notfall: diesen Computer sperren…",
   "accounts.remove": "Konto entfernen…",
@@ -368,6 +382,8 @@ export const de: Catalogue<"de"> = {
   "remove.title": "{name} entfernen?",
   "remove.text":
     "Der Schlüssel auf diesem Computer wird vernichtet. {issuer} erfährt davon nichts. Das lässt sich nicht rückgängig machen: Um dieses Konto hier wieder zu verwenden, brauchen Sie einen neuen Link. Gespeicherte Quittungen bleiben gültig.",
+  "remove.collection":
+    "Der Schlüssel auf diesem Computer wird vernichtet, und {issuer} erfährt davon. Die mitgekommenen Konten und Codes bleiben hier, werden aber nicht mehr von dort geändert. Das lässt sich nicht rückgängig machen: Für eine neue Verbindung brauchen Sie einen neuen Link.",
   "remove.keep": "Konto behalten",
   "remove.confirm": "Konto entfernen",
   "remove.done": "{name} wurde von diesem Computer entfernt.",
@@ -375,6 +391,7 @@ export const de: Catalogue<"de"> = {
   "connection.websocket": "Verbunden. Anfragen kommen sofort an.",
   "connection.long_poll": "Per Long Polling verbunden. Anfragen kommen sofort an.",
   "connection.poll": "Verbunden. Der Server wird alle paar Sekunden gefragt.",
+  "connection.daily": "Verbunden. Der Server wird einmal am Tag gefragt, und wann immer Sie wollen.",
   "connection.retrying": "{problem} Neuer Versuch in {seconds} s.",
   "connection.retrying_now": "{problem} Neuer Versuch läuft.",
   "connection.revoked": "{issuer} hat diesen Computer entfernt. Er kann nicht mehr für {account} genehmigen.",
@@ -384,6 +401,8 @@ export const de: Catalogue<"de"> = {
   "capability.unsigned": "Anfragen sind nicht signiert.",
   "capability.no_report": "Eine Ablehnung kann keine Meldung enthalten.",
   "capability.no_expiry": "Es wird nicht angegeben, wann eine Anfrage endet.",
+  "collection.holds": "{issuer} verwaltet hier Konten und Codes. Konten: {accounts}. Codes: {codes}.",
+  "collection.unusable": "Hier nicht verwendbar: {count}.",
   "clock.behind":
     "Die Uhr dieses Computers geht gegenüber der des Servers um {duration} nach. Genehmigungen sind nicht betroffen.",
   "clock.ahead":
@@ -796,21 +815,42 @@ export const de: Catalogue<"de"> = {
   "add.qr.several": "Mehrere QR-Codes gefunden. Wählen Sie Ihren",
   "add.continue": "Weiter",
   "add.asking": "Der Server wird gefragt",
+  "add.trust.title": "Dieser Server ist noch nicht bekannt",
+  "add.trust.lead.authority":
+    "Sein Zertifikat ist von einer Stelle, die dieser Computer nicht kennt, wie in vielen Unternehmen. Ist es die richtige, kann ihr für dieses eine Konto vertraut werden.",
+  "add.trust.lead.server":
+    "Sein Zertifikat ist von gar keiner Stelle. Ist es das richtige, kann genau diesem Zertifikat für dieses eine Konto vertraut werden.",
+  "add.trust.certificate": "Zertifikat",
+  "add.trust.unnamed": "Kein Name darin",
+  "add.trust.issuer": "Ausgestellt von",
+  "add.trust.valid": "Gültig",
+  "add.trust.valid.dates": "{from} bis {until}",
+  "add.trust.sha256": "SHA-256 des Zertifikats",
+  "add.trust.warning":
+    "Jemand auf dem Weg könnte ein eigenes Zertifikat zeigen. Fragen Sie die Administration nach dieser Zahl und vergleichen Sie sie ganz.",
+  "add.trust.waived":
+    "Der Link sagt, das Zertifikat des Servers müsse nicht geprüft werden. Countersign prüft es immer.",
+  "add.trust.refuse": "Nicht vertrauen",
+  "add.trust.accept": "Stimmt überein. Für dieses Konto vertrauen",
+  "add.trust.trusted": "Dafür vertraut",
+  "add.offer.lead.keyless":
+    "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Seinen Schlüssel zeigt er, sobald das Konto hinzugefügt ist: Vergleichen Sie ihn dann unter Konten.",
+  "accounts.trusted": "Nur für dieses Konto vertraut: {name}",
   "add.offer.title": "Ist das das richtige Konto?",
   "add.offer.lead":
     "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Vergleichen Sie den Fingerabdruck mit dem, den Ihre Organisation veröffentlicht hat.",
-  "add.offer.lead.unnamed":
-    "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Der Link sagt nicht, welchen Schlüssel er hat. Prüfen Sie deshalb die Adresse des Servers.",
   "add.offer.issuer": "Aussteller",
   "add.offer.server": "Server",
   "add.offer.account": "Konto",
+  "add.offer.brings": "Bringt mit",
+  "add.offer.collection":
+    "Konten und Codes, die {issuer} hier von da an hinzufügt und entfernt. Sie erfahren es jedes Mal.",
   "add.offer.key": "Ihr Schlüssel",
   "add.offer.fingerprint": "Fingerabdruck des Serverschlüssels",
   "add.offer.device": "Name dieses Computers",
   "add.offer.device.why": "Zuerst einen Namen mit höchstens 64 Zeichen eingeben",
   "add.refuse": "Nicht meins",
   "add.accept": "Stimmt überein. Konto hinzufügen",
-  "add.accept.unnamed": "Stimmt. Konto hinzufügen",
   "add.making": "Schlüssel wird erzeugt",
   "add.making.why": "Der Schlüssel wird erzeugt. Warten, bis er da ist",
   "add.waiting": "Ein weiterer Link wurde geöffnet. Er wird eingesetzt, wenn dieser erledigt ist.",

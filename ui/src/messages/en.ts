@@ -154,6 +154,8 @@ export const en = {
     "There is no connection to {host}. Your refusal leaves as soon as there is one. If the time runs out first, nothing is approved.",
   "queued.report":
     "There is no connection to {host}. Your report leaves as soon as there is one. If the time runs out first, nothing is approved.",
+  "queued.once":
+    "There is no connection to {host}. Your answer leaves as soon as there is one. It cannot be taken back: it may have arrived already.",
   "queued.withdraw.approve": "Withdraw approval",
   "queued.withdraw.deny": "Withdraw refusal",
   "queued.withdraw.report": "Withdraw report",
@@ -184,6 +186,12 @@ export const en = {
   "locked.title": "Too many wrong codes",
   "locked.text":
     "{issuer} closed this request. Nothing was approved. If you still want to do this, start it again in {client}.",
+  "not_taken.title": "Answer not taken",
+  "not_taken.text":
+    "{issuer} did not take your answer: it came too late, was not the first, or was the wrong choice. If you still want to do this, start it again in {client}.",
+  "unclear.title": "Not clear whether it counted",
+  "unclear.text":
+    "Your answer was sent more than once, and {issuer} does not say whether the first one counted. Look in {client}.",
   "gone.title": "No longer waiting",
   "gone.text": "This request is no longer on this computer. Nothing was approved here.",
   "elsewhere.approved": "Already approved",
@@ -280,6 +288,8 @@ export const en = {
   "state.expired": "Expired. Nothing was approved",
   "state.cancelled": "Taken back. Nothing was approved",
   "state.locked": "Too many wrong codes. Nothing was approved",
+  "state.not_taken": "Answer not taken",
+  "state.unclear": "Not clear whether your answer counted",
 
   // Main window: activity
   "activity.search": "Search activity",
@@ -291,6 +301,8 @@ export const en = {
   "activity.outcome.expired": "Expired",
   "activity.outcome.cancelled": "Taken back",
   "activity.outcome.locked": "Too many wrong codes",
+  "activity.outcome.not_taken": "Answer not taken",
+  "activity.outcome.unclear": "Not clear whether your answer counted",
   "activity.account": "Account",
   "activity.account.all": "All accounts",
   "activity.today": "Today",
@@ -335,6 +347,8 @@ export const en = {
   "accounts.more": "More for {name}",
   "accounts.rename": "Rename…",
   "accounts.check": "Check connection",
+  "accounts.refresh": "Ask the server now",
+  "accounts.refreshed": "{issuer} is being asked.",
   "accounts.rotate": "Rotate key…",
   "accounts.revoke": "Emergency: revoke this computer…",
   "accounts.remove": "Remove account…",
@@ -358,6 +372,8 @@ export const en = {
   "remove.title": "Remove {name}?",
   "remove.text":
     "The key on this computer is destroyed. {issuer} is not told. It cannot be undone: to use this account here again you need a new link. Saved receipts stay valid.",
+  "remove.collection":
+    "The key on this computer is destroyed, and {issuer} is told. The accounts and codes that came with it stay here, but it does not change them any more. It cannot be undone: to connect again you need a new link.",
   "remove.keep": "Keep account",
   "remove.confirm": "Remove account",
   "remove.done": "{name} was removed from this computer.",
@@ -365,6 +381,7 @@ export const en = {
   "connection.websocket": "Connected. Requests arrive at once.",
   "connection.long_poll": "Connected by long poll. Requests arrive at once.",
   "connection.poll": "Connected. The server is asked every few seconds.",
+  "connection.daily": "Connected. The server is asked once a day, and whenever you want.",
   "connection.retrying": "{problem} Trying again in {seconds} s.",
   "connection.retrying_now": "{problem} Trying again now.",
   "connection.revoked": "{issuer} removed this computer. It can no longer approve for {account}.",
@@ -374,6 +391,8 @@ export const en = {
   "capability.unsigned": "Requests are not signed.",
   "capability.no_report": "A refusal cannot carry a report.",
   "capability.no_expiry": "It does not say when a request ends.",
+  "collection.holds": "{issuer} manages accounts and codes here. Accounts: {accounts}. Codes: {codes}.",
+  "collection.unusable": "Not usable here: {count}.",
   "clock.behind": "This computer’s clock is {duration} behind the server’s. Approvals are not affected.",
   "clock.ahead": "This computer’s clock is {duration} ahead of the server’s. Approvals are not affected.",
   "key.sw": "Software key",
@@ -759,21 +778,42 @@ export const en = {
   "add.qr.several": "Several QR codes were found. Pick yours",
   "add.continue": "Continue",
   "add.asking": "Asking the server",
+  "add.trust.title": "This server is not known yet",
+  "add.trust.lead.authority":
+    "Its certificate is from an authority that this computer does not know, as in many companies. If it is the right one, it can be trusted for this account alone.",
+  "add.trust.lead.server":
+    "Its certificate is from no authority at all. If it is the right one, exactly this certificate can be trusted, for this account alone.",
+  "add.trust.certificate": "Certificate",
+  "add.trust.unnamed": "No name in it",
+  "add.trust.issuer": "Issued by",
+  "add.trust.valid": "Valid",
+  "add.trust.valid.dates": "{from} to {until}",
+  "add.trust.sha256": "SHA-256 of the certificate",
+  "add.trust.warning":
+    "Somebody on the way could show a certificate of their own. Ask an administrator for this number, and compare all of it.",
+  "add.trust.waived":
+    "The link says that the server’s certificate need not be checked. Countersign always checks it.",
+  "add.trust.refuse": "Do not trust it",
+  "add.trust.accept": "It matches. Trust it for this account",
+  "add.trust.trusted": "Trusted for it",
+  "add.offer.lead.keyless":
+    "From now on this server could ask you to approve things. It shows its key once the account is added: compare it then, under Accounts.",
+  "accounts.trusted": "Trusted for this account alone: {name}",
   "add.offer.title": "Is this the right account?",
   "add.offer.lead":
     "From now on this server could ask you to approve things. Compare the fingerprint with the one your organisation published.",
-  "add.offer.lead.unnamed":
-    "From now on this server could ask you to approve things. The link does not say which key it has, so check the server’s address.",
   "add.offer.issuer": "Issuer",
   "add.offer.server": "Server",
   "add.offer.account": "Account",
+  "add.offer.brings": "Comes with",
+  "add.offer.collection":
+    "Accounts and codes, which {issuer} adds and removes here from then on. You are told each time.",
   "add.offer.key": "Your key",
   "add.offer.fingerprint": "Fingerprint of the server’s key",
   "add.offer.device": "Name of this computer",
   "add.offer.device.why": "Type a name of at most 64 characters first",
   "add.refuse": "Not mine",
   "add.accept": "It matches. Add account",
-  "add.accept.unnamed": "It is right. Add account",
   "add.making": "Making the key",
   "add.making.why": "The key is being made. Wait until it is there",
   "add.waiting": "Another link was opened. It is filled in when this one is done.",

@@ -160,6 +160,8 @@ export const es: Catalogue<"es"> = {
     "No hay conexión con {host}. Su denegación saldrá en cuanto la haya. Si el tiempo termina antes, no se aprueba nada.",
   "queued.report":
     "No hay conexión con {host}. Su informe saldrá en cuanto la haya. Si el tiempo termina antes, no se aprueba nada.",
+  "queued.once":
+    "No hay conexión con {host}. Su respuesta saldrá en cuanto la haya. No se puede retirar: quizá ya haya llegado.",
   "queued.withdraw.approve": "Retirar la aprobación",
   "queued.withdraw.deny": "Retirar la denegación",
   "queued.withdraw.report": "Retirar el informe",
@@ -191,6 +193,12 @@ export const es: Catalogue<"es"> = {
   "locked.title": "Demasiados códigos erróneos",
   "locked.text":
     "{issuer} ha cerrado esta solicitud. No se ha aprobado nada. Si aún quiere hacerlo, empiece de nuevo en {client}.",
+  "not_taken.title": "Respuesta no aceptada",
+  "not_taken.text":
+    "{issuer} no ha aceptado su respuesta: llegó tarde, no fue la primera o la opción era errónea. Si aún quiere hacerlo, empiece de nuevo en {client}.",
+  "unclear.title": "No se sabe si contó",
+  "unclear.text":
+    "Su respuesta se envió más de una vez y {issuer} no dice si la primera contó. Mire en {client}.",
   "gone.title": "Ya no está en espera",
   "gone.text": "Esta solicitud ya no está en este equipo. Aquí no se ha aprobado nada.",
   "elsewhere.approved": "Ya aprobado",
@@ -299,6 +307,8 @@ export const es: Catalogue<"es"> = {
   "state.expired": "Caducada. No se ha aprobado nada",
   "state.cancelled": "Retirada. No se ha aprobado nada",
   "state.locked": "Demasiados códigos erróneos. No se ha aprobado nada",
+  "state.not_taken": "Respuesta no aceptada",
+  "state.unclear": "No se sabe si su respuesta contó",
 
   // Main window: activity
   "activity.search": "Buscar en la actividad",
@@ -310,6 +320,8 @@ export const es: Catalogue<"es"> = {
   "activity.outcome.expired": "Caducado",
   "activity.outcome.cancelled": "Retirado",
   "activity.outcome.locked": "Demasiados códigos erróneos",
+  "activity.outcome.not_taken": "Respuesta no aceptada",
+  "activity.outcome.unclear": "No se sabe si su respuesta contó",
   "activity.account": "Cuenta",
   "activity.account.all": "Todas las cuentas",
   "activity.today": "Hoy",
@@ -354,6 +366,8 @@ export const es: Catalogue<"es"> = {
   "accounts.more": "Más opciones de {name}",
   "accounts.rename": "Cambiar nombre…",
   "accounts.check": "Comprobar la conexión",
+  "accounts.refresh": "Preguntar ahora al servidor",
+  "accounts.refreshed": "Se está preguntando a {issuer}.",
   "accounts.rotate": "Renovar la clave…",
   "accounts.revoke": "Emergencia: revocar este equipo…",
   "accounts.remove": "Quitar la cuenta…",
@@ -377,6 +391,8 @@ export const es: Catalogue<"es"> = {
   "remove.title": "¿Quitar {name}?",
   "remove.text":
     "La clave de este equipo se destruye. No se avisa a {issuer}. No se puede deshacer: para volver a usar esta cuenta aquí necesita un enlace nuevo. Los recibos guardados siguen siendo válidos.",
+  "remove.collection":
+    "La clave de este equipo se destruye y se avisa a {issuer}. Las cuentas y los códigos que llegaron con ella se quedan aquí, pero ya no se cambian desde allí. No se puede deshacer: para conectar de nuevo necesita un enlace nuevo.",
   "remove.keep": "Conservar la cuenta",
   "remove.confirm": "Quitar la cuenta",
   "remove.done": "{name} se ha quitado de este equipo.",
@@ -384,6 +400,7 @@ export const es: Catalogue<"es"> = {
   "connection.websocket": "Conectada. Las solicitudes llegan al instante.",
   "connection.long_poll": "Conectada por sondeo largo. Las solicitudes llegan al instante.",
   "connection.poll": "Conectada. Se pregunta al servidor cada pocos segundos.",
+  "connection.daily": "Conectada. Se pregunta al servidor una vez al día, y cuando usted quiera.",
   "connection.retrying": "{problem} Nuevo intento en {seconds} s.",
   "connection.retrying_now": "{problem} Intentándolo de nuevo.",
   "connection.revoked": "{issuer} ha quitado este equipo. Ya no puede aprobar para {account}.",
@@ -393,6 +410,8 @@ export const es: Catalogue<"es"> = {
   "capability.unsigned": "Las solicitudes no van firmadas.",
   "capability.no_report": "Una denegación no puede incluir un informe.",
   "capability.no_expiry": "No se indica cuándo termina una solicitud.",
+  "collection.holds": "{issuer} gestiona aquí cuentas y códigos. Cuentas: {accounts}. Códigos: {codes}.",
+  "collection.unusable": "No utilizables aquí: {count}.",
   "clock.behind":
     "El reloj de este equipo va {duration} por detrás del reloj del servidor. No afecta a las aprobaciones.",
   "clock.ahead":
@@ -816,21 +835,42 @@ export const es: Catalogue<"es"> = {
   "add.qr.several": "Se encontraron varios códigos QR. Elija el suyo",
   "add.continue": "Continuar",
   "add.asking": "Preguntando al servidor",
+  "add.trust.title": "Este servidor aún no se conoce",
+  "add.trust.lead.authority":
+    "Su certificado es de una autoridad que este equipo no conoce, como en muchas empresas. Si es la correcta, se puede confiar en ella solo para esta cuenta.",
+  "add.trust.lead.server":
+    "Su certificado no es de ninguna autoridad. Si es el correcto, se puede confiar exactamente en este certificado, solo para esta cuenta.",
+  "add.trust.certificate": "Certificado",
+  "add.trust.unnamed": "Sin nombre",
+  "add.trust.issuer": "Emitido por",
+  "add.trust.valid": "Válido",
+  "add.trust.valid.dates": "del {from} al {until}",
+  "add.trust.sha256": "SHA-256 del certificado",
+  "add.trust.warning":
+    "Alguien en el camino podría mostrar un certificado propio. Pida este número a un administrador y compárelo entero.",
+  "add.trust.waived":
+    "El enlace dice que no hace falta comprobar el certificado del servidor. Countersign siempre lo comprueba.",
+  "add.trust.refuse": "No confiar",
+  "add.trust.accept": "Coincide. Confiar para esta cuenta",
+  "add.trust.trusted": "De confianza aquí",
+  "add.offer.lead.keyless":
+    "A partir de ahora, este servidor podría pedirle aprobaciones. Muestra su clave cuando la cuenta está añadida: compárela entonces, en Cuentas.",
+  "accounts.trusted": "De confianza solo para esta cuenta: {name}",
   "add.offer.title": "¿Es esta la cuenta correcta?",
   "add.offer.lead":
     "A partir de ahora, este servidor podría pedirle aprobaciones. Compare la huella digital con la que publicó su organización.",
-  "add.offer.lead.unnamed":
-    "A partir de ahora, este servidor podría pedirle aprobaciones. El enlace no dice qué clave tiene, así que compruebe la dirección del servidor.",
   "add.offer.issuer": "Emisor",
   "add.offer.server": "Servidor",
   "add.offer.account": "Cuenta",
+  "add.offer.brings": "Trae",
+  "add.offer.collection":
+    "Cuentas y códigos que {issuer} añade y quita aquí a partir de entonces. Se le avisa cada vez.",
   "add.offer.key": "Su clave",
   "add.offer.fingerprint": "Huella digital de la clave del servidor",
   "add.offer.device": "Nombre de este equipo",
   "add.offer.device.why": "Escriba antes un nombre de 64 caracteres como máximo",
   "add.refuse": "No es la mía",
   "add.accept": "Coincide. Añadir cuenta",
-  "add.accept.unnamed": "Es correcta. Añadir cuenta",
   "add.making": "Creando la clave",
   "add.making.why": "Se está creando la clave. Espere a que esté lista",
   "add.waiting": "Se abrió otro enlace. Se introducirá cuando termine con este.",

@@ -162,6 +162,8 @@ export const fr: Catalogue<"fr"> = {
     "Aucune connexion à {host}. Votre refus partira dès qu’il y en aura une. Si le temps s’écoule avant, rien n’est approuvé.",
   "queued.report":
     "Aucune connexion à {host}. Votre signalement partira dès qu’il y en aura une. Si le temps s’écoule avant, rien n’est approuvé.",
+  "queued.once":
+    "Aucune connexion à {host}. Votre réponse partira dès qu’il y en aura une. Elle ne peut pas être retirée : elle est peut-être déjà arrivée.",
   "queued.withdraw.approve": "Retirer l’approbation",
   "queued.withdraw.deny": "Retirer le refus",
   "queued.withdraw.report": "Retirer le signalement",
@@ -193,6 +195,12 @@ export const fr: Catalogue<"fr"> = {
   "locked.title": "Trop de codes erronés",
   "locked.text":
     "{issuer} a clos cette demande. Rien n’a été approuvé. Si vous voulez toujours le faire, recommencez dans {client}.",
+  "not_taken.title": "Réponse non acceptée",
+  "not_taken.text":
+    "{issuer} n’a pas accepté votre réponse : elle est arrivée trop tard, n’était pas la première, ou le choix était erroné. Si vous voulez toujours le faire, recommencez dans {client}.",
+  "unclear.title": "On ne sait pas si elle compte",
+  "unclear.text":
+    "Votre réponse a été envoyée plusieurs fois, et {issuer} ne dit pas si la première a compté. Regardez dans {client}.",
   "gone.title": "N’est plus en attente",
   "gone.text": "Cette demande n’est plus sur cet ordinateur. Rien n’a été approuvé ici.",
   "elsewhere.approved": "Déjà approuvé",
@@ -304,6 +312,8 @@ export const fr: Catalogue<"fr"> = {
   "state.expired": "Expiré. Rien n’a été approuvé",
   "state.cancelled": "Retiré. Rien n’a été approuvé",
   "state.locked": "Trop de codes erronés. Rien n’a été approuvé",
+  "state.not_taken": "Réponse non acceptée",
+  "state.unclear": "On ne sait pas si votre réponse compte",
 
   // Main window: activity
   "activity.search": "Rechercher dans l’activité",
@@ -315,6 +325,8 @@ export const fr: Catalogue<"fr"> = {
   "activity.outcome.expired": "Expiré",
   "activity.outcome.cancelled": "Retiré",
   "activity.outcome.locked": "Trop de codes erronés",
+  "activity.outcome.not_taken": "Réponse non acceptée",
+  "activity.outcome.unclear": "On ne sait pas si votre réponse compte",
   "activity.account": "Compte",
   "activity.account.all": "Tous les comptes",
   "activity.today": "Aujourd’hui",
@@ -358,6 +370,8 @@ export const fr: Catalogue<"fr"> = {
   "accounts.more": "Plus d’actions pour {name}",
   "accounts.rename": "Renommer…",
   "accounts.check": "Vérifier la connexion",
+  "accounts.refresh": "Interroger le serveur",
+  "accounts.refreshed": "{issuer} est interrogé.",
   "accounts.rotate": "Renouveler la clé…",
   "accounts.revoke": "Urgence\u00a0: révoquer cet ordinateur…",
   "accounts.remove": "Supprimer le compte…",
@@ -381,6 +395,8 @@ export const fr: Catalogue<"fr"> = {
   "remove.title": "Supprimer {name}\u00a0?",
   "remove.text":
     "La clé présente sur cet ordinateur est détruite. {issuer} n’en est pas informé. C’est irréversible\u00a0: pour utiliser de nouveau ce compte ici, il vous faudra un nouveau lien. Les reçus enregistrés restent valables.",
+  "remove.collection":
+    "La clé présente sur cet ordinateur est détruite, et {issuer} en est informé. Les comptes et les codes venus avec restent ici, mais n’y sont plus modifiés. C’est irréversible\u00a0: pour vous reconnecter, il vous faudra un nouveau lien.",
   "remove.keep": "Garder le compte",
   "remove.confirm": "Supprimer le compte",
   "remove.done": "{name} a été supprimé de cet ordinateur.",
@@ -388,6 +404,7 @@ export const fr: Catalogue<"fr"> = {
   "connection.websocket": "Connecté. Les demandes arrivent aussitôt.",
   "connection.long_poll": "Connecté par long polling. Les demandes arrivent aussitôt.",
   "connection.poll": "Connecté. Le serveur est interrogé toutes les quelques secondes.",
+  "connection.daily": "Connecté. Le serveur est interrogé une fois par jour, et quand vous le voulez.",
   "connection.retrying": "{problem} Nouvel essai dans {seconds} s.",
   "connection.retrying_now": "{problem} Nouvel essai en cours.",
   "connection.revoked": "{issuer} a retiré cet ordinateur. Il ne peut plus approuver pour {account}.",
@@ -397,6 +414,9 @@ export const fr: Catalogue<"fr"> = {
   "capability.unsigned": "Les demandes ne sont pas signées.",
   "capability.no_report": "Un refus ne peut pas contenir de signalement.",
   "capability.no_expiry": "La fin d’une demande n’est pas indiquée.",
+  "collection.holds":
+    "{issuer} gère ici des comptes et des codes. Comptes\u00a0: {accounts}. Codes\u00a0: {codes}.",
+  "collection.unusable": "Inutilisables ici\u00a0: {count}.",
   "clock.behind":
     "L’horloge de cet ordinateur retarde de {duration} sur celle du serveur. Les approbations ne sont pas touchées.",
   "clock.ahead":
@@ -827,21 +847,42 @@ export const fr: Catalogue<"fr"> = {
   "add.qr.several": "Plusieurs codes QR ont été trouvés. Choisissez le vôtre",
   "add.continue": "Continuer",
   "add.asking": "Interrogation du serveur",
+  "add.trust.title": "Ce serveur n’est pas encore connu",
+  "add.trust.lead.authority":
+    "Son certificat vient d’une autorité que cet ordinateur ne connaît pas, comme dans beaucoup d’entreprises. Si c’est la bonne, elle peut être approuvée pour ce seul compte.",
+  "add.trust.lead.server":
+    "Son certificat ne vient d’aucune autorité. Si c’est le bon, ce certificat précis peut être approuvé, pour ce seul compte.",
+  "add.trust.certificate": "Certificat",
+  "add.trust.unnamed": "Sans nom",
+  "add.trust.issuer": "Émis par",
+  "add.trust.valid": "Valide",
+  "add.trust.valid.dates": "du {from} au {until}",
+  "add.trust.sha256": "SHA-256 du certificat",
+  "add.trust.warning":
+    "Quelqu’un en chemin pourrait présenter son propre certificat. Demandez ce nombre à un administrateur et comparez-le en entier.",
+  "add.trust.waived":
+    "Le lien dit que le certificat du serveur n’a pas à être vérifié. Countersign le vérifie toujours.",
+  "add.trust.refuse": "Ne pas faire confiance",
+  "add.trust.accept": "Il correspond. Faire confiance pour ce compte",
+  "add.trust.trusted": "De confiance ici",
+  "add.offer.lead.keyless":
+    "Désormais, ce serveur pourrait vous demander des approbations. Il montre sa clé une fois le compte ajouté\u00a0: comparez-la alors, sous Comptes.",
+  "accounts.trusted": "De confiance pour ce seul compte\u00a0: {name}",
   "add.offer.title": "Est-ce le bon compte\u00a0?",
   "add.offer.lead":
     "Désormais, ce serveur pourrait vous demander des approbations. Comparez l’empreinte avec celle que votre organisation a publiée.",
-  "add.offer.lead.unnamed":
-    "Désormais, ce serveur pourrait vous demander des approbations. Le lien ne dit pas quelle est sa clé\u00a0: vérifiez donc l’adresse du serveur.",
   "add.offer.issuer": "Émetteur",
   "add.offer.server": "Serveur",
   "add.offer.account": "Compte",
+  "add.offer.brings": "Apporte",
+  "add.offer.collection":
+    "Des comptes et des codes, que {issuer} ajoute et retire ici par la suite. Vous en êtes informé chaque fois.",
   "add.offer.key": "Votre clé",
   "add.offer.fingerprint": "Empreinte de la clé du serveur",
   "add.offer.device": "Nom de cet ordinateur",
   "add.offer.device.why": "Saisissez d’abord un nom de 64 caractères au plus",
   "add.refuse": "Pas le mien",
   "add.accept": "C’est bien elle. Ajouter le compte",
-  "add.accept.unnamed": "C’est le bon. Ajouter le compte",
   "add.making": "Création de la clé",
   "add.making.why": "La clé est en cours de création. Attendez qu’elle soit prête",
   "add.waiting": "Un autre lien a été ouvert. Il sera inséré lorsque celui-ci sera terminé.",

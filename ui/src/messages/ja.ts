@@ -152,6 +152,8 @@ export const ja: Catalogue<"ja"> = {
     "{host}\u00a0に接続できません。接続でき次第、拒否を送信します。先に時間切れになった場合は、何も承認されません。",
   "queued.report":
     "{host}\u00a0に接続できません。接続でき次第、報告を送信します。先に時間切れになった場合は、何も承認されません。",
+  "queued.once":
+    "{host}\u00a0に接続できません。接続でき次第、回答を送信します。すでに届いている可能性があるため、取り消すことはできません。",
   "queued.withdraw.approve": "承認を取り消す",
   "queued.withdraw.deny": "拒否を取り消す",
   "queued.withdraw.report": "報告を取り消す",
@@ -183,6 +185,12 @@ export const ja: Catalogue<"ja"> = {
   "locked.title": "コードの間違いが多すぎます",
   "locked.text":
     "{issuer}\u00a0がこのリクエストを終了しました。何も承認されていません。続ける場合は、{client}\u00a0でもう一度始めてください。",
+  "not_taken.title": "回答は受け付けられませんでした",
+  "not_taken.text":
+    "{issuer}\u00a0は回答を受け付けませんでした。遅すぎたか、最初の回答ではなかったか、選択が違っていました。続ける場合は、{client}\u00a0でもう一度始めてください。",
+  "unclear.title": "回答が有効か分かりません",
+  "unclear.text":
+    "回答は複数回送信されました。最初の回答が有効かどうか、{issuer}\u00a0からは分かりません。{client}\u00a0で確認してください。",
   "gone.title": "待機中ではなくなりました",
   "gone.text": "このリクエストはもうこのコンピューターにありません。ここでは何も承認されていません。",
   "elsewhere.approved": "承認済みです",
@@ -274,6 +282,8 @@ export const ja: Catalogue<"ja"> = {
   "state.expired": "期限切れ。何も承認されていません",
   "state.cancelled": "取り下げ。何も承認されていません",
   "state.locked": "コードの間違いが多すぎます。何も承認されていません",
+  "state.not_taken": "回答は受け付けられませんでした",
+  "state.unclear": "回答が有効か分かりません",
 
   // Main window: activity
   "activity.search": "履歴を検索",
@@ -285,6 +295,8 @@ export const ja: Catalogue<"ja"> = {
   "activity.outcome.expired": "期限切れ",
   "activity.outcome.cancelled": "取り下げ",
   "activity.outcome.locked": "コードの間違いが多すぎます",
+  "activity.outcome.not_taken": "回答は受け付けられませんでした",
+  "activity.outcome.unclear": "回答が有効か分かりません",
   "activity.account": "アカウント",
   "activity.account.all": "すべてのアカウント",
   "activity.today": "今日",
@@ -328,6 +340,8 @@ export const ja: Catalogue<"ja"> = {
   "accounts.more": "{name}\u00a0のその他の操作",
   "accounts.rename": "名前を変更…",
   "accounts.check": "接続を確認",
+  "accounts.refresh": "今すぐサーバーに問い合わせる",
+  "accounts.refreshed": "{issuer}\u00a0に問い合わせています。",
   "accounts.rotate": "鍵を更新…",
   "accounts.revoke": "緊急: このコンピューターを失効…",
   "accounts.remove": "アカウントを削除…",
@@ -351,6 +365,8 @@ export const ja: Catalogue<"ja"> = {
   "remove.title": "{name}\u00a0を削除しますか？",
   "remove.text":
     "このコンピューターの鍵は破棄されます。{issuer}\u00a0には通知されません。元に戻せません。このアカウントをここで再び使うには新しいリンクが必要です。保存済みのレシートは引き続き有効です。",
+  "remove.collection":
+    "このコンピューターの鍵は破棄され、{issuer}\u00a0に通知されます。一緒に届いたアカウントとコードはここに残りますが、以後は変更されません。元に戻せません。再び接続するには新しいリンクが必要です。",
   "remove.keep": "アカウントを残す",
   "remove.confirm": "アカウントを削除",
   "remove.done": "{name}\u00a0をこのコンピューターから削除しました。",
@@ -358,6 +374,7 @@ export const ja: Catalogue<"ja"> = {
   "connection.websocket": "接続済み。リクエストはすぐに届きます。",
   "connection.long_poll": "ロングポーリングで接続済み。リクエストはすぐに届きます。",
   "connection.poll": "接続済み。サーバーに数秒ごとに問い合わせています。",
+  "connection.daily": "接続済み。サーバーには 1 日に 1 回、または必要なときに問い合わせます。",
   "connection.retrying": "{problem} {seconds} 秒後に再試行します。",
   "connection.retrying_now": "{problem} 再試行しています。",
   "connection.revoked":
@@ -368,6 +385,9 @@ export const ja: Catalogue<"ja"> = {
   "capability.unsigned": "リクエストは署名されていません。",
   "capability.no_report": "拒否に報告を添えることはできません。",
   "capability.no_expiry": "リクエストの期限は示されません。",
+  "collection.holds":
+    "{issuer}\u00a0がここのアカウントとコードを管理しています。アカウント: {accounts}、コード: {codes}。",
+  "collection.unusable": "ここで使えないもの: {count}。",
   "clock.behind": "このコンピューターの時計はサーバーより {duration}遅れています。承認には影響しません。",
   "clock.ahead": "このコンピューターの時計はサーバーより {duration}進んでいます。承認には影響しません。",
   "key.sw": "ソフトウェア鍵",
@@ -760,21 +780,42 @@ export const ja: Catalogue<"ja"> = {
   "add.qr.several": "複数の QR コードが見つかりました。自分のものを選択",
   "add.continue": "続ける",
   "add.asking": "サーバーに問い合わせています",
+  "add.trust.title": "このサーバーはまだ知られていません",
+  "add.trust.lead.authority":
+    "証明書は、このコンピューターが知らない認証局のものです。多くの企業で見られます。正しい認証局であれば、このアカウントに限って信頼できます。",
+  "add.trust.lead.server":
+    "証明書は、どの認証局のものでもありません。正しい証明書であれば、この証明書だけを、このアカウントに限って信頼できます。",
+  "add.trust.certificate": "証明書",
+  "add.trust.unnamed": "名前なし",
+  "add.trust.issuer": "発行者",
+  "add.trust.valid": "有効期間",
+  "add.trust.valid.dates": "{from} から {until} まで",
+  "add.trust.sha256": "証明書の SHA-256",
+  "add.trust.warning":
+    "途中の誰かが自分の証明書を見せている可能性があります。管理者にこの数字を尋ね、すべてを比べてください。",
+  "add.trust.waived":
+    "リンクには、サーバーの証明書を確認しなくてよいとあります。Countersign\u00a0は常に確認します。",
+  "add.trust.refuse": "信頼しない",
+  "add.trust.accept": "一致します。このアカウントで信頼",
+  "add.trust.trusted": "信頼する証明書",
+  "add.offer.lead.keyless":
+    "今後、このサーバーから承認を求められるようになります。鍵はアカウントの追加後に表示されます。そのときに「アカウント」で比べてください。",
+  "accounts.trusted": "このアカウントに限って信頼: {name}",
   "add.offer.title": "このアカウントで合っていますか？",
   "add.offer.lead":
     "今後、このサーバーから承認を求められるようになります。フィンガープリントを、組織が公開したものと比べてください。",
-  "add.offer.lead.unnamed":
-    "今後、このサーバーから承認を求められるようになります。リンクにはサーバーの鍵が書かれていないため、サーバーのアドレスを確認してください。",
   "add.offer.issuer": "発行者",
   "add.offer.server": "サーバー",
   "add.offer.account": "アカウント",
+  "add.offer.brings": "含まれるもの",
+  "add.offer.collection":
+    "アカウントとコード。以後は {issuer}\u00a0がここで追加や削除を行い、そのつど通知されます。",
   "add.offer.key": "あなたの鍵",
   "add.offer.fingerprint": "サーバーの鍵のフィンガープリント",
   "add.offer.device": "このコンピューターの名前",
   "add.offer.device.why": "先に 64 文字以内の名前を入力します",
   "add.refuse": "違います",
   "add.accept": "一致します。アカウントを追加",
-  "add.accept.unnamed": "合っています。アカウントを追加",
   "add.making": "鍵を作成しています",
   "add.making.why": "鍵を作成しています。完了するまで待ってください",
   "add.waiting": "別のリンクが開かれました。この操作が終わると入力されます。",

@@ -242,6 +242,8 @@ describe("the window", () => {
       "expired",
       "cancelled",
       "locked",
+      "not-taken",
+      "unclear",
       "elsewhere",
       "offline",
       "sending",

@@ -21,7 +21,7 @@ export interface Ending {
   /** The window closes by itself after a while. */
   closes: boolean;
   /** The answer has not left this computer. */
-  queued: { withdraw: string; retryAt: number } | null;
+  queued: { withdraw: string | null; retryAt: number } | null;
   /** The answer is on its way. */
   sending: boolean;
   /** What is to be typed where it started. */
@@ -77,9 +77,14 @@ export function ending(shown: Shown, client: string, now: number): Ending | null
         icon: "offline",
         tone: "warning",
         title: t("queued.title"),
-        text: phrase(`queued.${state.verdict}`, { host: request.issuer_host }),
+        text: phrase(request.capabilities.can_withdraw ? `queued.${state.verdict}` : "queued.once", {
+          host: request.issuer_host,
+        }),
         recap: phrase("recap.issuer", { client, issuer }),
-        queued: { withdraw: t(`queued.withdraw.${state.verdict}`), retryAt: state.retry_at },
+        queued: {
+          withdraw: request.capabilities.can_withdraw ? t(`queued.withdraw.${state.verdict}`) : null,
+          retryAt: state.retry_at,
+        },
       };
     case "ended":
       return {
@@ -185,6 +190,22 @@ function ended(state: Ended, { request }: Shown, client: string): Words {
         tone: "warning",
         title: t("locked.title"),
         text: phrase("locked.text", { issuer, client }),
+        recap: asked,
+      };
+    case "not_taken":
+      return {
+        icon: "x",
+        tone: "warning",
+        title: t("not_taken.title"),
+        text: phrase("not_taken.text", { issuer, client }),
+        recap: asked,
+      };
+    case "unclear":
+      return {
+        icon: "info",
+        tone: "warning",
+        title: t("unclear.title"),
+        text: phrase("unclear.text", { issuer, client }),
         recap: asked,
       };
   }

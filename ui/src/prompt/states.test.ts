@@ -120,6 +120,8 @@ describe("what is said", () => {
     expect(sentence("expired")).toBe("This request expired");
     expect(sentence("cancelled")).toBe("This request was taken back");
     expect(sentence("locked")).toBe("Too many wrong codes");
+    expect(sentence("not-taken")).toBe("Answer not taken");
+    expect(sentence("unclear")).toBe("Not clear whether it counted");
     expect(sentence("elsewhere")).toBe("Already approved");
     expect(sentence("gone")).toBe("No longer waiting");
   });

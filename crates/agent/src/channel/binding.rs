@@ -1,11 +1,11 @@
 //! What binds an account to its issuer, kept on disk.
 
-use countersign_agent_api::Capabilities;
-use countersign_protocol::{Evidence, Issuer};
+use countersign_agent_api::{Brings, Capabilities};
+use countersign_protocol::{Evidence, Issuer, Txn};
 use serde::{Deserialize, Serialize};
 
 use super::{VerifiedRequest, native, privacyidea};
-use crate::keystore::DeviceKey;
+use crate::{keystore::DeviceKey, net::Trust};
 
 /// One account's ties to its issuer. Kept on disk by the engine; holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +19,19 @@ pub struct Binding {
     pub key: DeviceKey,
     /// Issuer time − own clock in seconds, as last learnt; where a channel starts from.
     pub offset: i64,
+    /// What is trusted for this account alone, beside what everybody trusts.
+    pub trust: Trust,
     /// What only the account's protocol understands.
     pub ties: Ties,
+}
+
+/// What the issuer hears when an account is removed from this computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// Nothing: that is the person's to say.
+    Silent,
+    /// That this device is no longer there, if it can be told: nothing else depends on it.
+    Revokes,
 }
 
 /// What one protocol keeps about one account.
@@ -30,14 +41,64 @@ pub enum Ties {
     Native(native::Ties),
     /// Of a PUSH token.
     PrivacyIdea(Box<privacyidea::Ties>),
+    /// Of a container of tokens.
+    Container(Box<privacyidea::ContainerTies>),
+}
+
+/// Whether an answer may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commitment {
+    /// As far as the binding is concerned.
+    Free,
+    /// Once the binding, which says now that this is the answer, is on disk.
+    ToKeep,
 }
 
 impl Binding {
+    /// The answer to this transaction is about to leave, and another one must not follow. Where an issuer does not see to that itself,
+    /// the binding does: it has to be on disk before the answer leaves.
+    pub fn commit(&mut self, txn: &Txn) -> Commitment {
+        match &mut self.ties {
+            // A container asks nothing.
+            Ties::Native(_) | Ties::Container(_) => Commitment::Free,
+            Ties::PrivacyIdea(ties) if ties.has_answered(txn) => Commitment::Free,
+            Ties::PrivacyIdea(ties) => {
+                ties.answer(txn);
+                Commitment::ToKeep
+            }
+        }
+    }
+
+    /// The binding could not be kept, so the answer has not left.
+    pub fn release(&mut self, txn: &Txn) {
+        match &mut self.ties {
+            Ties::Native(_) | Ties::Container(_) => {}
+            Ties::PrivacyIdea(ties) => ties.unanswer(txn),
+        }
+    }
+
     /// What its protocol can do; one request may do with more or less.
     pub fn capabilities(&self) -> Capabilities {
         match &self.ties {
             Ties::Native(_) => native::CAPABILITIES,
             Ties::PrivacyIdea(_) => privacyidea::CAPABILITIES,
+            Ties::Container(_) => privacyidea::CONTAINER_CAPABILITIES,
+        }
+    }
+
+    /// Whether it brings further accounts and one-time codes along.
+    pub fn brings(&self) -> Brings {
+        match &self.ties {
+            Ties::Native(_) | Ties::PrivacyIdea(_) => Brings::Account,
+            Ties::Container(_) => Brings::Collection,
+        }
+    }
+
+    /// Whether the issuer is told when the account is removed here.
+    pub fn farewell(&self) -> Farewell {
+        match &self.ties {
+            Ties::Native(_) | Ties::PrivacyIdea(_) => Farewell::Silent,
+            Ties::Container(_) => Farewell::Revokes,
         }
     }
 
@@ -46,6 +107,8 @@ impl Binding {
         match &self.ties {
             Ties::Native(ties) => ties.fingerprint(),
             Ties::PrivacyIdea(ties) => ties.fingerprint(),
+            // Such a server has no key of its own: TLS says who it is.
+            Ties::Container(_) => String::new(),
         }
     }
 
@@ -54,6 +117,7 @@ impl Binding {
         match &self.ties {
             Ties::Native(ties) => ties.device_id.as_str(),
             Ties::PrivacyIdea(ties) => ties.serial.as_str(),
+            Ties::Container(ties) => ties.serial.as_str(),
         }
     }
 
@@ -63,6 +127,7 @@ impl Binding {
         match &self.ties {
             Ties::Native(_) => native::restore(message),
             Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message),
+            Ties::Container(_) => None,
         }
     }
 
@@ -85,7 +150,7 @@ impl Binding {
                 decision,
                 receipt: receipt.to_owned(),
             }),
-            Ties::PrivacyIdea(_) => None,
+            Ties::PrivacyIdea(_) | Ties::Container(_) => None,
         }
     }
 }
@@ -104,8 +169,12 @@ struct Stored {
     endpoints: Option<native::Endpoints>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     privacyidea: Option<Box<privacyidea::Ties>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    container: Option<Box<privacyidea::ContainerTies>>,
     key: DeviceKey,
     offset: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trust: Option<Trust>,
 }
 
 /// Not the ties of any one protocol.
@@ -118,20 +187,24 @@ impl TryFrom<Stored> for Binding {
 
     fn try_from(stored: Stored) -> Result<Self, UnknownProtocol> {
         let native = (stored.device_id, stored.issuer_keys, stored.endpoints);
-        let ties = match (native, stored.privacyidea) {
-            ((Some(device_id), Some(issuer_keys), Some(endpoints)), None) => Ties::Native(native::Ties {
-                device_id,
-                issuer_keys,
-                endpoints,
-            }),
-            ((None, None, None), Some(ties)) => Ties::PrivacyIdea(ties),
-            (_, _) => return Err(UnknownProtocol),
+        let ties = match (native, stored.privacyidea, stored.container) {
+            ((Some(device_id), Some(issuer_keys), Some(endpoints)), None, None) => {
+                Ties::Native(native::Ties {
+                    device_id,
+                    issuer_keys,
+                    endpoints,
+                })
+            }
+            ((None, None, None), Some(ties), None) => Ties::PrivacyIdea(ties),
+            ((None, None, None), None, Some(ties)) => Ties::Container(ties),
+            (_, _, _) => return Err(UnknownProtocol),
         };
         Ok(Self {
             issuer: stored.issuer,
             account: stored.account,
             key: stored.key,
             offset: stored.offset,
+            trust: stored.trust.unwrap_or_default(),
             ties,
         })
     }
@@ -146,8 +219,10 @@ impl From<Binding> for Stored {
             issuer_keys: None,
             endpoints: None,
             privacyidea: None,
+            container: None,
             key: binding.key,
             offset: binding.offset,
+            trust: Some(binding.trust).filter(|trust| !trust.is_empty()),
         };
         match binding.ties {
             Ties::Native(ties) => {
@@ -156,6 +231,7 @@ impl From<Binding> for Stored {
                 stored.endpoints = Some(ties.endpoints);
             }
             Ties::PrivacyIdea(ties) => stored.privacyidea = Some(ties),
+            Ties::Container(ties) => stored.container = Some(ties),
         }
         stored
     }

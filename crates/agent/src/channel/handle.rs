@@ -14,6 +14,8 @@ pub enum ChannelCommand {
     Answer(AnswerRequest),
     /// Try now in place of later: the network is back, or the keyring was unlocked.
     Retry,
+    /// What the account has brought along is held under these names. Only now the issuer may be asked for the rest.
+    Holds(Vec<String>),
 }
 
 /// An answer and where its outcome goes.
@@ -76,6 +78,12 @@ impl ChannelHandle {
         outcome
             .await
             .unwrap_or(DecisionOutcome::NotDelivered(ChannelProblem::Closed))
+    }
+
+    /// Says what is held of what the account brings along.
+    pub fn holds(&self, names: Vec<String>) {
+        // A queue is full only of answers and nudges, which such an account does not get by the dozen. Lost, it is said at the next start.
+        let _ = self.commands.try_send(ChannelCommand::Holds(names));
     }
 
     /// Asks for an attempt now. Without effect while connected.

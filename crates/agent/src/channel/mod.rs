@@ -7,6 +7,7 @@
 
 mod backoff;
 mod binding;
+mod contents;
 mod handle;
 pub mod native;
 mod offer;
@@ -14,13 +15,14 @@ pub mod privacyidea;
 mod protocols;
 mod request;
 
-pub use binding::{Binding, Ties};
+pub use binding::{Binding, Commitment, Farewell, Ties};
+pub use contents::{Contents, Part, PartKind};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};
-pub use protocols::Protocols;
+pub use protocols::{OwnTrust, Protocols};
 pub use request::{Decision, Matched, RequestClaims, Signed, VerifiedRequest, Warns};
 
-use countersign_agent_api::{ErrorCode, KeyringState, Transport};
+use countersign_agent_api::{CertificateCheck, ErrorCode, KeyringState, Transport, TrustChoice};
 use countersign_privacyidea::{ChallengeError, LinkError as PushLinkError};
 use countersign_protocol::{
     ApprovalReceipt, LinkError, StatementError, Txn, VerifyError, wire::ConfigurationError,
@@ -29,16 +31,21 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     keystore::{DeviceKey, KeyStoreError},
-    net::NetError,
+    net::{InvalidTrust, NetError, Presented},
 };
 
 /// One protocol that issuers speak.
 pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
-    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing anywhere.
+    /// Reads an enrolment link and asks the issuer what it offers. Changes nothing anywhere. `trust` is what the person trusts for this
+    /// account beside what everybody trusts.
     ///
     /// # Errors
     /// [`EnrolmentError`]; the link is refused before anything is sent if it is not acceptable.
-    fn preview<'a>(&'a self, link: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>>;
+    fn preview<'a>(
+        &'a self,
+        link: &'a str,
+        trust: Option<&'a TrustChoice>,
+    ) -> BoxFuture<'a, Result<Offer, EnrolmentError>>;
 
     /// Binds `key` to the offered account: the person has agreed, the key was made for this and is in the store.
     ///
@@ -104,6 +111,8 @@ pub enum ChannelEvent {
     Gone(Txn),
     /// What this device knows of the issuer was replaced by the issuer, provably: keep it.
     TiesChanged(Box<Ties>),
+    /// What the account brings along, as the issuer lists it now.
+    Contents(Box<Contents>),
     /// Something came that did not verify. It was dropped.
     Rejected(Rejection),
 }
@@ -155,6 +164,32 @@ pub enum ChannelProblem {
     /// The issuer's frames make no sense.
     #[error("the issuer's answer is not understood")]
     Protocol(&'static str),
+}
+
+/// Whether what was sent may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It has not left this computer.
+    Impossible,
+    /// It may have.
+    Possible,
+}
+
+impl ChannelProblem {
+    /// Whether what was being sent may have arrived all the same.
+    pub fn arrival(&self) -> Arrival {
+        match self {
+            Self::Net(error) if !error.sent() => Arrival::Impossible,
+            Self::Net(_)
+            | Self::Closed
+            | Self::Silent
+            | Self::Restarting
+            | Self::Replaced
+            | Self::ProofRefused
+            | Self::Issuer(_)
+            | Self::Protocol(_) => Arrival::Possible,
+        }
+    }
 }
 
 /// A receipt signed by a pinned key and addressed to this device. Whether its hashes fit the request is for the engine to
@@ -274,12 +309,26 @@ pub enum EnrolmentError {
         "this account has to be behind a PIN or a biometric, which this app does not ask for. Ask for another link"
     )]
     NeedsUnlock,
+    /// The issuer wants a passphrase with the link.
+    #[error("this link needs a passphrase, which this app does not ask for. Ask for a link without one")]
+    NeedsPassphrase,
     /// The code is unknown, used or expired.
     #[error("the issuer does not accept this link (any more). Ask for a new one")]
     Refused,
     /// The network or TLS.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// Nobody here knows who vouches for the server: that is for the person to judge.
+    #[error("the certificate of {} is not trusted: its authority is unknown here", .0.host)]
+    Unknown(Box<Presented>, CertificateCheck),
+    /// What the person wants to trust is no certificate.
+    #[error("the certificate file cannot be used: {0}")]
+    InvalidTrust(#[from] InvalidTrust),
+    /// The organisation lets nobody trust a certificate of their own.
+    #[error(
+        "your organisation does not allow trusting a certificate for one account. Ask its administrators"
+    )]
+    TrustNotAllowed,
     /// The issuer's configuration is not acceptable.
     #[error("the issuer's configuration is not acceptable. Tell its administrator")]
     Configuration(#[source] ConfigurationError),
@@ -304,7 +353,10 @@ impl EnrolmentError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::InvalidLink(_) | Self::InvalidPushLink(_) => ErrorCode::InvalidLink,
-            Self::Refused | Self::NeedsUnlock => ErrorCode::OfferRefused,
+            Self::Refused | Self::NeedsUnlock | Self::NeedsPassphrase => ErrorCode::OfferRefused,
+            Self::Unknown(..) => ErrorCode::UntrustedCertificate,
+            Self::InvalidTrust(_) => ErrorCode::InvalidValue,
+            Self::TrustNotAllowed => ErrorCode::Locked,
             Self::Net(e) => e.code(),
             Self::BadAnswer(_) | Self::Configuration(_) => ErrorCode::BadAnswer,
             Self::Issuer { .. } => ErrorCode::Refused,
@@ -320,6 +372,10 @@ impl EnrolmentError {
             Self::InvalidLink(_)
             | Self::InvalidPushLink(_)
             | Self::NeedsUnlock
+            | Self::NeedsPassphrase
+            | Self::Unknown(..)
+            | Self::InvalidTrust(_)
+            | Self::TrustNotAllowed
             | Self::Refused
             | Self::Configuration(_)
             | Self::Issuer { .. }

@@ -1,10 +1,11 @@
 //! What an issuer offers before anything is made, and what comes of accepting it.
 
-use countersign_privacyidea::PushLink;
+use countersign_agent_api::{Brings, CertificateCheck};
+use countersign_privacyidea::{PushLink, container::ContainerLink};
 use countersign_protocol::{Issuer, wire::OtpLink};
 
 use super::{Binding, native};
-use crate::keystore::KeyKind;
+use crate::{keystore::KeyKind, net::Trust};
 
 /// What an issuer offers, before anything is made.
 #[derive(Clone)]
@@ -19,6 +20,10 @@ pub struct Offer {
     pub fingerprint: String,
     /// When the offer ends, by this computer's clock.
     pub expires_at: i64,
+    /// What is trusted for this account alone.
+    pub trust: Trust,
+    /// What the link says about checking the server's certificate.
+    pub check: CertificateCheck,
     pub(super) terms: Terms,
 }
 
@@ -29,6 +34,8 @@ pub enum Terms {
     Native(native::Terms),
     /// Of a PUSH token: the link itself.
     PrivacyIdea(Box<PushLink>),
+    /// Of a container of tokens: the link itself.
+    Container(Box<ContainerLink>),
 }
 
 impl Offer {
@@ -37,6 +44,15 @@ impl Offer {
         match &self.terms {
             Terms::Native(_) => KeyKind::Es256,
             Terms::PrivacyIdea(_) => KeyKind::Rsa3072,
+            Terms::Container(_) => KeyKind::P384,
+        }
+    }
+
+    /// Whether further accounts and one-time codes come with it.
+    pub fn brings(&self) -> Brings {
+        match &self.terms {
+            Terms::Native(_) | Terms::PrivacyIdea(_) => Brings::Account,
+            Terms::Container(_) => Brings::Collection,
         }
     }
 }
@@ -67,6 +83,8 @@ impl Offer {
             account: account.into(),
             fingerprint: fingerprint.unwrap_or_default(),
             expires_at,
+            trust: Trust::default(),
+            check: CertificateCheck::Wanted,
             terms: Terms::Native(native::Terms::for_tests(issuer_keys)),
         }
     }

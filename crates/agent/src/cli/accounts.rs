@@ -1,6 +1,11 @@
-//! Accounts from the terminal: list, enrol, rename, rotate, revoke, remove.
+//! Accounts from the terminal: list, enrol, rename, refresh, rotate, revoke, remove.
 
-use countersign_agent_api::{AccountId, Reply, Request};
+use std::{
+    io::{self, Read as _},
+    path::Path,
+};
+
+use countersign_agent_api::{AccountId, Reply, Request, TrustChoice};
 
 use super::{
     CliError, Exit,
@@ -9,21 +14,86 @@ use super::{
     session::{Session, unexpected},
 };
 
+/// How much of a certificate file is read, in bytes: more than a call of the agent holds is refused by it.
+const MAX_CA_FILE: u64 = 128 * 1024;
+
+/// Whether the person has agreed on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// They are asked.
+    Asked,
+    /// They have, to the account. A certificate that nobody knew of is not part of that.
+    Given,
+}
+
+/// What the command line says is to be trusted for the account.
+pub(super) fn trust(ca_file: Option<&Path>, sha256: Option<String>) -> Result<Option<TrustChoice>, CliError> {
+    let Some(path) = ca_file else {
+        return Ok(sha256.map(|sha256| TrustChoice::Presented {
+            sha256: sha256.to_ascii_uppercase(),
+        }));
+    };
+    let read = || {
+        let mut text = String::new();
+        let file = std::fs::File::open(path)?;
+        file.take(MAX_CA_FILE).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().map_err(|source: io::Error| CliError::Io {
+        doing: "read the certificate file",
+        source,
+    })?;
+    Ok(Some(TrustChoice::Pem { text }))
+}
+
 /// Shows what the issuer offers; only then, and only if the person agrees, a key is made.
 pub(super) async fn enrol(
     session: &Session,
     link: String,
-    yes: bool,
+    consent: Consent,
     name: Option<String>,
+    trust: Option<TrustChoice>,
 ) -> Result<Exit, CliError> {
-    let Reply::Offer(offer) = session.call(Request::PreviewEnrolment { link }).await? else {
-        return unexpected();
+    let mut trust = trust;
+    let offer = loop {
+        let preview = Request::PreviewEnrolment {
+            link: link.clone(),
+            trust: trust.take(),
+        };
+        let server = match session.call(preview).await? {
+            Reply::Offer(offer) => break offer,
+            Reply::Untrusted(server) => server,
+            _ => return unexpected(),
+        };
+        if session.output == Output::Json {
+            return render::untrusted_server(&server);
+        }
+        render::untrusted(&server);
+        match consent {
+            Consent::Given => {
+                render::note(
+                    "Not trusted without being asked. Give --ca-file, or --trust with this SHA-256.",
+                );
+                return Ok(Exit::Refused);
+            }
+            Consent::Asked => {
+                let question = "Trust it for this account alone? Ask an administrator for the SHA-256 and compare it. \
+                                Type yes to trust it: ";
+                if !render::ask_yes(question)? {
+                    render::note("Nothing was trusted, nothing was added.");
+                    return Ok(Exit::Refused);
+                }
+            }
+        }
+        let sha256 = server.certificate.sha256;
+        trust = Some(TrustChoice::Presented { sha256 });
     };
     if session.output == Output::Text {
         render::offer(&offer);
     }
     let device_name = name.unwrap_or_else(|| offer.device_name.clone());
-    if !yes && !render::ask_yes("Add this account? Compare the fingerprint first. Type yes to add it: ")? {
+    let question = "Add this account? Compare the fingerprint first. Type yes to add it: ";
+    if consent == Consent::Asked && !render::ask_yes(question)? {
         session.call(Request::CancelEnrolment { offer: offer.id }).await?;
         render::note("Nothing was added.");
         return Ok(Exit::Refused);
@@ -43,6 +113,7 @@ pub(super) async fn execute(session: &Session, command: Option<AccountCommand>) 
     match command {
         None => list(session).await,
         Some(AccountCommand::Rename { account, name }) => rename(session, account, name).await,
+        Some(AccountCommand::Refresh { account }) => refresh(session, account).await,
         Some(AccountCommand::Rotate { account }) => rotate(session, account).await,
         Some(AccountCommand::Revoke { account, yes }) => revoke(session, account, yes).await,
         Some(AccountCommand::Remove { account, yes }) => remove(session, account, yes).await,
@@ -77,6 +148,17 @@ async fn revoke(session: &Session, account: String, yes: bool) -> Result<Exit, C
         return unexpected();
     };
     render::device_revoked(&account, session.output)
+}
+
+/// Has the issuer asked now.
+async fn refresh(session: &Session, account: String) -> Result<Exit, CliError> {
+    let refresh = Request::Refresh {
+        account: AccountId(account),
+    };
+    let Reply::Account(account) = session.call(refresh).await? else {
+        return unexpected();
+    };
+    render::account_refreshed(&account, session.output)
 }
 
 /// Replaces the key.

@@ -103,6 +103,12 @@ pub(super) enum AgentCommand {
         /// How this computer is named to the issuer.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// Trust the certificates in this PEM file for this account, beside the usual ones.
+        #[arg(long, value_name = "FILE", conflicts_with = "trust")]
+        ca_file: Option<PathBuf>,
+        /// Trust, for this account, the certificate with this SHA-256 (AB:CD:…) if the server presents it.
+        #[arg(long, value_name = "SHA256")]
+        trust: Option<String>,
     },
     /// List the accounts, or change one.
     Accounts {
@@ -198,6 +204,11 @@ pub(super) enum AccountCommand {
         /// 1 to 64 characters; without it the account has no name of yours any more.
         name: Option<String>,
     },
+    /// Ask an account's issuer now what there is, in place of when it is due.
+    Refresh {
+        /// From `accounts`.
+        account: String,
+    },
     /// Replace an account's key by a new one.
     Rotate {
         /// From `accounts`.
@@ -211,7 +222,7 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Remove an account and its key from this computer. The issuer is not told.
+    /// Remove an account and its key from this computer. The issuer is told only where it manages what is here.
     Remove {
         /// From `accounts`.
         account: String,
@@ -347,6 +358,10 @@ pub(super) enum OutcomeArg {
     Expired,
     /// Too many wrong codes.
     Locked,
+    /// Your answer was not taken.
+    NotTaken,
+    /// Nobody knows whether your answer counted.
+    Unclear,
 }
 
 /// Why not.
@@ -404,6 +419,7 @@ mod tests {
             "accounts",
             "accounts rename a1b2c3 Work",
             "accounts rename a1b2c3",
+            "accounts refresh a1b2c3",
             "accounts rotate a1b2c3",
             "accounts revoke a1b2c3 --yes",
             "accounts remove a1b2c3 --yes",

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     CliError, Exit, accounts,
+    accounts::Consent,
     args::{AgentCommand, OutcomeArg, Output, ReasonArg},
     codes, decide, render,
 };
@@ -66,7 +67,17 @@ pub(super) async fn execute(command: AgentCommand, output: Output) -> Result<Exi
             };
             render::status(&status, output)
         }
-        AgentCommand::Enrol { link, yes, name } => accounts::enrol(&session, link, yes, name).await,
+        AgentCommand::Enrol {
+            link,
+            yes,
+            name,
+            ca_file,
+            trust,
+        } => {
+            let trust = accounts::trust(ca_file.as_deref(), trust)?;
+            let consent = if yes { Consent::Given } else { Consent::Asked };
+            accounts::enrol(&session, link, consent, name, trust).await
+        }
         AgentCommand::Accounts { command } => accounts::execute(&session, command).await,
         AgentCommand::Requests => decide::list(&session).await,
         AgentCommand::Show { id } => decide::show(&session, RequestId(id)).await,
@@ -211,6 +222,8 @@ impl OutcomeArg {
             Self::Cancelled => Outcome::Cancelled,
             Self::Expired => Outcome::Expired,
             Self::Locked => Outcome::Locked,
+            Self::NotTaken => Outcome::NotTaken,
+            Self::Unclear => Outcome::Unclear,
         }
     }
 }

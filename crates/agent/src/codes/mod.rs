@@ -31,7 +31,7 @@ pub use clipboard::MemoryClipboard;
 pub use clipboard::{Clipboard, ClipboardError, DesktopClipboard};
 pub use clock::IssuerTime;
 pub use kept::Kept;
-pub use task::{Codes, Inbox, Output, Parts, TooMany};
+pub use task::{Codes, Inbox, Output, PartChange, Parts, TooMany};
 
 use countersign_agent_api::VaultView;
 

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
-use countersign_agent_api::{ApiError, CodesReply, CodesRequest, ErrorCode, VaultView};
+use countersign_agent_api::{ApiError, CodeId, CodesReply, CodesRequest, ErrorCode, VaultView};
 use countersign_codes::{Import, Locked, vault};
 use countersign_protocol::wire::OtpLink;
 use ring::rand::SecureRandom;
@@ -85,8 +85,19 @@ pub enum Inbox {
     },
     /// Keep the code that an issuer delivered, unless it is there already.
     Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    /// Keep or drop a code that an account brings along. Answers what it is called; nothing if there is none to drop.
+    Part(PartChange, oneshot::Sender<Result<Option<String>, ApiError>>),
     /// How the vault is, opened if nobody has to be asked for that.
     Inspect(oneshot::Sender<VaultView>),
+}
+
+/// What is to become of a code that an account brings along.
+#[derive(Debug)]
+pub enum PartChange {
+    /// It is there, and made like this.
+    Keep(CodeId, OtpLink),
+    /// It is not.
+    Drop(CodeId),
 }
 
 /// What the task tells.
@@ -161,6 +172,7 @@ enum Waiting {
     Call(Call, CodesRequest, Option<u16>),
     Inspect(oneshot::Sender<VaultView>),
     Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    Part(PartChange, oneshot::Sender<Result<Option<String>, ApiError>>),
     Backup,
 }
 
@@ -263,6 +275,17 @@ impl Task {
                     self.open(Interaction::Allowed);
                 }
             }
+            Inbox::Part(change, answer) => {
+                if self.state.is_open() {
+                    self.part(change, answer).await;
+                } else if self.waiting.len() >= QUEUE {
+                    let _ = answer.send(Err(errors::busy()));
+                } else {
+                    self.waiting.push_back(Waiting::Part(change, answer));
+                    // Nobody waits for it.
+                    self.open(Interaction::Forbidden);
+                }
+            }
             Inbox::Inspect(answer) => {
                 if self.state.is_open() || self.waiting.len() >= QUEUE {
                     let _ = answer.send(self.news().view);
@@ -333,6 +356,16 @@ impl Task {
         let result = match step {
             Ok(Some(change)) => self.write(change).await.map(drop),
             Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        let _ = answer.send(result);
+    }
+
+    /// Keeps or drops what an account brings along.
+    async fn part(&mut self, change: PartChange, answer: oneshot::Sender<Result<Option<String>, ApiError>>) {
+        let result = match self.state.part(change, at(&self.parts)) {
+            Ok(Some((change, name))) => self.write(change).await.map(|_| Some(name)),
+            Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
         let _ = answer.send(result);
@@ -468,6 +501,10 @@ impl Task {
                 (Waiting::Call(call, ..), Err(error)) => self.reply(call, Err(error.clone())).await,
                 (Waiting::Keep(otp, answer), Ok(())) => self.keep(&otp, answer).await,
                 (Waiting::Keep(_, answer), Err(error)) => {
+                    let _ = answer.send(Err(error.clone()));
+                }
+                (Waiting::Part(change, answer), Ok(())) => self.part(change, answer).await,
+                (Waiting::Part(_, answer), Err(error)) => {
                     let _ = answer.send(Err(error.clone()));
                 }
                 (Waiting::Inspect(answer), _) => {

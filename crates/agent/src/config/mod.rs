@@ -24,7 +24,7 @@ use std::{
 use countersign_agent_api::{Appearance, NotificationPrivacy, OpenPrompt, QuietHours};
 use serde::Deserialize;
 
-use crate::net::Proxy;
+use crate::{channel::OwnTrust, net::Proxy};
 
 /// The most certificate files.
 const MAX_CA_FILES: usize = 32;
@@ -122,6 +122,8 @@ pub struct Network {
     pub proxy: Option<String>,
     /// PEM files with further trusted certification authorities.
     pub ca_files: Vec<PathBuf>,
+    /// Whether a person may trust a certificate for one account.
+    pub own_trust: OwnTrust,
 }
 
 impl fmt::Debug for Network {
@@ -130,6 +132,7 @@ impl fmt::Debug for Network {
         f.debug_struct("Network")
             .field("proxy", &self.proxy.as_deref().map(masked))
             .field("ca_files", &self.ca_files)
+            .field("own_trust", &self.own_trust)
             .finish()
     }
 }
@@ -233,7 +236,11 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
-        let Network { proxy, ca_files } = &self.network;
+        let Network {
+            proxy,
+            ca_files,
+            own_trust: OwnTrust::Ask | OwnTrust::Refuse,
+        } = &self.network;
         if proxy.as_ref().is_some_and(|proxy| Proxy::parse(proxy).is_err()) {
             return refuse(
                 "network.proxy",

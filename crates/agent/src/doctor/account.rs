@@ -95,13 +95,16 @@ struct Way {
 
 async fn explore(doctor: &Doctor, binding: &Binding) -> Way {
     let mut trace = Trace::default();
+    let net = doctor.net.trusting(&binding.trust);
     let answer = async {
         let text = match &binding.ties {
             Ties::Native(_) => format!("{}{CONFIGURATION_PATH}", binding.issuer),
             Ties::PrivacyIdea(ties) => ties.url.to_string(),
+            // What every such server answers to everybody.
+            Ties::Container(_) => format!("{}/ttype/push", binding.issuer),
         };
         let url = Url::parse(&text).map_err(|_| NetError::InvalidUrl(text))?;
-        let mut connection = NetConnection::open_traced(&doctor.net, &url, &mut trace).await?;
+        let mut connection = NetConnection::open_traced(&net, &url, &mut trace).await?;
         connection
             .send(Method::GET, &url, HeaderMap::new(), Vec::new(), ANSWER_LIMIT)
             .await
@@ -184,7 +187,12 @@ fn tls(way: &Way, host: &str, now: i64) -> Found {
     if let Some(found) = way.stopped_at(Hop::Tls, failed, host) {
         return found;
     }
-    let Some(CertificateSummary { issuer, not_after }) = &way.trace.certificate else {
+    let Some(CertificateSummary {
+        issuer: Some(issuer),
+        not_after,
+        ..
+    }) = &way.trace.certificate
+    else {
         return Found::passed("tls.trusted", "Its certificate is trusted.");
     };
     let days = (not_after - now).div_euclid(DAY);
@@ -211,10 +219,12 @@ fn configuration(way: &Way, binding: &Binding) -> Found {
     let ties = match &binding.ties {
         Ties::Native(ties) => ties,
         // Without a question it has nothing to say: only that it is there, and the right one.
-        Ties::PrivacyIdea(_) if countersign_privacyidea::reply::time(&answer.body).is_some() => {
+        Ties::PrivacyIdea(_) | Ties::Container(_)
+            if countersign_privacyidea::reply::time(&answer.body).is_some() =>
+        {
             return Found::passed("http.answers", "The server answers.");
         }
-        Ties::PrivacyIdea(_) => return not_an_issuer(status),
+        Ties::PrivacyIdea(_) | Ties::Container(_) => return not_an_issuer(status),
     };
     let read = json::from_slice::<Configuration>(&answer.body, MAX_BODY);
     match read {

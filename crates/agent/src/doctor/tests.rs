@@ -59,8 +59,11 @@ fn facts(binding: Binding) -> AccountFacts {
             can_report: true,
             has_expiry: true,
             can_revoke: true,
+            can_withdraw: true,
             can_rotate: true,
         },
+        collection: None,
+        trusted: Vec::new(),
         connection: Connection::Connected {
             transport: Transport::Websocket,
             since: 0,

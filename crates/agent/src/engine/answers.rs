@@ -1,7 +1,9 @@
 //! From a person's answer to the issuer's word on it: counter, signature, delivery, outcome.
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, KeyringState, Problem, Reply, RequestId};
-use countersign_protocol::{self as protocol, Client, DecidedOn, Outcome, Reason, Verdict};
+use countersign_agent_api::{
+    AccountId, ApiError, ErrorCode, KeyringState, Outcome, Problem, Reply, RequestId,
+};
+use countersign_protocol::{self as protocol, Client, DecidedOn, Reason, Verdict};
 use zeroize::Zeroizing;
 
 use super::{
@@ -9,12 +11,12 @@ use super::{
     attention::{News, Place, asked},
     calls::no_request,
     decide,
-    request::{Attempt, PersonAnswer, Stage},
+    request::{Attempt, PersonAnswer, Stage, Tracked},
     text::Why,
 };
 use crate::{
     accounts::Mute,
-    channel::{DecisionOutcome, Signed},
+    channel::{Arrival, Commitment, DecisionOutcome, Signed},
     keystore::KeyStoreError,
     notify::Action,
     state_dir::StateError,
@@ -131,7 +133,10 @@ impl Engine {
                     self.tell(id, News::ending(text, vec![Action::ReportToo]), fx);
                 }
             }
-            Err(error) => tracing::info!(%error, "an answer from a notification did not count"),
+            Err(error) => {
+                tracing::info!(%error, "an answer from a notification did not count");
+                self.tell_not_counted(id, error, fx);
+            }
         }
     }
 
@@ -169,15 +174,18 @@ impl Engine {
             }
             // Not being able to keep it is no reason to withhold an answer that the person gave.
             Then::Deliver(id) => self.deliver(&id, fx),
+            Then::HandOver(id) => self.committed(&id, result, fx),
             Then::SignReport(id) => self.report_saved(&id, result, fx),
             Then::CreateKey(purpose, key) => self.create_key(purpose, key, result, fx),
-            Then::AddAccount(call, account, otp) => self.account_added(call, &account, otp, result, now, fx),
+            Then::AddAccount(cause, account, otp) => {
+                self.account_added(cause, &account, otp, result, now, fx)
+            }
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
             Then::RenameAccount(call, account, earlier) => {
                 self.account_renamed(call, &account, earlier, result, fx);
             }
-            Then::RemoveAccount(call, account) => self.account_removed(call, *account, result, fx),
+            Then::RemoveAccount(cause, account) => self.account_removed(cause, *account, result, fx),
         }
     }
 
@@ -241,12 +249,7 @@ impl Engine {
         match outcome {
             DecisionOutcome::Recorded(receipt) => self.receipt(&account, &receipt, now, fx),
             DecisionOutcome::Taken { code } => self.taken(id, code, now, fx),
-            DecisionOutcome::NotTaken => {
-                let why = "The issuer has not taken this answer: it was too late, or not the first, or the wrong choice.";
-                self.tell_refused(id, Why::Said(why), fx);
-                self.inbox.forget(id);
-                fx.push(self.save_outbox(Then::Nothing));
-            }
+            DecisionOutcome::NotTaken => self.not_taken(id, now, fx),
             DecisionOutcome::Reported(receipt) => {
                 self.receipt(&account, &receipt, now, fx);
                 self.mark_reported(id, now, fx);
@@ -283,7 +286,7 @@ impl Engine {
             DecisionOutcome::Refused { error, message } => match error {
                 protocol::ErrorCode::Internal
                 | protocol::ErrorCode::Unavailable
-                | protocol::ErrorCode::RateLimited => self.queue(id, now, fx),
+                | protocol::ErrorCode::RateLimited => self.queue(id, Arrival::Possible, now, fx),
                 protocol::ErrorCode::InvalidRequest
                 | protocol::ErrorCode::InvalidMessage
                 | protocol::ErrorCode::UseNonce
@@ -305,7 +308,7 @@ impl Engine {
             },
             DecisionOutcome::NotDelivered(problem) => {
                 tracing::info!(%problem, "an answer was not delivered");
-                self.queue(id, now, fx);
+                self.queue(id, problem.arrival(), now, fx);
             }
         }
     }
@@ -314,7 +317,11 @@ impl Engine {
     pub(super) fn withdraw(&mut self, id: &RequestId, fx: &mut Vec<Effect>) -> Result<Reply, ApiError> {
         let request = self.inbox.get_mut(id).ok_or_else(no_request)?;
         match &request.stage {
-            Stage::Queued(..) => {}
+            Stage::Queued(..) if request.claims().capabilities.can_withdraw => {}
+            Stage::Queued(..) => {
+                let text = "This answer may have reached the issuer, and there is only one. It cannot be taken back.";
+                return Err(ApiError::new(ErrorCode::Refused, text));
+            }
             Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Ended(_) => {
                 let text = "There is no unsent answer to take back.";
                 return Err(ApiError::new(ErrorCode::NotPending, text));
@@ -369,16 +376,42 @@ impl Engine {
         }
     }
 
+    /// Hands an answer over, once it is certain that no other one can follow it.
     fn deliver(&mut self, id: &RequestId, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let (account, txn) = (request.account.clone(), request.claims().txn.clone());
+        let Some(account) = self.account_mut(&account) else {
+            return;
+        };
+        match account.binding.commit(&txn) {
+            Commitment::Free => self.hand_over(id, fx),
+            Commitment::ToKeep => fx.push(self.save_accounts(Then::HandOver(id.clone()))),
+        }
+    }
+
+    /// That it is the answer is on disk, or could not be kept: then it does not leave.
+    fn committed(&mut self, id: &RequestId, saved: Result<(), StateError>, fx: &mut Vec<Effect>) {
+        let Err(error) = saved else {
+            return self.hand_over(id, fx);
+        };
+        let Some(request) = self.inbox.get(id) else { return };
+        let (account, txn) = (request.account.clone(), request.claims().txn.clone());
+        if let Some(account) = self.account_mut(&account) {
+            account.binding.release(&txn);
+        }
+        self.refused(id, sentence(&error), fx);
+    }
+
+    fn hand_over(&self, id: &RequestId, fx: &mut Vec<Effect>) {
         let Some(request) = self.inbox.get(id) else { return };
         if let (Stage::Sending(_), Some(answer)) = (&request.stage, request.answer()) {
             fx.push(Effect::Deliver(id.clone(), request.account.clone(), answer));
         }
     }
 
-    fn queue(&mut self, id: &RequestId, now: i64, fx: &mut Vec<Effect>) {
+    fn queue(&mut self, id: &RequestId, arrival: Arrival, now: i64, fx: &mut Vec<Effect>) {
         if let Some(request) = self.inbox.get_mut(id) {
-            request.advance(|stage| stage.not_delivered(now));
+            request.advance(|stage| stage.not_delivered(arrival, now));
         }
         fx.push(self.save_outbox(Then::Nothing));
     }
@@ -413,6 +446,15 @@ impl Engine {
         self.tell_refused(id, Why::Said(&message), fx);
         self.not_counted(id, Problem::Refused { message });
         fx.push(self.save_outbox(Then::Nothing));
+    }
+
+    /// An answer that nobody waits for did not count. One to what is answered already is no news.
+    fn tell_not_counted(&mut self, id: &RequestId, error: ApiError, fx: &mut Vec<Effect>) {
+        if self.inbox.get(id).is_some_and(Tracked::is_pending) {
+            self.tell_refused(id, Why::Said(&error.message), fx);
+            let message = error.message;
+            self.not_counted(id, Problem::Refused { message });
+        }
     }
 
     /// Row 8, unless the prompt shows it.

@@ -510,6 +510,32 @@ impl Engine {
             .pass(notification, Subject::Past(id.clone()), effects);
     }
 
+    /// An issuer added or removed something here. What was removed stays on screen until the person has seen it.
+    pub(super) fn tell_contents(
+        &mut self,
+        account: &AccountId,
+        added: usize,
+        removed: &[String],
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(found) = self.account(account) else {
+            return;
+        };
+        let (urgency, life) = if removed.is_empty() {
+            (Urgency::Low, Life::Millis(10_000))
+        } else {
+            (Urgency::Normal, Life::Stays)
+        };
+        if self.hush == Hush::Everything && removed.is_empty() {
+            return;
+        }
+        let text = self.wording().contents(&found.issuer_name, added, removed);
+        let id = format!("contents:{account}");
+        let notification = self.notification(&id, text, vec![Action::Show], urgency, life);
+        self.attention
+            .pass(notification, Subject::Account(account.clone()), effects);
+    }
+
     /// Row 9.
     pub(super) fn tell_revoked(&mut self, account: &AccountId, effects: &mut Vec<Effect>) {
         let Some(found) = self.account(account) else {

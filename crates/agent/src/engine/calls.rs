@@ -147,10 +147,10 @@ impl Engine {
             }
             Request::Records { from, filter } => return fx.push(Effect::ReadRecords(call, from, filter)),
             Request::Evidence { id } => return fx.push(Effect::ReadEvidence(call, id)),
-            Request::PreviewEnrolment { link } => {
+            Request::PreviewEnrolment { link, trust } => {
                 let link = Zeroizing::new(link);
                 match self.preview(&link) {
-                    Ok(()) => return fx.push(Effect::Preview(call, link)),
+                    Ok(()) => return fx.push(Effect::Preview(call, link, trust)),
                     Err(error) => Err(error),
                 }
             }
@@ -161,6 +161,7 @@ impl Engine {
                 }
             }
             Request::CancelEnrolment { offer } => self.cancel_offer(&offer),
+            Request::Refresh { account } => self.refresh(&account, fx),
             Request::RotateKey { account } => match self.start_rotation(call, &account, fx) {
                 Ok(()) => return,
                 Err(error) => Err(error),

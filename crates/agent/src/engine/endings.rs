@@ -1,13 +1,13 @@
 //! How requests end: by the issuer's receipt, or for want of one by the clock; and what is told of it.
 
-use countersign_agent_api::{AccountId, Activation, RequestId, Window};
-use countersign_protocol::Outcome;
+use countersign_agent_api::{AccountId, Activation, Outcome, RequestId, Window};
+use countersign_protocol::Verdict;
 
 use super::{
     Effect, Engine, Then,
     attention::{News, Place, asked},
     receipts,
-    request::{DecidedBy, End, Receipt, Stage, Tracked, Visibility},
+    request::{DecidedBy, End, Receipt, Sent, Stage, Tracked, Visibility},
     text::Why,
 };
 use crate::{accounts::Account, channel::VerifiedReceipt, notify::Action};
@@ -47,7 +47,7 @@ impl Engine {
         let end = End {
             decided_by: DecidedBy::ThisDevice,
             code,
-            ..receipts::end_without_receipt(Outcome::from(verdict), at, now)
+            ..receipts::end_without_receipt(decided(verdict), at, now)
         };
         self.end(id, end, fx);
         if unseen {
@@ -57,6 +57,19 @@ impl Engine {
             };
             self.open(window, None, fx);
         }
+    }
+
+    /// The issuer has not taken this computer's answer. If it was sent before, that may be because it took it then.
+    pub(super) fn not_taken(&mut self, id: &RequestId, now: i64, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let outcome = match &request.stage {
+            Stage::Sending(underway) | Stage::Queued(underway, _) => match underway.sent {
+                Sent::Once => Outcome::NotTaken,
+                Sent::Again => Outcome::Unclear,
+            },
+            Stage::Pending | Stage::Signing(_) | Stage::Ended(_) => return,
+        };
+        self.end_without_receipt(id, outcome, now, fx);
     }
 
     /// It is over, as far as this computer can tell.
@@ -75,7 +88,9 @@ impl Engine {
             | Outcome::Denied
             | Outcome::Reported
             | Outcome::Cancelled
-            | Outcome::Locked => issuer_now,
+            | Outcome::Locked
+            | Outcome::NotTaken
+            | Outcome::Unclear => issuer_now,
         };
         self.end(id, receipts::end_without_receipt(outcome, at, now), fx);
     }
@@ -134,7 +149,18 @@ impl Engine {
                 let text = wording.refused(Why::TooManyCodes);
                 Some(News::refusal(text, Place::OfTheRequest))
             }
+            (_, Outcome::NotTaken) => Some(News::refusal(wording.not_taken(), Place::OfTheRequest)),
+            (_, Outcome::Unclear) => Some(News::refusal(wording.unclear(), Place::OfTheRequest)),
             (DecidedBy::Nobody | DecidedBy::ThisDevice, _) => None,
         }
+    }
+}
+
+/// The outcome of an answer that counts.
+fn decided(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Approve => Outcome::Approved,
+        Verdict::Deny => Outcome::Denied,
+        Verdict::Report => Outcome::Reported,
     }
 }

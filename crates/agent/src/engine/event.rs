@@ -1,8 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
-    Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodeId, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection,
+    RecordsCursor, Reply, Request, RequestId, Role, SettingChange, SettingsView, TrustChoice, Window,
 };
 use countersign_protocol::wire::OtpLink;
 use zeroize::Zeroizing;
@@ -97,6 +97,12 @@ pub enum Event {
     SettingChanged(Call, Box<Result<Changed, ApiError>>),
     /// [`Effect::KeepCode`] was carried out.
     CodeKept(Call, AccountId, Result<(), ApiError>),
+    /// [`Effect::KeepPart`] was carried out; what the code is called.
+    PartKept(Origin, Result<Option<String>, ApiError>),
+    /// [`Effect::DropPart`] was carried out; what the code was called, if there was one.
+    PartDropped(Origin, Result<Option<String>, ApiError>),
+    /// [`Effect::TakeLeave`] was carried out: these keys are nobody's any more.
+    LeaveTaken(Vec<KeyRef>, Result<(), EnrolmentError>),
     /// [`Effect::DeleteKey`] was carried out.
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.
@@ -105,11 +111,35 @@ pub enum Event {
     Vault(Box<News>),
 }
 
+/// Something that an account brings along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The account.
+    pub account: AccountId,
+    /// Its name at the issuer.
+    pub name: String,
+}
+
+/// Why something is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// A front end has called and waits for it.
+    Call(Call),
+    /// An account brings it along, as the person agreed to when that was added.
+    Origin(Origin),
+}
+
+impl From<Call> for Cause {
+    fn from(call: Call) -> Self {
+        Self::Call(call)
+    }
+}
+
 /// An enrolment that the person agreed to.
 #[derive(Debug)]
 pub struct Enrolment {
-    /// Who waits for it.
-    pub call: Call,
+    /// Why, and who waits for it.
+    pub cause: Cause,
     /// What was agreed to.
     pub offer: Offer,
     /// How this computer is named.
@@ -123,6 +153,8 @@ pub struct Rotation {
     pub call: Call,
     /// Whose key.
     pub account: AccountId,
+    /// Which kind of key.
+    pub kind: KeyKind,
 }
 
 /// What is in force after a setting was changed.
@@ -157,16 +189,15 @@ impl KeyPurpose {
     pub fn kind(&self) -> KeyKind {
         match self {
             Self::Enrolment(enrolment) => enrolment.offer.key_kind(),
-            // Only the native protocol replaces keys.
-            Self::Rotation(_) => KeyKind::Es256,
+            Self::Rotation(rotation) => rotation.kind,
         }
     }
 
-    /// Who waits for it.
-    pub(super) fn call(&self) -> Call {
+    /// Why it is made, and who waits for it.
+    pub(super) fn cause(&self) -> Cause {
         match self {
-            Self::Enrolment(enrolment) => enrolment.call,
-            Self::Rotation(rotation) => rotation.call,
+            Self::Enrolment(enrolment) => enrolment.cause.clone(),
+            Self::Rotation(rotation) => rotation.call.into(),
         }
     }
 }
@@ -182,16 +213,18 @@ pub enum Then {
     SignReport(RequestId),
     /// The signed decision is on disk: send.
     Deliver(RequestId),
+    /// That this is the answer is on disk: hand it over.
+    HandOver(RequestId),
     /// The reference is on disk as that of a spare key: make the key.
     CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.
-    AddAccount(Call, AccountId, Option<OtpLink>),
+    AddAccount(Cause, AccountId, Option<OtpLink>),
     /// The new key is remembered with the account: have the issuer replace the old one.
     Rotate(Rotation, DeviceKey),
     /// The new key is the account's: use it.
     UseNewKey(Rotation),
     /// The account is no longer on disk.
-    RemoveAccount(Call, Box<Account>),
+    RemoveAccount(Cause, Box<Account>),
     /// The account has another name than this one.
     RenameAccount(Call, AccountId, Option<String>),
 }
@@ -253,7 +286,7 @@ pub enum Effect {
     /// Have the account's channel try now.
     Retry(AccountId),
     /// Ask an issuer what a link offers, then [`Event::Previewed`].
-    Preview(Call, Zeroizing<String>),
+    Preview(Call, Zeroizing<String>, Option<TrustChoice>),
     /// Draw a reference for a key, then [`Event::KeyReserved`].
     ReserveKey(KeyPurpose),
     /// Make a key under this reference, then [`Event::KeyCreated`].
@@ -289,6 +322,14 @@ pub enum Effect {
     Diagnose(Call, Vec<AccountFacts>),
     /// Have the one-time code kept that came with an account, then [`Event::CodeKept`].
     KeepCode(Call, AccountId, OtpLink),
+    /// Have a one-time code kept that an account brings along, under this id, then [`Event::PartKept`].
+    KeepPart(Origin, CodeId, OtpLink),
+    /// Have it dropped, then [`Event::PartDropped`].
+    DropPart(Origin, CodeId),
+    /// Tell the account's channel what is held of what it brings along.
+    Hold(AccountId, Vec<String>),
+    /// Tell an issuer, if it can be told, that this device is gone, then [`Event::LeaveTaken`].
+    TakeLeave(Box<Binding>, Option<DeviceKey>),
     /// Have a call about one-time codes answered.
     Codes {
         /// Who asks.

@@ -89,6 +89,7 @@ impl Engine {
                 }
                 fx.push(self.save_accounts(Then::Nothing));
             }
+            ChannelEvent::Contents(contents) => self.contents_listed(account, *contents, fx),
             ChannelEvent::Rejected(rejection) => {
                 tracing::warn!(%account, frame = ?rejection.frame, reason = %rejection.reason, "a frame was dropped");
                 if let Some(line) = self.lines.get_mut(account) {
@@ -130,7 +131,10 @@ impl Engine {
 
     fn health(&mut self, account: &AccountId, health: Health, now: i64, fx: &mut Vec<Effect>) {
         let connection = match health {
-            Health::Connecting => Connection::Connecting,
+            Health::Connecting => {
+                self.say_held(account, fx);
+                Connection::Connecting
+            }
             Health::Connected(transport) => {
                 self.set_key_state(account, KeyringState::Ready);
                 self.resend_all(account, now, fx);

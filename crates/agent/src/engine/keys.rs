@@ -4,19 +4,26 @@
 //!   that last write there is no account; a spare key is deleted at the next start.
 //! - *Rotate*: reference on disk as spare → key made → on disk as the account's other key → issuer replaces → the two change places on disk → the issuer's
 //!   next acceptance of a connection decides: the key it accepted stays, the other becomes spare.
-//! - *Remove*: account off the disk, its keys spare → keys deleted.
+//! - *Remove*: account off the disk, its keys spare → the issuer told, where its protocol has that → keys deleted.
 
-use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, KeyringState, Reply};
+use countersign_agent_api::{
+    AccountId, ApiError, CertificateCheck, CertificateKind, EnrolmentOffer, ErrorCode, KeyringState, Reply,
+    UntrustedServer,
+};
 use countersign_protocol::wire::OtpLink;
 
 use super::{
-    Call, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then, event::protection_view, inbox::base32,
-    issuers::Line, views::host,
+    Call, Cause, Effect, Engine, Enrolment, KeyPurpose, Rotation, Then,
+    event::protection_view,
+    inbox::base32,
+    issuers::Line,
+    views::{host, trusted},
 };
 use crate::{
-    accounts::{Account, MAX_ACCOUNTS, Standing},
-    channel::{Enrolled, EnrolmentError, Offer},
+    accounts::{Account, Keeping, MAX_ACCOUNTS, Standing},
+    channel::{Binding, Enrolled, EnrolmentError, Farewell, Offer},
     keystore::{DeviceKey, Interaction, KeyRef, KeyStoreError},
+    net::{Presented, PresentedKind},
     state_dir::StateError,
     wording::sentence,
 };
@@ -77,8 +84,7 @@ impl Engine {
     pub(super) fn preview(&mut self, link: &str) -> Result<(), ApiError> {
         Self::check_link(link)?;
         if self.accounts.accounts.len() >= MAX_ACCOUNTS {
-            let text = format!("There are {MAX_ACCOUNTS} accounts on this computer. Remove one first.");
-            return Err(ApiError::new(ErrorCode::Unavailable, text));
+            return Err(too_many_accounts());
         }
         self.offers.begin()
     }
@@ -90,10 +96,13 @@ impl Engine {
         fx: &mut Vec<Effect>,
     ) {
         self.offers.done();
-        let reply = result.map_err(|e| enrolment_error(&e)).and_then(|offer| {
-            self.check_new(&offer)?;
-            Ok(Reply::Offer(self.keep_offer(offer)))
-        });
+        let reply = match result {
+            Ok(offer) => self
+                .check_new(&offer)
+                .map(|()| Reply::Offer(self.keep_offer(offer))),
+            Err(EnrolmentError::Unknown(presented, check)) => untrusted(*presented, check),
+            Err(error) => Err(enrolment_error(&error)),
+        };
         fx.push(Effect::Reply(call, reply));
     }
 
@@ -109,9 +118,12 @@ impl Engine {
             issuer_host: host(&offer.issuer),
             account: offer.account.clone(),
             fingerprint: offer.fingerprint.clone(),
+            brings: offer.brings(),
             key_protection: protection_view(self.settings.key_protection),
             device_name: self.settings.device_name.clone(),
             expires_at: offer.expires_at,
+            trusted: trusted(&offer.trust),
+            check: offer.check,
         };
         self.offers.waiting.push((id, offer));
         view
@@ -149,7 +161,7 @@ impl Engine {
         self.check_new(&offer)?;
         self.offers.begin()?;
         fx.push(Effect::ReserveKey(KeyPurpose::Enrolment(Box::new(Enrolment {
-            call,
+            cause: call.into(),
             offer,
             device_name,
         }))));
@@ -168,7 +180,7 @@ impl Engine {
                 self.accounts.spare_keys.push(reference.clone());
                 fx.push(self.save_accounts(Then::CreateKey(purpose, reference)));
             }
-            Err(error) => self.give_up(purpose.call(), key_error(&error), fx),
+            Err(error) => self.give_up(purpose.cause(), key_error(&error), fx),
         }
     }
 
@@ -183,7 +195,7 @@ impl Engine {
             Ok(()) => fx.push(Effect::CreateKey(purpose, reference)),
             Err(error) => {
                 self.accounts.spare_keys.retain(|spare| *spare != reference);
-                self.give_up(purpose.call(), storage_error(&error), fx);
+                self.give_up(purpose.cause(), storage_error(&error), fx);
             }
         }
     }
@@ -200,7 +212,7 @@ impl Engine {
             Ok(key) => key,
             Err(error) => {
                 self.delete_spare(reference, fx);
-                return self.give_up(purpose.call(), key_error(&error), fx);
+                return self.give_up(purpose.cause(), key_error(&error), fx);
             }
         };
         match purpose {
@@ -238,7 +250,7 @@ impl Engine {
                     );
                 }
                 self.delete_spare(key.reference.clone(), fx);
-                return self.give_up(enrolment.call, answer, fx);
+                return self.give_up(enrolment.cause.clone(), answer, fx);
             }
         };
         let id = AccountId(short(&format!(
@@ -246,6 +258,13 @@ impl Engine {
             enrolled.binding.issuer,
             enrolled.binding.device()
         )));
+        if let Cause::Origin(origin) = &enrolment.cause {
+            self.hold(origin, Keeping::Account(id.clone()));
+        }
+        self.accounts.spare_keys.retain(|spare| *spare != key.reference);
+        if self.account(&id).is_some() {
+            return self.replace_binding(enrolment.cause.clone(), &id, enrolled.binding, fx);
+        }
         let account = Account {
             id: id.clone(),
             name: None,
@@ -257,16 +276,31 @@ impl Engine {
             mutes: Vec::new(),
             standing: Standing::Enrolled,
             added_at: now,
+            holds: Vec::new(),
         };
-        self.accounts.spare_keys.retain(|spare| *spare != key.reference);
         self.accounts.accounts.push(account);
-        fx.push(self.save_accounts(Then::AddAccount(enrolment.call, id, enrolled.otp)));
+        let then = Then::AddAccount(enrolment.cause.clone(), id, enrolled.otp);
+        fx.push(self.save_accounts(then));
+    }
+
+    /// The issuer gave an account anew that is here already: it goes on with the new key.
+    fn replace_binding(&mut self, cause: Cause, id: &AccountId, binding: Binding, fx: &mut Vec<Effect>) {
+        let Some(account) = self.account_mut(id) else {
+            return;
+        };
+        let keys = keys_of(account);
+        account.binding = binding;
+        account.other_key = None;
+        account.standing = Standing::Enrolled;
+        // Deleted at the next start: until the account is on disk, the old ones are its keys.
+        self.accounts.spare_keys.extend(keys);
+        fx.push(self.save_accounts(Then::AddAccount(cause, id.clone(), None)));
     }
 
     /// The account is on disk, or could not be kept: then there is none.
     pub(super) fn account_added(
         &mut self,
-        call: Call,
+        cause: Cause,
         id: &AccountId,
         otp: Option<OtpLink>,
         saved: Result<(), StateError>,
@@ -294,7 +328,10 @@ impl Engine {
             answer.message.push_str(
                 " The account was not added here. Ask for a new link, and have this one's entry removed.",
             );
-            return self.give_up(call, answer, fx);
+            if let Cause::Origin(origin) = &cause {
+                self.let_go(&origin.account, &origin.name);
+            }
+            return self.give_up(cause, answer, fx);
         }
         self.offers.done();
         let account = &self.accounts.accounts[position];
@@ -302,9 +339,10 @@ impl Engine {
         line.key = KeyringState::Ready;
         fx.push(Effect::Subscribe(id.clone(), Box::new(account.binding.clone())));
         self.lines.insert(id.clone(), line);
-        match otp {
-            Some(otp) => fx.push(Effect::KeepCode(call, id.clone(), otp)),
-            None => self.reply_account(call, id, fx),
+        match (cause, otp) {
+            (Cause::Call(call), Some(otp)) => fx.push(Effect::KeepCode(call, id.clone(), otp)),
+            (Cause::Call(call), None) => self.reply_account(call, id, fx),
+            (Cause::Origin(origin), _) => self.part_added(&origin, fx),
         }
     }
 
@@ -346,6 +384,7 @@ impl Engine {
                 "This issuer does not replace keys. To get a new one, remove the account and enrol again.";
             return Err(ApiError::new(ErrorCode::Unavailable, text));
         }
+        let kind = found.binding.key.kind();
         self.check_rotation(account)?;
         self.check_revocation(account)?;
         self.offers.begin()?;
@@ -353,6 +392,7 @@ impl Engine {
         let rotation = Rotation {
             call,
             account: account.clone(),
+            kind,
         };
         fx.push(Effect::ReserveKey(KeyPurpose::Rotation(rotation)));
         Ok(())
@@ -456,16 +496,21 @@ impl Engine {
             .iter()
             .position(|a| a.id == *id)
             .ok_or_else(no_account)?;
+        self.take_off(position, call.into(), fx);
+        Ok(())
+    }
+
+    /// Takes an account off the list, and then off the disk.
+    pub(super) fn take_off(&mut self, position: usize, cause: Cause, fx: &mut Vec<Effect>) {
         let account = self.accounts.accounts.remove(position);
         self.accounts.spare_keys.extend(keys_of(&account));
-        fx.push(self.save_accounts(Then::RemoveAccount(call, Box::new(account))));
-        Ok(())
+        fx.push(self.save_accounts(Then::RemoveAccount(cause, Box::new(account))));
     }
 
     /// The account is off the disk, or still on it: then it stays.
     pub(super) fn account_removed(
         &mut self,
-        call: Call,
+        cause: Cause,
         account: Account,
         saved: Result<(), StateError>,
         fx: &mut Vec<Effect>,
@@ -474,17 +519,46 @@ impl Engine {
         if let Err(error) = saved {
             self.accounts.spare_keys.retain(|spare| !keys.contains(spare));
             self.accounts.accounts.push(account);
-            return fx.push(Effect::Reply(call, Err(storage_error(&error))));
+            return match cause {
+                Cause::Call(call) => fx.push(Effect::Reply(call, Err(storage_error(&error)))),
+                Cause::Origin(origin) => self.part_failed(&origin, &storage_error(&error), fx),
+            };
         }
         self.lines.remove(&account.id);
+        self.work.remove(&account.id);
         self.inbox.forget_account(&account.id);
-        fx.push(Effect::Unsubscribe(account.id));
+        fx.push(Effect::Unsubscribe(account.id.clone()));
         fx.push(self.save_outbox(Then::Nothing));
-        fx.extend(
-            keys.into_iter()
-                .map(|key| Effect::DeleteKey(key, Interaction::Allowed)),
-        );
-        fx.push(Effect::Reply(call, Ok(Reply::Done)));
+        match (account.binding.farewell(), account.standing) {
+            // The keys are needed once more.
+            (Farewell::Revokes, Standing::Enrolled) => {
+                let (binding, other_key) = (account.binding.clone(), account.other_key.clone());
+                fx.push(Effect::TakeLeave(Box::new(binding), other_key));
+            }
+            (Farewell::Revokes | Farewell::Silent, _) => {
+                let delete = |key| Effect::DeleteKey(key, Interaction::Allowed);
+                fx.extend(keys.into_iter().map(delete));
+            }
+        }
+        match cause {
+            Cause::Call(call) => fx.push(Effect::Reply(call, Ok(Reply::Done))),
+            Cause::Origin(origin) => self.part_removed(&origin, &account, fx),
+        }
+    }
+
+    /// The issuer of a removed account knows, or could not be told.
+    pub(super) fn leave_taken(
+        &mut self,
+        keys: Vec<KeyRef>,
+        result: Result<(), EnrolmentError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        if let Err(error) = result {
+            tracing::warn!(%error, "the issuer of a removed account could not be told");
+        }
+        for key in keys {
+            self.delete_spare(key, fx);
+        }
     }
 
     /// A spare key is gone, or could not be deleted: then it is tried again at the next start.
@@ -535,10 +609,15 @@ impl Engine {
         self.offers.done();
     }
 
-    pub(super) fn give_up(&mut self, call: Call, error: ApiError, fx: &mut Vec<Effect>) {
+    pub(super) fn give_up(&mut self, cause: impl Into<Cause>, error: ApiError, fx: &mut Vec<Effect>) {
         self.offers.done();
-        self.offers.rotated(call);
-        fx.push(Effect::Reply(call, Err(error)));
+        match cause.into() {
+            Cause::Call(call) => {
+                self.offers.rotated(call);
+                fx.push(Effect::Reply(call, Err(error)));
+            }
+            Cause::Origin(origin) => self.part_failed(&origin, &error, fx),
+        }
     }
 
     fn drop_other_key(&mut self, account: &AccountId, key: &DeviceKey, fx: &mut Vec<Effect>) {
@@ -560,6 +639,23 @@ impl Engine {
     }
 }
 
+/// What a server presented, for the person to judge.
+fn untrusted(presented: Presented, check: CertificateCheck) -> Result<Reply, ApiError> {
+    let certificate = trusted(&presented.trust).pop().ok_or_else(|| {
+        let text = "The server's certificate cannot be read. Tell its administrator.";
+        ApiError::new(ErrorCode::UntrustedCertificate, text)
+    })?;
+    Ok(Reply::Untrusted(UntrustedServer {
+        host: presented.host,
+        kind: match presented.kind {
+            PresentedKind::Authority => CertificateKind::Authority,
+            PresentedKind::Server => CertificateKind::Server,
+        },
+        certificate,
+        check,
+    }))
+}
+
 /// Short, to be typed in a terminal.
 fn short(text: &str) -> String {
     base32(text).chars().take(8).collect()
@@ -568,6 +664,11 @@ fn short(text: &str) -> String {
 fn keys_of(account: &Account) -> Vec<KeyRef> {
     let keys = std::iter::once(&account.binding.key).chain(&account.other_key);
     keys.map(|key| key.reference.clone()).collect()
+}
+
+pub(super) fn too_many_accounts() -> ApiError {
+    let text = format!("There are {MAX_ACCOUNTS} accounts on this computer. Remove one first.");
+    ApiError::new(ErrorCode::Unavailable, text)
 }
 
 pub(super) fn no_account() -> ApiError {

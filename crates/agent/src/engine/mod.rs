@@ -15,6 +15,7 @@
 mod answers;
 mod attention;
 mod calls;
+mod contents;
 mod decide;
 mod endings;
 mod event;
@@ -30,8 +31,8 @@ mod upkeep;
 mod views;
 
 pub use event::{
-    AccountFacts, Call, Changed, Effect, Enrolment, Event, KeyPurpose, Rotation, Settings, SignOrder,
-    Snapshot, Then, Way,
+    AccountFacts, Call, Cause, Changed, Effect, Enrolment, Event, KeyPurpose, Origin, Rotation, Settings,
+    SignOrder, Snapshot, Then, Way,
 };
 
 pub use text::Language;
@@ -40,19 +41,20 @@ pub use views::lines as statement_lines;
 use std::collections::BTreeMap;
 
 use countersign_agent_api::{
-    AccountId, CodesClock, Connection, Event as FrontEndEvent, RequestId, Role, VaultState, VaultView,
+    AccountId, CodesClock, Connection, Event as FrontEndEvent, Outcome, RequestId, Role, VaultState,
+    VaultView,
 };
-use countersign_protocol::Outcome;
 
 use self::{
     attention::Attention,
     calls::FrontEnd,
+    contents::Work,
     hush::Hush,
     inbox::{GRACE, Inbox},
     issuers::Line,
     keys::Offers,
     reports::Report,
-    request::{Retry, Stage, Underway},
+    request::{Retry, Sent, Stage, Underway},
     views::Views,
 };
 use crate::{
@@ -72,6 +74,8 @@ pub struct Engine {
     lines: BTreeMap<AccountId, Line>,
     inbox: Inbox,
     offers: Offers,
+    /// What accounts bring along, while it is worked off.
+    work: BTreeMap<AccountId, Work>,
     /// Reports of ended requests that are under way.
     reports: BTreeMap<RequestId, Report>,
     front_ends: BTreeMap<ConnectionId, FrontEnd>,
@@ -100,6 +104,7 @@ impl Engine {
             lines,
             inbox: Inbox::default(),
             offers: Offers::default(),
+            work: BTreeMap::new(),
             reports: BTreeMap::new(),
             front_ends: BTreeMap::new(),
             attention: Attention::default(),
@@ -157,6 +162,9 @@ impl Engine {
             Event::DeviceRevoked(call, account, result) => self.device_revoked(call, &account, result, fx),
             Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
             Event::CodeKept(call, account, result) => self.code_kept(call, &account, result, fx),
+            Event::PartKept(origin, result) => self.part_kept(&origin, result, fx),
+            Event::PartDropped(origin, result) => self.part_dropped(&origin, result, fx),
+            Event::LeaveTaken(keys, result) => self.leave_taken(keys, result, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
             Event::Vault(news) => self.vault = *news,
@@ -268,6 +276,7 @@ impl Engine {
             answer: None,
             exp,
             failures: 1,
+            sent: Sent::Again,
         };
         request.stage = Stage::Queued(underway, Retry { at: now + PATIENCE });
     }

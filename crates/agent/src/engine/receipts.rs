@@ -3,8 +3,8 @@
 //! The channel verified signature, issuer and audience. Here the hashes are compared: a receipt that is about other
 //! bytes ends the request too (the issuer's word is final) but is shown as not verifying.
 
-use countersign_agent_api::{HistoryEntry, ReceiptState};
-use countersign_protocol::{ApprovalReceipt, Evidence, Outcome};
+use countersign_agent_api::{HistoryEntry, Outcome, ReceiptState};
+use countersign_protocol::{ApprovalReceipt, Evidence};
 
 use super::{
     request::{DecidedBy, End, Receipt, Tracked},
@@ -32,7 +32,7 @@ pub(super) fn end(request: &Tracked, account: &Account, receipt: &VerifiedReceip
     };
     let decision_hash = claims.decision_hash.clone();
     End {
-        outcome: claims.outcome,
+        outcome: views::outcome(claims.outcome),
         at: claims.iat,
         seen_at: now,
         decided_by,
@@ -90,7 +90,7 @@ pub(super) fn record(request: &Tracked, account: &Account, end: &End) -> Record 
             account_label: request.claims().sub.clone(),
             client_name: request.claims().client.name.clone(),
             lines: views::lines(request.statement()),
-            outcome: views::outcome(end.outcome),
+            outcome: end.outcome,
             by_this_device: end.decided_by == DecidedBy::ThisDevice,
             device_name: views::device_name(&end.decided_by),
             receipt: state,

@@ -8,10 +8,10 @@
 //! ```
 //! Any stage can become `Ended` by a receipt. Nothing leads out of `Ended`.
 
-use countersign_agent_api::{AccountId, Problem, RequestId};
-use countersign_protocol::{DecidedOn, Outcome, Reason, Statement, Verdict, decision_hash, request_hash};
+use countersign_agent_api::{AccountId, Outcome, Problem, RequestId};
+use countersign_protocol::{DecidedOn, Reason, Statement, Verdict, decision_hash, request_hash};
 
-use crate::channel::{Answer, Matched, RequestClaims, VerifiedRequest};
+use crate::channel::{Answer, Arrival, Matched, RequestClaims, VerifiedRequest};
 
 /// One request.
 #[derive(Debug)]
@@ -87,6 +87,17 @@ pub(super) struct Underway {
     pub(super) exp: Option<i64>,
     /// How often it was handed over without success.
     pub(super) failures: u32,
+    /// Whether the issuer may have it already.
+    pub(super) sent: Sent,
+}
+
+/// What is known of earlier attempts to hand an answer over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// None has reached the issuer.
+    Once,
+    /// One may have.
+    Again,
 }
 
 /// When a queued answer is tried again, own clock.
@@ -208,6 +219,7 @@ impl Stage {
                 failures: answer.failures,
                 answer: Some(answer),
                 exp,
+                sent: Sent::Once,
             }),
             other @ (Self::Pending | Self::Sending(_) | Self::Queued(..) | Self::Ended(_)) => other,
         }
@@ -230,12 +242,21 @@ impl Stage {
     }
 
     /// It is not known whether it arrived.
-    pub(super) fn not_delivered(self, now: i64) -> Self {
+    pub(super) fn not_delivered(self, arrival: Arrival, now: i64) -> Self {
         match self {
             Self::Sending(underway) => {
                 let failures = underway.failures + 1;
                 let at = now + i64::from(2_u32.saturating_pow(failures).min(30));
-                Self::Queued(Underway { failures, ..underway }, Retry { at })
+                let sent = match arrival {
+                    Arrival::Impossible => underway.sent,
+                    Arrival::Possible => Sent::Again,
+                };
+                let underway = Underway {
+                    failures,
+                    sent,
+                    ..underway
+                };
+                Self::Queued(underway, Retry { at })
             }
             other @ (Self::Pending | Self::Signing(_) | Self::Queued(..) | Self::Ended(_)) => other,
         }

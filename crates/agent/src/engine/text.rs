@@ -17,8 +17,8 @@ mod tests;
 
 pub use countersign_agent_api::Language;
 
-use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy};
-use countersign_protocol::{LineValue, Origin, Outcome, Statement, Verdict};
+use countersign_agent_api::{KeyringState, NotificationPrivacy as Privacy, Outcome};
+use countersign_protocol::{LineValue, Origin, Statement, Verdict};
 use jiff::tz::TimeZone;
 
 use self::{catalogue::Catalogue, money::Sum};
@@ -134,7 +134,11 @@ impl Wording {
                 let title = match outcome {
                     Outcome::Approved => texts.already_approved,
                     Outcome::Denied | Outcome::Reported => texts.already_denied,
-                    Outcome::Cancelled | Outcome::Expired | Outcome::Locked => texts.answered,
+                    Outcome::Cancelled
+                    | Outcome::Expired
+                    | Outcome::Locked
+                    | Outcome::NotTaken
+                    | Outcome::Unclear => texts.answered,
                 };
                 text(title, &(texts.about)(device, &what(texts, asked)))
             }
@@ -185,6 +189,43 @@ impl Wording {
             (Privacy::Detailed, Why::Said(_)) => texts.see_why.to_owned(),
         };
         text(texts.not_approved, &body)
+    }
+
+    /// An issuer added or removed accounts and one-time codes.
+    pub(super) fn contents(self, issuer_name: &str, added: usize, removed: &[String]) -> Text {
+        let texts = catalogue::of(self.language);
+        match self.privacy {
+            Privacy::Private => text(texts.contents_changed, texts.details_in_app),
+            Privacy::Detailed => {
+                let room = TITLE.saturating_sub((texts.changed_by)("").chars().count());
+                let title = (texts.changed_by)(&cut(issuer_name, room));
+                let count = u64::try_from(added).unwrap_or(u64::MAX);
+                let body = match (added, removed) {
+                    (_, []) => (texts.parts_added)(count),
+                    (0, names) => (texts.parts_removed)(&names.join(", ")),
+                    (_, names) => {
+                        let (added, removed) = (
+                            (texts.parts_added)(count),
+                            (texts.parts_removed)(&names.join(", ")),
+                        );
+                        format!("{removed}{}{added}", texts.between)
+                    }
+                };
+                text(&title, &body)
+            }
+        }
+    }
+
+    /// The issuer took no answer, and takes none.
+    pub(super) fn not_taken(self) -> Text {
+        let texts = catalogue::of(self.language);
+        text(texts.not_taken, texts.see_why)
+    }
+
+    /// The issuer may have taken the answer, or not.
+    pub(super) fn unclear(self) -> Text {
+        let texts = catalogue::of(self.language);
+        text(texts.unclear, texts.see_why)
     }
 
     /// Row 9: the issuer removed this computer.

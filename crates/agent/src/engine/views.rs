@@ -13,7 +13,10 @@ use super::{
     inbox::LINGER,
     request::{DecidedBy, End, Receipt, Retry, Stage, Tracked, Visibility},
 };
-use crate::accounts::Account;
+use crate::{
+    accounts::{Account, Keeping},
+    net::{CertificateSummary, Trust},
+};
 
 /// All that a subscribed front end is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +120,11 @@ impl Engine {
             key_protection: protection_view(account.protection),
             key: line.map_or(KeyringState::Unknown, |line| line.key),
             capabilities: account.binding.capabilities(),
+            collection: collection(account),
             connection: line.map_or(api::Connection::Connecting, |line| line.connection.clone()),
             clock_offset: account.binding.offset,
             added_at: account.added_at,
+            trusted: trusted(&account.binding.trust),
         }
     }
 
@@ -178,6 +183,23 @@ pub(super) fn fitting(mut views: Vec<RequestView>) -> Vec<RequestView> {
     views
 }
 
+/// What an account has brought along, if it brings something.
+fn collection(account: &Account) -> Option<api::CollectionView> {
+    match account.binding.brings() {
+        api::Brings::Account => return None,
+        api::Brings::Collection => {}
+    }
+    let count = |wanted: fn(&Keeping) -> bool| {
+        let found = account.holds.iter().filter(|held| wanted(&held.kept)).count();
+        u32::try_from(found).unwrap_or(u32::MAX)
+    };
+    Some(api::CollectionView {
+        accounts: count(|kept| matches!(kept, Keeping::Account(_))),
+        codes: count(|kept| matches!(kept, Keeping::Code)),
+        unusable: count(|kept| matches!(kept, Keeping::Unusable)),
+    })
+}
+
 fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {
     let by_this_device = end.decided_by == DecidedBy::ThisDevice;
     let reported_here = by_this_device || request.reported_at.is_some();
@@ -186,7 +208,7 @@ fn ended(end: &End, account: &Account, request: &Tracked) -> RequestState {
         .iter()
         .find(|mute| reported_here && mute.client == request.claims().client.id);
     RequestState::Ended {
-        outcome: outcome(end.outcome),
+        outcome: end.outcome,
         at: end.at - account.binding.offset,
         by_this_device,
         device_name: device_name(&end.decided_by),
@@ -211,6 +233,18 @@ pub(super) fn device_name(decided_by: &DecidedBy) -> Option<String> {
 /// Host and, unless it is 443, port.
 pub(super) fn host(issuer: &Issuer) -> String {
     issuer.host().to_owned()
+}
+
+/// What is trusted for one account.
+pub(super) fn trusted(trust: &Trust) -> Vec<api::CertificateView> {
+    let view = |summary: CertificateSummary| api::CertificateView {
+        name: summary.subject,
+        issuer: summary.issuer,
+        sha256: summary.sha256,
+        not_before: summary.not_before,
+        not_after: summary.not_after,
+    };
+    trust.summaries().into_iter().map(view).collect()
 }
 
 /// The statement's lines for front ends.

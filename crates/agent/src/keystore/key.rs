@@ -1,7 +1,10 @@
-//! Keys of either kind: what is known of one, and one that was read from a store to be used.
+//! Keys of every kind: what is known of one, and one that was read from a store to be used.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use countersign_privacyidea::{RsaKey, RsaPublicKey};
+use countersign_privacyidea::{
+    RsaKey, RsaPublicKey,
+    container::{ContainerKey, ContainerPublicKey},
+};
 use countersign_protocol::{Es256Key, Jwk, SignError, Signer as _};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,8 @@ pub enum KeyKind {
     Es256,
     /// RSA with 3072 bits, PKCS #1 v1.5 and SHA-256, for servers that take nothing else.
     Rsa3072,
+    /// ECDSA with P-384 and SHA-256, for servers that take nothing else.
+    P384,
 }
 
 /// An enrolled or just made key: where it is, and its public half.
@@ -36,6 +41,8 @@ pub enum PublicKey {
     Es256(Jwk),
     /// Of [`KeyKind::Rsa3072`].
     Rsa(RsaJwk),
+    /// Of [`KeyKind::P384`].
+    P384(P384Jwk),
 }
 
 /// An RSA public key as a JWK (RFC 7518, section 6.3.1).
@@ -51,6 +58,25 @@ struct RawRsaJwk {
     e: String,
 }
 
+/// A public key on P-384 as a JWK (RFC 7518, section 6.2.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawP384Jwk", into = "RawP384Jwk")]
+pub struct P384Jwk(ContainerPublicKey);
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawP384Jwk {
+    kty: String,
+    crv: String,
+    x: String,
+    y: String,
+}
+
+/// Not a public key on P-384.
+#[derive(Debug, thiserror::Error)]
+#[error("not a key on P-384")]
+struct InvalidP384Jwk;
+
 /// Not an RSA public key of this size.
 #[derive(Debug, thiserror::Error)]
 #[error("not an RSA key of 3072 bits")]
@@ -64,7 +90,7 @@ impl DeviceKey {
     pub fn es256(&self) -> Result<&Jwk, KeyStoreError> {
         match &self.public {
             PublicKey::Es256(public) => Ok(public),
-            PublicKey::Rsa(_) => Err(KeyStoreError::Damaged),
+            PublicKey::Rsa(_) | PublicKey::P384(_) => Err(KeyStoreError::Damaged),
         }
     }
 
@@ -75,7 +101,18 @@ impl DeviceKey {
     pub fn rsa(&self) -> Result<&RsaPublicKey, KeyStoreError> {
         match &self.public {
             PublicKey::Rsa(public) => Ok(&public.0),
-            PublicKey::Es256(_) => Err(KeyStoreError::Damaged),
+            PublicKey::Es256(_) | PublicKey::P384(_) => Err(KeyStoreError::Damaged),
+        }
+    }
+
+    /// The public half of a key on P-384.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Damaged`] if it is a key of another kind.
+    pub fn p384(&self) -> Result<&ContainerPublicKey, KeyStoreError> {
+        match &self.public {
+            PublicKey::P384(public) => Ok(&public.0),
+            PublicKey::Es256(_) | PublicKey::Rsa(_) => Err(KeyStoreError::Damaged),
         }
     }
 
@@ -84,7 +121,32 @@ impl DeviceKey {
         match &self.public {
             PublicKey::Es256(_) => KeyKind::Es256,
             PublicKey::Rsa(_) => KeyKind::Rsa3072,
+            PublicKey::P384(_) => KeyKind::P384,
         }
+    }
+}
+
+impl From<P384Jwk> for RawP384Jwk {
+    fn from(key: P384Jwk) -> Self {
+        let (x, y) = key.0.parts();
+        Self {
+            kty: "EC".to_owned(),
+            crv: "P-384".to_owned(),
+            x: URL_SAFE_NO_PAD.encode(x),
+            y: URL_SAFE_NO_PAD.encode(y),
+        }
+    }
+}
+
+impl TryFrom<RawP384Jwk> for P384Jwk {
+    type Error = InvalidP384Jwk;
+
+    fn try_from(raw: RawP384Jwk) -> Result<Self, InvalidP384Jwk> {
+        let read = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidP384Jwk);
+        let key = ContainerPublicKey::from_parts(&read(&raw.x)?, &read(&raw.y)?);
+        key.filter(|_| raw.kty == "EC" && raw.crv == "P-384")
+            .map(Self)
+            .ok_or(InvalidP384Jwk)
     }
 }
 
@@ -112,6 +174,7 @@ impl TryFrom<RawRsaJwk> for RsaJwk {
 pub(super) enum LoadedKey {
     Es256(Es256Key),
     Rsa(RsaKey),
+    P384(ContainerKey),
 }
 
 impl LoadedKey {
@@ -128,15 +191,19 @@ impl LoadedKey {
                     .map_err(|_| KeyStoreError::Message(SignError::Unavailable))?;
                 RsaKey::generate_pkcs8(&seed).map_err(|error| KeyStoreError::Failed(Box::new(error)))
             }
+            KeyKind::P384 => {
+                ContainerKey::generate_pkcs8(rng).map_err(|error| KeyStoreError::Failed(Box::new(error)))
+            }
         }
     }
 
-    /// Reads a key of either kind.
+    /// Reads a key of any kind.
     pub(super) fn from_pkcs8(bytes: &[u8], rng: &SystemRandom) -> Result<Self, KeyStoreError> {
         match Es256Key::from_pkcs8(bytes, rng) {
             Ok(key) => Ok(Self::Es256(key)),
             Err(_) => RsaKey::from_pkcs8(bytes)
                 .map(Self::Rsa)
+                .or_else(|_| ContainerKey::from_pkcs8(bytes, rng).map(Self::P384))
                 .map_err(|_| KeyStoreError::Damaged),
         }
     }
@@ -145,6 +212,7 @@ impl LoadedKey {
         match self {
             Self::Es256(key) => PublicKey::Es256(key.public_key().clone()),
             Self::Rsa(key) => PublicKey::Rsa(RsaJwk(key.public_key().clone())),
+            Self::P384(key) => PublicKey::P384(P384Jwk(key.public_key().clone())),
         }
     }
 
@@ -153,6 +221,9 @@ impl LoadedKey {
             Self::Es256(key) => key.sign(message).map_err(KeyStoreError::Message),
             Self::Rsa(key) => key
                 .sign(message, rng)
+                .map_err(|error| KeyStoreError::Failed(Box::new(error))),
+            Self::P384(key) => key
+                .sign(message)
                 .map_err(|error| KeyStoreError::Failed(Box::new(error))),
         }
     }
@@ -163,9 +234,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_of_either_kind_is_kept_on_disk_as_a_jwk() {
+    fn a_key_of_any_kind_is_kept_on_disk_as_a_jwk() {
         let rng = crate::edge::random();
-        for (kind, kty) in [(KeyKind::Es256, "EC"), (KeyKind::Rsa3072, "RSA")] {
+        for (kind, kty) in [
+            (KeyKind::Es256, "EC"),
+            (KeyKind::Rsa3072, "RSA"),
+            (KeyKind::P384, "EC"),
+        ] {
             let bytes = LoadedKey::generate_pkcs8(kind, &rng).unwrap();
             let key = DeviceKey {
                 reference: KeyRef::drawn(),

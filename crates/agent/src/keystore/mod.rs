@@ -14,7 +14,7 @@ mod keys;
 mod memory;
 mod secret_service;
 
-pub use key::{DeviceKey, KeyKind, PublicKey, RsaJwk};
+pub use key::{DeviceKey, KeyKind, P384Jwk, PublicKey, RsaJwk};
 pub use keys::{Keys, Limits};
 #[cfg(test)]
 pub use memory::{MemoryKeyStore, MemoryState};
@@ -140,7 +140,7 @@ pub trait KeyStore: SecretStore {
         interaction: Interaction,
     ) -> Result<DeviceKey, KeyStoreError>;
 
-    /// Signs `message` with `key`; the result is the raw signature: 64 bytes of ES256 (RFC 7515, appendix A.3), 384 of RSA.
+    /// Signs `message` with `key`; the result is the raw signature: 64 bytes of ES256 (RFC 7515, appendix A.3), 384 of RSA, DER of P-384.
     ///
     /// # Errors
     /// [`KeyStoreError::NoEntry`] if the key is not there; [`KeyStoreError::Damaged`] if what is there is another one.

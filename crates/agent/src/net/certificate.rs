@@ -3,12 +3,19 @@
 
 use countersign_protocol::text;
 use jiff::{civil::DateTime, tz::TimeZone};
+use ring::digest;
 
-/// Two facts of a certificate (RFC 5280, section 4.1).
+/// Some facts of a certificate (RFC 5280, section 4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSummary {
+    /// The common name of whose it is, or its organisation's. Many servers have none.
+    pub subject: Option<String>,
     /// The issuer's common name, or its organisation's.
-    pub issuer: String,
+    pub issuer: Option<String>,
+    /// What people compare: the SHA-256 of all of it, as other tools write it.
+    pub sha256: String,
+    /// The instant before which it is not good yet.
+    pub not_before: i64,
     /// The instant after which it is not good any more.
     pub not_after: i64,
 }
@@ -36,15 +43,29 @@ impl CertificateSummary {
         let (_, _, rest) = next(serial_on)?;
         let (_, rest) = expect(rest, SEQUENCE)?;
         let (issuer, rest) = expect(rest, SEQUENCE)?;
-        let (validity, _) = expect(rest, SEQUENCE)?;
-        let (_, _, not_after) = next(validity)?;
-        let (tag, time, _) = next(not_after)?;
-        let name = attribute(issuer, COMMON_NAME).or_else(|| attribute(issuer, ORGANISATION))?;
+        let (validity, rest) = expect(rest, SEQUENCE)?;
+        let (subject, _) = expect(rest, SEQUENCE)?;
+        let (not_before, not_after) = {
+            let (tag, time, rest) = next(validity)?;
+            let (later_tag, later, _) = next(rest)?;
+            (instant(tag, time)?, instant(later_tag, later)?)
+        };
+        let name = |of| attribute(of, COMMON_NAME).or_else(|| attribute(of, ORGANISATION));
         Some(Self {
-            issuer: name,
-            not_after: instant(tag, std::str::from_utf8(time).ok()?)?,
+            subject: name(subject),
+            issuer: name(issuer),
+            sha256: fingerprint(der),
+            not_before,
+            not_after,
         })
     }
+}
+
+/// `AB:CD:…`
+fn fingerprint(der: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, der);
+    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
 }
 
 /// Tag, content and what follows.
@@ -86,7 +107,8 @@ fn attribute(mut name: &[u8], wanted: &[u8]) -> Option<String> {
 }
 
 /// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ` (RFC 5280, section 4.1.2.5).
-fn instant(tag: u8, time: &str) -> Option<i64> {
+fn instant(tag: u8, time: &[u8]) -> Option<i64> {
+    let time = std::str::from_utf8(time).ok()?;
     let time = match tag {
         UTC_TIME => {
             let century = if time.get(..2)? < "50" { "20" } else { "19" };
@@ -110,6 +132,7 @@ mod tests {
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CountryName, "SE");
         params.distinguished_name.push(name.0, name.1);
+        params.not_before = rcgen::date_time_ymd(2025, 3, 1);
         params.not_after = rcgen::date_time_ymd(year, 3, 1);
         let key = KeyPair::generate().unwrap();
         params.self_signed(&key).unwrap().der().to_vec()
@@ -118,17 +141,15 @@ mod tests {
     #[test]
     fn issuer_and_end_are_read() {
         let summary = |name, year| CertificateSummary::read(&certificate(name, year)).unwrap();
-        assert_eq!(
-            summary((DnType::CommonName, "Example Root"), 2027),
-            CertificateSummary {
-                issuer: "Example Root".into(),
-                not_after: 1_803_859_200,
-            }
-        );
+        let soon = summary((DnType::CommonName, "Example Root"), 2027);
+        assert_eq!(soon.issuer.as_deref(), Some("Example Root"));
+        assert_eq!(soon.subject.as_deref(), Some("Example Root"));
+        assert_eq!((soon.not_before, soon.not_after), (1_740_787_200, 1_803_859_200));
+        assert_eq!(soon.sha256.len(), 95);
         let later = summary((DnType::OrganizationName, "Example Ltd"), 2060);
         assert_eq!(
-            (later.issuer.as_str(), later.not_after),
-            ("Example Ltd", 2_845_324_800)
+            (later.issuer.as_deref(), later.not_after),
+            (Some("Example Ltd"), 2_845_324_800)
         );
     }
 

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use url::Url;
 
-use super::{CertificateSummary, NetError, Proxy, Routes, proxy::dialable};
+use super::{CertificateSummary, ClientTls, NetError, Presented, Proxy, Routes, Trust, proxy::dialable};
 
 /// One address of a host, in time.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(4);
@@ -28,12 +28,22 @@ const MAX_PROXY_HEAD: usize = 8 * 1024;
 /// The agent's way to hosts. Cheap to clone; all clones share one TLS configuration and its session cache, and take the new
 /// way together when it changes.
 #[derive(Debug, Clone)]
-pub struct Net(Arc<RwLock<Arc<Way>>>);
+pub struct Net {
+    way: Arc<RwLock<Arc<Way>>>,
+    own: Option<Arc<Own>>,
+}
 
 #[derive(Debug)]
 struct Way {
-    tls: Arc<ClientConfig>,
+    tls: ClientTls,
     routes: Routes,
+}
+
+/// What is trusted beside what everybody trusts, and the configuration for that, made for one way.
+#[derive(Debug)]
+struct Own {
+    trust: Trust,
+    made: Mutex<Option<(Arc<Way>, Arc<ClientConfig>)>>,
 }
 
 /// The steps of dialling, in their order.
@@ -76,6 +86,19 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// Of a host and port, as [`NetError::Untrusted`] names them.
+    fn of_parts(host: &str, port: u16) -> Result<Self, NetError> {
+        let authority = format!("{host}:{port}");
+        let invalid = || NetError::InvalidUrl(format!("{host}:{port}"));
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| invalid())?;
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            authority,
+            name,
+        })
+    }
+
     /// Of an `https` or `wss` URL.
     pub(super) fn of(url: &Url) -> Result<Self, NetError> {
         let invalid = || NetError::InvalidUrl(url.origin().ascii_serialization());
@@ -100,18 +123,54 @@ impl Origin {
 
 impl Net {
     /// With this configuration (see [`super::client_config`]) and these routes.
-    pub fn new(tls: Arc<ClientConfig>, routes: Routes) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(Way { tls, routes }))))
+    pub fn new(tls: ClientTls, routes: Routes) -> Self {
+        Self {
+            way: Arc::new(RwLock::new(Arc::new(Way { tls, routes }))),
+            own: None,
+        }
+    }
+
+    /// The same way, for who trusts this too.
+    #[must_use]
+    pub fn trusting(&self, trust: &Trust) -> Self {
+        let own = Own {
+            trust: trust.clone(),
+            made: Mutex::default(),
+        };
+        Self {
+            way: Arc::clone(&self.way),
+            own: (!trust.is_empty()).then(|| Arc::new(own)),
+        }
+    }
+
+    /// What a host presents that is not trusted because nobody here knows who vouches for it: names, dates and the proof of its key are in
+    /// order once that is trusted. Nothing is sent to it.
+    ///
+    /// # Errors
+    /// [`NetError`], as if what it presents were trusted.
+    pub async fn presented(&self, host: &str, port: u16) -> Result<Presented, NetError> {
+        let origin = Origin::of_parts(host, port)?;
+        let (config, recorder) = self.way().tls.recording().map_err(|e| unusable(&origin, e))?;
+        let refused = match self.dial_with(&origin, config, &mut Trace::default()).await {
+            Ok(_) => return Err(unusable(&origin, rustls::Error::General("not refused".into()))),
+            Err(refused) => refused,
+        };
+        let Some((kind, trust)) = Trust::end_of(&recorder.seen()) else {
+            return Err(refused);
+        };
+        self.trusting(&trust).dial(&origin, &mut Trace::default()).await?;
+        let host = host.to_owned();
+        Ok(Presented { host, kind, trust })
     }
 
     /// Every connection from now on takes the other's way; those that are open stay.
     pub fn replace(&self, by: &Self) {
         let way = by.way();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = way;
+        *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
     fn way(&self) -> Arc<Way> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.way.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A TLS connection to the URL's host, within 8 s.
@@ -120,7 +179,34 @@ impl Net {
         origin: &Origin,
         trace: &mut Trace,
     ) -> Result<TlsStream<TcpStream>, NetError> {
-        match timeout(DIAL_LIMIT, self.dial_without_limit(origin, trace)).await {
+        let config = self.config().map_err(|e| unusable(origin, e))?;
+        self.dial_with(origin, config, trace).await
+    }
+
+    /// How this one does TLS on the present way.
+    fn config(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+        let way = self.way();
+        let Some(own) = &self.own else {
+            return Ok(Arc::clone(&way.tls.common));
+        };
+        let mut made = own.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, config)) = &*made
+            && Arc::ptr_eq(of, &way)
+        {
+            return Ok(Arc::clone(config));
+        }
+        let config = way.tls.trusting(&own.trust)?;
+        *made = Some((way, Arc::clone(&config)));
+        Ok(config)
+    }
+
+    async fn dial_with(
+        &self,
+        origin: &Origin,
+        config: Arc<ClientConfig>,
+        trace: &mut Trace,
+    ) -> Result<TlsStream<TcpStream>, NetError> {
+        match timeout(DIAL_LIMIT, self.dial_without_limit(origin, config, trace)).await {
             Ok(result) => result,
             Err(_) => Err(NetError::TimedOut {
                 host: origin.host.clone(),
@@ -132,6 +218,7 @@ impl Net {
     async fn dial_without_limit(
         &self,
         origin: &Origin,
+        config: Arc<ClientConfig>,
         trace: &mut Trace,
     ) -> Result<TlsStream<TcpStream>, NetError> {
         let way = self.way();
@@ -152,14 +239,21 @@ impl Net {
         // Frames are small and each is waited for.
         let _ = tcp.set_nodelay(true);
         trace.hop = Hop::Tls;
-        let stream = TlsConnector::from(Arc::clone(&way.tls))
+        let stream = TlsConnector::from(config)
             .connect(origin.name.clone(), tcp)
             .await
-            .map_err(|e| NetError::from_handshake(&origin.host, e))?;
+            .map_err(|e| NetError::from_handshake(&origin.host, origin.port, e))?;
         trace.hop = Hop::Done;
         let chain = stream.get_ref().1.peer_certificates();
         trace.certificate = chain.and_then(|chain| CertificateSummary::read(chain.first()?));
         Ok(stream)
+    }
+}
+
+fn unusable(origin: &Origin, error: rustls::Error) -> NetError {
+    NetError::Tls {
+        host: origin.host.clone(),
+        source: io::Error::other(error),
     }
 }
 

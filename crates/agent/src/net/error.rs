@@ -45,6 +45,8 @@ pub enum NetError {
     Untrusted {
         /// Which host.
         host: String,
+        /// At which port.
+        port: u16,
         /// Why not.
         why: Untrusted,
         /// The verifier's words.
@@ -143,7 +145,7 @@ impl NetError {
     }
 
     /// Sorts out why a TLS handshake failed.
-    pub(super) fn from_handshake(host: &str, source: io::Error) -> Self {
+    pub(super) fn from_handshake(host: &str, port: u16, source: io::Error) -> Self {
         let certificate = source
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>())
@@ -151,6 +153,7 @@ impl NetError {
         match certificate {
             Some((why, source)) => Self::Untrusted {
                 host: host.to_owned(),
+                port,
                 why,
                 source,
             },

@@ -11,11 +11,18 @@ use std::{
 use rustix::fs::OFlags;
 use rustls::{
     ClientConfig, RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
+use super::trust::{OwnVerifier, Recorder, Trust};
+
 /// The largest certificate file that is read, in bytes.
 const MAX_CA_FILE: u64 = 1024 * 1024;
+
+/// What is spoken over TLS.
+const HTTP: &[u8] = b"http/1.1";
 
 /// A configured certificate file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,12 +47,64 @@ pub enum RootsError {
     Tls(#[from] rustls::Error),
 }
 
+/// What all connections share.
+#[derive(Debug, Clone)]
+pub struct ClientTls {
+    roots: Arc<RootCertStore>,
+    /// For those who trust what everybody trusts.
+    pub(super) common: Arc<ClientConfig>,
+}
+
+impl ClientTls {
+    /// The same for who trusts this too.
+    pub(super) fn trusting(&self, trust: &Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
+        let mut roots = RootCertStore::clone(&self.roots);
+        // One that cannot be an authority is trusted as it is, and for nothing else.
+        roots.add_parsable_certificates(trust.certificates().iter().cloned());
+        let verifier = OwnVerifier {
+            authorities: verifier(roots)?,
+            trust: trust.clone(),
+        };
+        configured(Arc::new(verifier))
+    }
+
+    /// The same for who trusts nobody and wants to see what is presented.
+    pub(super) fn recording(&self) -> Result<(Arc<ClientConfig>, Arc<Recorder>), rustls::Error> {
+        let recorder = Arc::new(Recorder::new(verifier(RootCertStore::clone(&self.roots))?));
+        Ok((
+            configured(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>)?,
+            recorder,
+        ))
+    }
+}
+
+/// The one provider of cryptography.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))
+}
+
+fn configured(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![HTTP.to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// The configuration for all connections: bundled web PKI roots and these files, HTTP/1.1 only (a WebSocket needs it and one
 /// request at a time needs no more).
 ///
 /// # Errors
 /// [`RootsError`] if one of the files cannot be used: trusting fewer authorities than configured would only show later.
-pub fn client_config(ca_files: &[PathBuf]) -> Result<Arc<ClientConfig>, RootsError> {
+pub fn client_config(ca_files: &[PathBuf]) -> Result<ClientTls, RootsError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -56,13 +115,16 @@ pub fn client_config(ca_files: &[PathBuf]) -> Result<Arc<ClientConfig>, RootsErr
                 .map_err(|_| RootsError::Unusable(path.clone()))?;
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let roots = Arc::new(roots);
+    let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&roots))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    config.alpn_protocols = vec![HTTP.to_vec()];
+    Ok(ClientTls {
+        roots,
+        common: Arc::new(config),
+    })
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
@@ -98,7 +160,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsE
 mod tests {
     use super::*;
 
-    fn with_file(text: &str) -> Result<Arc<ClientConfig>, RootsError> {
+    fn with_file(text: &str) -> Result<ClientTls, RootsError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, text).unwrap();

@@ -18,10 +18,10 @@ use tokio::{
 
 use crate::{
     channel::{Answer, ChannelEvent, ChannelHandle, ChannelProblem, DecisionOutcome, IssuerProtocol, Signed},
-    codes::{self, Clipboard, Codes, Inbox, IssuerTime, Output},
+    codes::{self, Clipboard, Codes, Inbox, IssuerTime, Output, PartChange},
     doctor::Doctor,
     edge::Clock,
-    engine::{Call, Effect, Engine, Event, SignOrder, Snapshot},
+    engine::{Call, Effect, Engine, Event, Origin, SignOrder, Snapshot},
     history::{self, History, Record},
     ipc::{ConnectionId, Inbound},
     keystore::{Interaction, KeyRef, KeyStoreError, Keys},
@@ -340,10 +340,10 @@ impl Driver {
                     channel.handle.retry();
                 }
             }
-            Effect::Preview(call, link) => {
+            Effect::Preview(call, link, trust) => {
                 let issuers = Arc::clone(&self.parts.issuers);
                 self.job(async move {
-                    let result = issuers.preview(&link).await;
+                    let result = issuers.preview(&link, trust.as_ref()).await;
                     event(Event::Previewed(call, Box::new(result)))
                 });
             }
@@ -453,6 +453,24 @@ impl Driver {
                     event(Event::CodeKept(call, account, kept.await.unwrap_or_else(busy)))
                 });
             }
+            Effect::KeepPart(origin, id, link) => {
+                self.part(origin, PartChange::Keep(id, link), Event::PartKept);
+            }
+            Effect::DropPart(origin, id) => self.part(origin, PartChange::Drop(id), Event::PartDropped),
+            Effect::Hold(account, names) => {
+                if let Some(channel) = self.channels.get(&account) {
+                    channel.handle.holds(names);
+                }
+            }
+            Effect::TakeLeave(binding, other_key) => {
+                let issuers = Arc::clone(&self.parts.issuers);
+                self.job(async move {
+                    let result = issuers.revoke(&binding, other_key.as_ref()).await;
+                    let keys = std::iter::once(binding.key).chain(other_key);
+                    let keys = keys.map(|key| key.reference).collect();
+                    event(Event::LeaveTaken(keys, result))
+                });
+            }
             Effect::Codes {
                 call,
                 request,
@@ -487,6 +505,27 @@ impl Driver {
             let text = "Too much is asked of the one-time codes at once. Try again in a moment.";
             self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
         }
+    }
+
+    /// Has a code kept or dropped that an account brings along.
+    fn part(
+        &mut self,
+        origin: Origin,
+        change: PartChange,
+        done: fn(Origin, Result<Option<String>, ApiError>) -> Event,
+    ) {
+        let (answer, changed) = oneshot::channel();
+        // One that is not taken is dropped, and so is its answer.
+        let _ = self.codes.tell(Inbox::Part(change, answer));
+        self.job(async move {
+            let busy = |_| {
+                Err(ApiError::new(
+                    ErrorCode::Unavailable,
+                    "Too much is asked of the one-time codes at once.",
+                ))
+            };
+            event(done(origin, changed.await.unwrap_or_else(busy)))
+        });
     }
 
     /// Keeps what could not be kept before, too: evidence outlives a disk that was full for a while.

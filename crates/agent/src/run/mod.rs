@@ -91,6 +91,8 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
     let issuers = Protocols {
         native: Native::new(way.clone(), used.clone(), Arc::clone(&clock), Arc::clone(&rng)),
         privacyidea: PrivacyIdea::new(way, used, Arc::clone(&clock), rng),
+        net: net.clone(),
+        own_trust: config.network.own_trust,
     };
     let (notifier, notifications) = DesktopNotifier::new(Box::new(edge::random()));
     let preferences = Preferences::new(files, autostart(), net.clone(), effective);

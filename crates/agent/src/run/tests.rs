@@ -48,7 +48,11 @@ struct TestIssuers {
 }
 
 impl IssuerProtocol for TestIssuers {
-    fn preview<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {
+    fn preview<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a countersign_agent_api::TrustChoice>,
+    ) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {
         future::ready(Err(EnrolmentError::Refused)).boxed()
     }
 
@@ -269,6 +273,7 @@ fn account(issuer_key: &Es256Key, key: &DeviceKey) -> Account {
             }),
             key: key.clone(),
             offset: 0,
+            trust: crate::net::Trust::default(),
         },
         other_key: None,
         protection: MemoryKeyStore::new().protection(),
@@ -276,6 +281,7 @@ fn account(issuer_key: &Es256Key, key: &DeviceKey) -> Account {
         mutes: Vec::new(),
         standing: Standing::Enrolled,
         added_at: NOW,
+        holds: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use countersign_protocol::{DeviceId, EnrolmentCode, Issuer, KeySet, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use crate::{channel, keystore::DeviceKey};
+use crate::{channel, keystore::DeviceKey, net::Trust};
 
 /// What only this protocol understands of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,7 @@ impl From<Binding> for channel::Binding {
             account: binding.account,
             key: binding.key,
             offset: binding.offset,
+            trust: Trust::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Enrolment and rotation of the device key (sections 5.2 and 5.5).
 
+use countersign_agent_api::CertificateCheck;
 use countersign_protocol::{
     ApprovalEnrol, ApprovalRotate, DeviceDescription, EnrolmentLink, ErrorBody, ErrorCode, Issuer, Jti,
     RotateNew, fingerprint, text,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     channel::{Enrolled, EnrolmentError, Offer, Terms},
     keystore::{DeviceKey, Interaction},
-    net::{Connection, NetError},
+    net::{Connection, NetError, Trust},
 };
 
 /// Validity of the messages made here, in seconds.
@@ -56,6 +57,8 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
         account: preview.account,
         fingerprint: configuration.keys.first().map(fingerprint).unwrap_or_default(),
         expires_at: preview.expires_at.saturating_sub(offset),
+        trust: Trust::default(),
+        check: CertificateCheck::Wanted,
         terms: Terms::Native(super::Terms {
             issuer_keys: configuration.keys,
             code: link.code,

@@ -26,7 +26,9 @@ pub(crate) use request::restore;
 pub(crate) use request::{decision, verified};
 pub use task::Timing;
 #[cfg(test)]
-pub(crate) use tests::{Agent as TestAgent, FakeIssuer, configuration, proof_for_tests};
+pub(crate) use tests::{
+    Agent as TestAgent, FakeIssuer, configuration, proof_for_tests, trust::proxy as test_proxy,
+};
 
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ use super::{
 use crate::{
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyStoreError, Keys},
-    net::Net,
+    net::{Net, Trust},
 };
 
 /// Issuers that speak the native protocol. Cheap to clone.
@@ -85,42 +87,49 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_report: true,
     has_expiry: true,
     can_revoke: true,
+    can_withdraw: true,
     can_rotate: true,
 };
 
 impl Native {
-    pub(super) fn preview<'a>(&'a self, link: &'a str) -> BoxFuture<'a, Result<Offer, EnrolmentError>> {
-        enrol::preview(self, link).boxed()
+    /// The same issuers, for an account that trusts this too.
+    pub(super) fn trusting(&self, trust: &Trust) -> Self {
+        Self {
+            net: self.net.trusting(trust),
+            ..self.clone()
+        }
     }
 
-    pub(super) fn enrol<'a>(
-        &'a self,
-        offer: &'a Offer,
-        terms: &'a Terms,
-        key: &'a DeviceKey,
-        device_name: &'a str,
-    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
-        enrol::enrol(self, offer, terms, key, device_name).boxed()
+    pub(super) async fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
+        enrol::preview(self, link).await
     }
 
-    pub(super) fn rotate<'a>(
-        &'a self,
+    pub(super) async fn enrol(
+        &self,
+        offer: &Offer,
+        terms: &Terms,
+        key: &DeviceKey,
+        device_name: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        enrol::enrol(self, offer, terms, key, device_name).await
+    }
+
+    pub(super) async fn rotate(
+        &self,
         binding: &Binding,
         ties: &Ties,
-        new: &'a DeviceKey,
-    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        let binding = binding::Binding::of(binding, ties);
-        async move { enrol::rotate(self, &binding, new).await }.boxed()
+        new: &DeviceKey,
+    ) -> Result<(), EnrolmentError> {
+        enrol::rotate(self, &binding::Binding::of(binding, ties), new).await
     }
 
-    pub(super) fn revoke<'a>(
-        &'a self,
+    pub(super) async fn revoke(
+        &self,
         binding: &Binding,
         ties: &Ties,
-        other_key: Option<&'a DeviceKey>,
-    ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
-        let binding = binding::Binding::of(binding, ties);
-        async move { revoke::revoke(self, &binding, other_key).await }.boxed()
+        other_key: Option<&DeviceKey>,
+    ) -> Result<(), EnrolmentError> {
+        revoke::revoke(self, &binding::Binding::of(binding, ties), other_key).await
     }
 
     pub(crate) fn sign<'a>(

@@ -51,6 +51,10 @@ fn is_about_key(error: &EnrolmentError) -> bool {
         EnrolmentError::InvalidLink(_)
         | EnrolmentError::InvalidPushLink(_)
         | EnrolmentError::NeedsUnlock
+        | EnrolmentError::NeedsPassphrase
+        | EnrolmentError::Unknown(..)
+        | EnrolmentError::InvalidTrust(_)
+        | EnrolmentError::TrustNotAllowed
         | EnrolmentError::Refused
         | EnrolmentError::Net(_)
         | EnrolmentError::Configuration(_)

@@ -73,7 +73,7 @@ impl Desk {
         tokio::select! {
             command = self.commands.recv() => match command {
                 Some(ChannelCommand::Answer(request)) => Step::Answer(request),
-                Some(ChannelCommand::Retry) => Step::Retry,
+                Some(ChannelCommand::Retry | ChannelCommand::Holds(_)) => Step::Retry,
                 None => Step::Unwanted,
             },
             posted = self.posts.next() => Step::Posted(posted),

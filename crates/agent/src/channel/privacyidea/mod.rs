@@ -1,9 +1,10 @@
 //! PUSH tokens of a privacyIDEA server: nothing is changed on the server, and nobody's push service takes part.
 //!
 //! The server never calls: it is asked every few seconds (`task`). What it lists is verified with the key that it gave at
-//! enrolment (`request`); a challenge is answered at most once, also after a restart, because its name is kept with the
-//! account before the answer leaves ([`Ties::answered`]). What the protocol cannot do is said in [`CAPABILITIES`].
+//! enrolment (`request`); a challenge is answered at most once, also after a restart, because the engine keeps its name with the
+//! account before the answer leaves ([`Ties::answered`], [`Binding::commit`]). What the protocol cannot do is said in [`CAPABILITIES`].
 
+mod container;
 mod enrol;
 mod exchange;
 mod request;
@@ -16,6 +17,8 @@ mod task;
 mod tests;
 mod ties;
 
+pub(super) use container::CAPABILITIES as CONTAINER_CAPABILITIES;
+pub use container::Ties as ContainerTies;
 pub(crate) use request::restore;
 pub use task::Timing;
 pub use ties::Ties;
@@ -26,8 +29,7 @@ use std::{
 };
 
 use countersign_agent_api::Capabilities;
-use countersign_privacyidea::PushLink;
-use futures_util::{FutureExt as _, future::BoxFuture};
+use countersign_privacyidea::{PushLink, container::ContainerLink};
 use ring::rand::SecureRandom;
 use tokio::sync::Semaphore;
 
@@ -37,7 +39,7 @@ use super::{
 use crate::{
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyStoreError, Keys},
-    net::Net,
+    net::{Net, Trust},
 };
 
 /// What this protocol can do: the server signs what it asks; the answer is signed over the challenge's name, not over its text.
@@ -47,6 +49,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_report: false,
     has_expiry: false,
     can_revoke: false,
+    can_withdraw: false,
     can_rotate: false,
 };
 
@@ -82,21 +85,60 @@ impl PrivacyIdea {
 
     /// Whether a link is one of this protocol's.
     pub fn is_meant(link: &str) -> bool {
-        PushLink::is_meant(link)
+        PushLink::is_meant(link) || ContainerLink::is_meant(link)
     }
 
-    pub(super) fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
-        enrol::preview(link, self.clock.now())
+    /// The same servers, for an account that trusts this too.
+    pub(super) fn trusting(&self, trust: &Trust) -> Self {
+        Self {
+            net: self.net.trusting(trust),
+            ..self.clone()
+        }
     }
 
-    pub(super) fn enrol<'a>(
-        &'a self,
-        offer: &'a Offer,
-        link: &'a PushLink,
-        key: &'a DeviceKey,
-        device_name: &'a str,
-    ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
-        enrol::enrol(self, offer, link, key, device_name).boxed()
+    pub(super) async fn preview(&self, link: &str) -> Result<Offer, EnrolmentError> {
+        if ContainerLink::is_meant(link.trim()) {
+            return container::preview(self, link).await;
+        }
+        enrol::preview(self, link).await
+    }
+
+    pub(super) async fn enrol(
+        &self,
+        offer: &Offer,
+        link: &PushLink,
+        key: &DeviceKey,
+        device_name: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        enrol::enrol(self, offer, link, key, device_name).await
+    }
+
+    pub(super) async fn register(
+        &self,
+        offer: &Offer,
+        link: &ContainerLink,
+        key: &DeviceKey,
+        device_name: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        container::register(self, offer, link, key, device_name).await
+    }
+
+    pub(super) async fn roll_over(
+        &self,
+        binding: &Binding,
+        ties: &ContainerTies,
+        new: &DeviceKey,
+    ) -> Result<(), EnrolmentError> {
+        container::roll_over(self, binding, ties, new).await
+    }
+
+    pub(super) async fn unregister(
+        &self,
+        binding: &Binding,
+        ties: &ContainerTies,
+        other_key: Option<&DeviceKey>,
+    ) -> Result<(), EnrolmentError> {
+        container::unregister(self, binding, ties, other_key).await
     }
 
     pub(super) async fn sign(
@@ -129,6 +171,12 @@ impl PrivacyIdea {
             Arc::clone(turn.or_insert_with(|| Arc::new(Semaphore::new(1))))
         };
         tokio::spawn(task::run(self.clone(), binding, ties, turn, far));
+        near
+    }
+
+    pub(super) fn subscribe_container(&self, binding: Binding, ties: ContainerTies) -> Subscription {
+        let (near, far) = subscription();
+        tokio::spawn(container::run(self.clone(), binding, ties, far));
         near
     }
 }

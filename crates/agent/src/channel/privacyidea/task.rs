@@ -1,6 +1,6 @@
 //! The task behind one account: ask, wait, ask again; and deliver what was answered meanwhile.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use countersign_agent_api::Transport;
 use countersign_privacyidea::{
@@ -16,7 +16,7 @@ use tokio::{
 use super::{PrivacyIdea, exchange, exchange::Line, request, ties::Ties};
 use crate::{
     channel::{
-        self, AnswerRequest, Binding, ChannelCommand, ChannelEvent, ChannelProblem, DecisionOutcome, FarEnd,
+        AnswerRequest, Binding, ChannelCommand, ChannelEvent, ChannelProblem, DecisionOutcome, FarEnd,
         FrameKind, Health, RejectReason, Rejection, backoff::Backoff,
     },
     keystore::{Interaction, KeyStoreError},
@@ -85,7 +85,7 @@ struct Account {
     line: Line,
     events: mpsc::Sender<ChannelEvent>,
     /// What the server listed last and was handed on, by transaction.
-    listed: BTreeMap<Txn, String>,
+    listed: BTreeSet<Txn>,
     rejected: u64,
     /// What did not verify, so that it is counted once and not with every poll.
     refused: Vec<String>,
@@ -106,7 +106,7 @@ pub(super) async fn run(
         turn,
         line: Line::default(),
         events: far.events,
-        listed: BTreeMap::new(),
+        listed: BTreeSet::new(),
         rejected: 0,
         refused: Vec::new(),
     };
@@ -184,9 +184,11 @@ impl Account {
                 command = commands.recv() => match command {
                     Some(ChannelCommand::Answer(request)) => {
                         wanted = true;
-                        self.deliver(request).await?;
+                        self.deliver(request).await;
                     }
                     Some(ChannelCommand::Retry) => return Ok(true),
+                    // A PUSH token brings nothing along.
+                    Some(ChannelCommand::Holds(_)) => {}
                     None => return Err(Unwanted),
                 },
             }
@@ -241,7 +243,7 @@ impl Account {
 
     /// Hands on what is new, and says what is gone.
     async fn take(&mut self, waiting: Vec<String>) -> Result<bool, Unwanted> {
-        let mut listed = BTreeMap::new();
+        let mut listed = BTreeSet::new();
         let mut news = false;
         for message in waiting {
             let challenge = match request::verify(&self.ties, &message) {
@@ -251,19 +253,19 @@ impl Account {
                     continue;
                 }
             };
-            if self.ties.has_answered(challenge.nonce()) {
+            let txn = request::txn(challenge.nonce());
+            if self.ties.has_answered(&txn) {
                 continue;
             }
-            let txn = request::txn(challenge.nonce());
-            if !self.listed.contains_key(&txn) {
+            if !self.listed.contains(&txn) {
                 news = true;
                 self.hand_on(&challenge, message).await?;
             }
-            listed.insert(txn, challenge.nonce().to_owned());
+            listed.insert(txn);
         }
         let earlier = std::mem::replace(&mut self.listed, listed);
-        for (txn, nonce) in earlier {
-            if !self.listed.contains_key(&txn) && !self.ties.has_answered(&nonce) {
+        for txn in earlier {
+            if !self.listed.contains(&txn) && !self.ties.has_answered(&txn) {
                 self.emit(ChannelEvent::Gone(txn)).await?;
             }
         }
@@ -277,19 +279,10 @@ impl Account {
         }
     }
 
-    /// Delivers an answer: once, for good.
-    async fn deliver(&mut self, request: AnswerRequest) -> Result<(), Unwanted> {
+    /// Delivers an answer. That it is the one for this challenge is on disk already ([`Binding::commit`]).
+    async fn deliver(&mut self, request: AnswerRequest) {
+        self.ties.answer(&request.answer.txn);
         let form = &request.answer.decision;
-        let nonce = url::form_urlencoded::parse(form.as_bytes())
-            .find(|(name, _)| name == "nonce")
-            .map(|(_, nonce)| nonce.into_owned());
-        let Some(nonce) = nonce else {
-            let _ = request.reply.send(DecisionOutcome::NotTaken);
-            return Ok(());
-        };
-        self.ties.answer(&nonce);
-        let ties = channel::Ties::PrivacyIdea(Box::new(self.ties.clone()));
-        self.emit(ChannelEvent::TiesChanged(Box::new(ties))).await?;
         let answer = {
             let _turn = self.turn.acquire().await;
             exchange::post(&self.server.net, &self.ties.url, form).await
@@ -307,7 +300,6 @@ impl Account {
         };
         // The engine may have lost interest in this one.
         let _ = request.reply.send(outcome);
-        Ok(())
     }
 
     fn problem(&self, error: &ReplyError) -> ChannelProblem {

@@ -2,8 +2,10 @@
 //! `tests/tests/privacyidea.rs`.
 
 mod server;
+mod trust;
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -18,8 +20,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::{
     channel::{
-        Answer, ChannelEvent, ChannelProblem, DecisionOutcome, Health, IssuerProtocol as _, Matched,
-        Protocols, Ties as AllTies, native::Native,
+        Answer, ChannelEvent, ChannelProblem, Commitment, DecisionOutcome, Health, IssuerProtocol as _,
+        Matched, OwnTrust, Protocols, native::Native,
     },
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore as _, Keys, Limits, MemoryKeyStore},
@@ -47,9 +49,13 @@ struct Computer {
 
 impl Computer {
     fn new(server: &FakeServer, behind: i64) -> Self {
+        Self::with(&[server.ca_file()], ProxyChoice::Direct, behind)
+    }
+
+    fn with(ca_files: &[PathBuf], proxy: ProxyChoice, behind: i64) -> Self {
         let keys = Keys::new(Arc::new(MemoryKeyStore::new()), Limits::default());
-        let tls = client_config(&[server.ca_file()]).unwrap();
-        let net = Net::new(tls, Routes::new(ProxyChoice::Direct, |_| None).unwrap());
+        let tls = client_config(ca_files).unwrap();
+        let net = Net::new(tls, Routes::new(proxy, |_| None).unwrap());
         let clock = Arc::new(FakeClock(AtomicI64::new(NOW - behind)));
         let rng = Arc::new(crate::edge::random());
         let mut privacyidea = PrivacyIdea::new(net.clone(), keys.clone(), clock.clone(), rng.clone());
@@ -58,8 +64,13 @@ impl Computer {
             idle: Duration::from_millis(20),
             calm: Duration::from_secs(1),
         };
-        let native = Native::new(net, keys.clone(), clock, rng);
-        let protocols = Protocols { native, privacyidea };
+        let native = Native::new(net.clone(), keys.clone(), clock, rng);
+        let protocols = Protocols {
+            native,
+            privacyidea,
+            net,
+            own_trust: OwnTrust::Ask,
+        };
         Self { protocols, keys }
     }
 
@@ -72,7 +83,7 @@ impl Computer {
     }
 
     async fn enrol(&self, server: &FakeServer) -> Binding {
-        let offer = self.protocols.preview(&server.link()).await.unwrap();
+        let offer = self.protocols.preview(&server.link(), None).await.unwrap();
         assert_eq!(offer.key_kind(), KeyKind::Rsa3072);
         let key = self.key().await;
         let enrolled = self.protocols.enrol(&offer, &key, "desk").await.unwrap();
@@ -113,7 +124,7 @@ impl Line {
         let wanted = async {
             loop {
                 match events.recv().await.expect("the channel ended") {
-                    ChannelEvent::Health(_) | ChannelEvent::TiesChanged(_) => {}
+                    ChannelEvent::Health(_) => {}
                     event => return event,
                 }
             }
@@ -199,23 +210,9 @@ async fn an_answered_challenge_is_never_shown_again() {
     assert_ne!(second.claims.txn, request.claims.txn);
 
     // Nor after a restart: what was answered is kept with the account.
-    let kept = loop {
-        match line.subscription.events.try_recv() {
-            Ok(ChannelEvent::TiesChanged(ties)) => break ties,
-            Ok(_) => {}
-            Err(_) => {
-                let AllTies::PrivacyIdea(mut ties) = line.binding.ties.clone() else {
-                    panic!("another protocol")
-                };
-                ties.answer(&server.nonce(1));
-                break Box::new(AllTies::PrivacyIdea(ties));
-            }
-        }
-    };
-    let binding = Binding {
-        ties: *kept,
-        ..line.binding.clone()
-    };
+    let mut binding = line.binding.clone();
+    assert_eq!(binding.commit(&request.claims.txn), Commitment::ToKeep);
+    assert_eq!(binding.commit(&request.claims.txn), Commitment::Free);
     drop(line);
     let mut line = Line::open(&computer, binding);
     assert_eq!(line.request().await.claims.txn, second.claims.txn);
@@ -365,7 +362,7 @@ async fn a_link_that_was_used_is_refused() {
     let server = FakeServer::start().await;
     let computer = Computer::new(&server, 0);
     computer.enrol(&server).await;
-    let offer = computer.protocols.preview(&server.link()).await.unwrap();
+    let offer = computer.protocols.preview(&server.link(), None).await.unwrap();
     let key = computer.key().await;
     let again = computer.protocols.enrol(&offer, &key, "desk").await;
     assert!(matches!(again, Err(EnrolmentError::Refused)), "{again:?}");
@@ -376,6 +373,6 @@ async fn a_link_that_asks_for_a_pin_is_refused() {
     let server = FakeServer::start().await;
     let computer = Computer::new(&server, 0);
     let pin = format!("{}&pin=True", server.link());
-    let refused = computer.protocols.preview(&pin).await;
+    let refused = computer.protocols.preview(&pin, None).await;
     assert!(matches!(refused, Err(EnrolmentError::NeedsUnlock)));
 }

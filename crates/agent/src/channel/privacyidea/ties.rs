@@ -1,6 +1,7 @@
 //! What is kept of an account at a privacyIDEA server.
 
 use countersign_privacyidea::{Serial, ServerKey};
+use countersign_protocol::Txn;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -19,7 +20,7 @@ pub struct Ties {
     /// The key that the server gave at enrolment; pinned.
     pub server_key: ServerKey,
     /// Challenges that were answered, oldest first: never answered again, whatever the server lists.
-    pub answered: Vec<String>,
+    pub answered: Vec<Txn>,
 }
 
 /// A URL as text.
@@ -49,19 +50,24 @@ impl Ties {
     }
 
     /// Whether this challenge was answered.
-    pub fn has_answered(&self, nonce: &str) -> bool {
-        self.answered.iter().any(|answered| answered == nonce)
+    pub fn has_answered(&self, txn: &Txn) -> bool {
+        self.answered.contains(txn)
     }
 
     /// Remembers that this challenge is answered.
-    pub fn answer(&mut self, nonce: &str) {
-        if self.has_answered(nonce) {
+    pub fn answer(&mut self, txn: &Txn) {
+        if self.has_answered(txn) {
             return;
         }
         if self.answered.len() >= MAX_ANSWERED {
             self.answered.remove(0);
         }
-        self.answered.push(nonce.to_owned());
+        self.answered.push(txn.clone());
+    }
+
+    /// This challenge was not answered after all: nothing has left this computer.
+    pub fn unanswer(&mut self, txn: &Txn) {
+        self.answered.retain(|answered| answered != txn);
     }
 }
 
@@ -71,15 +77,22 @@ impl Ties {
     pub(crate) fn for_tests() -> Self {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../../../../vectors/privacyidea.json")).unwrap();
-        let key = vectors[0]["enrol_answer"]["detail"]["public_key"]
-            .as_str()
-            .unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let link = countersign_privacyidea::PushLink::parse(&text(&vectors[0]["link"])).unwrap();
+        let key = text(&vectors[0]["enrol_answer"]["detail"]["public_key"]);
         Self {
-            serial: Serial::try_from("PIPU0001".to_owned()).unwrap(),
-            url: Url::parse("https://id.alder.example/ttype/push").unwrap(),
-            server_key: ServerKey::parse(key).unwrap(),
+            serial: link.serial,
+            url: link.url,
+            server_key: ServerKey::parse(&key).unwrap(),
             answered: Vec::new(),
         }
+    }
+
+    /// A challenge of that server.
+    pub(crate) fn challenge_for_tests() -> String {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../../vectors/privacyidea.json")).unwrap();
+        vectors[0]["poll_answer"]["result"]["value"][0].to_string()
     }
 }
 
@@ -90,12 +103,13 @@ mod tests {
     #[test]
     fn the_oldest_answers_are_forgotten_first() {
         let mut ties = Ties::for_tests();
+        let txn = |number: usize| Txn::from_random([u8::try_from(number).unwrap(); 16]);
         for number in 0..=MAX_ANSWERED {
-            ties.answer(&format!("N{number}"));
-            ties.answer(&format!("N{number}"));
+            ties.answer(&txn(number));
+            ties.answer(&txn(number));
         }
-        assert!(!ties.has_answered("N0"));
-        assert!(ties.has_answered("N1"));
+        assert!(!ties.has_answered(&txn(0)));
+        assert!(ties.has_answered(&txn(1)));
         assert_eq!(ties.answered.len(), MAX_ANSWERED);
         assert_eq!(ties.fingerprint().len(), 39);
         let text = serde_json::to_string(&ties).unwrap();

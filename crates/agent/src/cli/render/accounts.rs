@@ -1,7 +1,8 @@
 //! Accounts and what an issuer offers.
 
 use countersign_agent_api::{
-    AccountView, Connection, EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState, Transport,
+    AccountView, Brings, CertificateCheck, CertificateKind, CertificateView, CollectionView, Connection,
+    EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState, Transport, UntrustedServer,
 };
 
 use super::{json, line};
@@ -21,12 +22,18 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
     for account in accounts {
         line(&named(account));
         line(&format!("    Host         {}", plain(&account.issuer_host)));
-        line(&format!("    Fingerprint  {}", account.fingerprint));
-        line(&format!("    Connection   {}", connection(&account.connection)));
+        if !account.fingerprint.is_empty() {
+            line(&format!("    Fingerprint  {}", account.fingerprint));
+        }
+        if let Some(collection) = account.collection {
+            line(&format!("    Manages      {}", managed(collection)));
+        }
+        line(&format!("    Connection   {}", connection(account)));
         line(&format!(
             "    Key          {}",
             protection(account.key_protection)
         ));
+        certificates(&account.trusted);
         match account.key {
             KeyringState::Ready | KeyringState::Unknown => {}
             state @ (KeyringState::Locked
@@ -48,6 +55,14 @@ pub(in crate::cli) fn account_added(account: &AccountView, output: Output) -> Re
         plain(&account.issuer_name),
         account.id
     ));
+    Ok(Exit::Done)
+}
+
+pub(in crate::cli) fn account_refreshed(account: &AccountView, output: Output) -> Result<Exit, CliError> {
+    if output == Output::Json {
+        return json(account);
+    }
+    line(&format!("{} is being asked.", plain(&account.issuer_name)));
     Ok(Exit::Done)
 }
 
@@ -95,18 +110,92 @@ fn named(account: &AccountView) -> String {
     )
 }
 
+/// What an account has brought along.
+fn managed(collection: CollectionView) -> String {
+    let CollectionView {
+        accounts,
+        codes,
+        unusable,
+    } = collection;
+    let here = format!("accounts: {accounts}, one-time codes: {codes}");
+    if unusable == 0 {
+        here
+    } else {
+        format!("{here}, unusable here: {unusable}")
+    }
+}
+
 /// What the person agrees to.
 pub(in crate::cli) fn offer(offer: &EnrolmentOffer) {
     line(&format!("{} offers to add", plain(&offer.issuer_name)));
     line(&format!("    Account      {}", plain(&offer.account)));
     line(&format!("    Host         {}", plain(&offer.issuer_host)));
-    line(&format!("    Fingerprint  {}", offer.fingerprint));
+    if !offer.fingerprint.is_empty() {
+        line(&format!("    Fingerprint  {}", offer.fingerprint));
+    }
+    match offer.brings {
+        Brings::Account => {}
+        Brings::Collection => line(
+            "    Brings       accounts and one-time codes. The issuer adds and removes them here from then on; you are told",
+        ),
+    }
     line(&format!("    Key          {}", protection(offer.key_protection)));
     line(&format!("    Offer ends   {}", instant(offer.expires_at)));
+    certificates(&offer.trusted);
+    waived(offer.check);
 }
 
-fn connection(connection: &Connection) -> String {
-    match connection {
+/// A certificate that nobody here trusts yet.
+pub(in crate::cli) fn untrusted(server: &UntrustedServer) {
+    let host = plain(&server.host);
+    let what = match server.kind {
+        CertificateKind::Authority => "is vouched for by an authority that is unknown here",
+        CertificateKind::Server => "vouches for itself: its certificate is from no authority known here",
+    };
+    line(&format!("{host} {what}"));
+    certificate(&server.certificate);
+    waived(server.check);
+}
+
+/// The same for programs.
+pub(in crate::cli) fn untrusted_server(server: &UntrustedServer) -> Result<Exit, CliError> {
+    json(server)?;
+    Ok(Exit::Refused)
+}
+
+/// What is trusted for one account alone.
+fn certificates(trusted: &[CertificateView]) {
+    for one in trusted {
+        line("    Trusted for this account alone");
+        certificate(one);
+    }
+}
+
+fn certificate(of: &CertificateView) {
+    let name = of.name.as_deref().map_or("no name in it".to_owned(), plain);
+    line(&format!("    Certificate  {name}"));
+    if let Some(issuer) = &of.issuer {
+        line(&format!("    Issued by    {}", plain(issuer)));
+    }
+    line(&format!("    SHA-256      {}", of.sha256));
+    line(&format!(
+        "    Valid        {} to {}",
+        instant(of.not_before),
+        instant(of.not_after)
+    ));
+}
+
+fn waived(check: CertificateCheck) {
+    match check {
+        CertificateCheck::Wanted => {}
+        CertificateCheck::Waived => {
+            line("    The link asks not to check the server's certificate. It is always checked.");
+        }
+    }
+}
+
+fn connection(account: &AccountView) -> String {
+    match &account.connection {
         Connection::Connecting => "connecting".to_owned(),
         Connection::Connected {
             transport: Transport::Websocket,
@@ -119,6 +208,12 @@ fn connection(connection: &Connection) -> String {
             since,
         } => {
             format!("connected by long poll since {}", instant(*since))
+        }
+        Connection::Connected {
+            transport: Transport::Poll,
+            since,
+        } if account.collection.is_some() => {
+            format!("connected, last asked {}. Asked once a day", instant(*since))
         }
         Connection::Connected {
             transport: Transport::Poll,

@@ -221,6 +221,8 @@ fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Cancelled => "taken back",
         Outcome::Expired => "expired, nothing was approved",
         Outcome::Locked => "ended by too many wrong codes",
+        Outcome::NotTaken => "the issuer did not take your answer",
+        Outcome::Unclear => "not clear whether your answer counted",
     }
 }
 

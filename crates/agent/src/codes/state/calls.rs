@@ -6,13 +6,14 @@ use countersign_agent_api::{
     ApiError, CodeId, CodesPage, CodesReply, CodesRequest, ErrorCode, ImportSource, MAX_CODES, ShownCode,
     frame,
 };
-use countersign_codes::{Codes, Entry, EntryId, Import, QrModules, Shown, import::Item};
+use countersign_codes::{Codes, Entry, EntryId, Found, Import, QrModules, Shown, import::Item};
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
 use super::{At, Change, ImportText, Open, State, Step, Taken, Then, Work};
 use crate::{
     codes::{
+        PartChange,
         errors::{self, invalid, no_entry},
         views,
     },
@@ -144,13 +145,7 @@ impl State {
         rng: &dyn SecureRandom,
     ) -> Result<Option<Change>, ApiError> {
         self.used_at = at.instant.steady;
-        let found = match Import::read(link.as_bytes()).map_err(errors::import)? {
-            Import::Found(found) => found,
-            Import::Locked(_) => return Err(invalid("The issuer delivered something else than a code.")),
-        };
-        if let Some(Item::Invalid { reason, .. }) = found.items.first() {
-            return Err(invalid(sentence(reason)));
-        }
+        let found = delivered(link)?;
         let step = self.change(|codes| {
             let applied = found.apply(codes, seconds(at), rng);
             let added = applied.map_err(errors::change)?.added.len();
@@ -165,6 +160,50 @@ impl State {
             | Step::SetBackups(_)
             | Step::BackUp => Ok(None),
         }
+    }
+
+    /// Keeps or drops a code that an account brings along: what is to be written, and what it is called. `None` if there is none to drop.
+    ///
+    /// # Errors
+    /// What is no link to one code.
+    pub(in crate::codes) fn part(
+        &mut self,
+        change: PartChange,
+        at: At,
+    ) -> Result<Option<(Change, String)>, ApiError> {
+        self.used_at = at.instant.steady;
+        let mut codes = Codes::clone(&self.codes()?.codes);
+        let details = match change {
+            PartChange::Keep(id, link) => {
+                let mut items = delivered(link.expose())?.items.into_iter();
+                let Some(Item::Valid(details)) = items.next() else {
+                    return Err(not_a_code());
+                };
+                let id = views::entry_id(&id)?;
+                codes
+                    .put(id, (*details).clone(), seconds(at))
+                    .map_err(errors::change)?;
+                *details
+            }
+            PartChange::Drop(id) => {
+                let id = views::entry_id(&id)?;
+                let Ok(entry) = codes.get(id) else {
+                    return Ok(None);
+                };
+                let details = entry.details.clone();
+                codes.remove(id).map_err(errors::change)?;
+                details
+            }
+        };
+        let name = match (details.issuer.as_str(), details.account.as_str()) {
+            ("", name) | (name, "") => name.to_owned(),
+            (issuer, account) => format!("{issuer} ({account})"),
+        };
+        let change = Change {
+            codes: Arc::new(codes),
+            then: Then::Done,
+        };
+        Ok(Some((change, name)))
     }
 
     /// Makes a change on a copy.
@@ -330,6 +369,22 @@ pub(in crate::codes) fn needs_vault(request: &CodesRequest) -> bool {
 /// Whether a dialog may come up for a call: not for one that front ends make by themselves again and again.
 pub(in crate::codes) fn asks_person(request: &CodesRequest) -> bool {
     !matches!(request, CodesRequest::Show { .. })
+}
+
+/// What is in a link that an issuer delivered.
+fn delivered(link: &str) -> Result<Found, ApiError> {
+    let found = match Import::read(link.as_bytes()).map_err(errors::import)? {
+        Import::Found(found) => found,
+        Import::Locked(_) => return Err(not_a_code()),
+    };
+    match found.items.first() {
+        Some(Item::Invalid { reason, .. }) => Err(invalid(sentence(reason))),
+        Some(Item::Valid(_)) | None => Ok(found),
+    }
+}
+
+fn not_a_code() -> ApiError {
+    invalid("The issuer delivered something else than a code.")
 }
 
 fn seconds(at: At) -> u64 {

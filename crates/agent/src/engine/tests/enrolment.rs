@@ -15,8 +15,14 @@ impl Bench {
     /// Asks for an offer; returns its id.
     fn preview(&mut self, account: &str) -> Result<String, ApiError> {
         assert!(
-            self.call_from(TERMINAL, Request::PreviewEnrolment { link: LINK.into() })
-                .is_none()
+            self.call_from(
+                TERMINAL,
+                Request::PreviewEnrolment {
+                    link: LINK.into(),
+                    trust: None
+                }
+            )
+            .is_none()
         );
         let call = self.last_call();
         let offer = self.offer(account);
@@ -134,6 +140,13 @@ impl Bench {
     }
 }
 
+fn asked_by(enrolment: &Enrolment) -> Call {
+    match &enrolment.cause {
+        Cause::Call(call) => *call,
+        Cause::Origin(origin) => panic!("{origin:?}"),
+    }
+}
+
 fn unanswered() -> EnrolmentError {
     EnrolmentError::Net(NetError::TimedOut {
         host: "id.alder.example".into(),
@@ -174,7 +187,7 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
     );
     let enrolment = bench.enrolment_sent();
     let enrolled = bench.enrolled(key.clone());
-    let call = enrolment.call;
+    let call = asked_by(&enrolment);
     bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Ok(enrolled))));
     let Ok(Reply::Account(account)) = bench.reply_to(call).unwrap() else {
         panic!("no account")
@@ -200,7 +213,7 @@ fn a_code_that_comes_with_an_account_is_kept_before_that_is_said_and_does_not_co
         let key = device_key(&software_key(), 2);
         bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
         let enrolment = bench.enrolment_sent();
-        let call = enrolment.call;
+        let call = asked_by(&enrolment);
         let otp = "otpauth://totp/Alder:mara?secret=GEZDGNBV".to_owned();
         let otp = Some(countersign_protocol::wire::OtpLink::try_from(otp).unwrap());
         let enrolled = Enrolled {
@@ -321,7 +334,7 @@ fn a_refused_enrolment_leaves_no_key_and_no_account() {
         let key = device_key(&software_key(), 2);
         bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
         let enrolment = bench.enrolment_sent();
-        let call = enrolment.call;
+        let call = asked_by(&enrolment);
         bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Err(error))));
         let refused = bench.reply_to(call).unwrap().unwrap_err();
         assert_eq!(refused.message.contains("It is not known"), unknown, "{refused}");
@@ -363,7 +376,7 @@ fn an_account_that_cannot_be_kept_is_not_there() {
     let key = device_key(&software_key(), 2);
     bench.event(Event::KeyCreated(purpose, key.reference.clone(), Ok(key.clone())));
     let enrolment = bench.enrolment_sent();
-    let call = enrolment.call;
+    let call = asked_by(&enrolment);
     let enrolled = bench.enrolled(key.clone());
     bench.disk.full = true;
     bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Ok(enrolled))));

@@ -5,8 +5,13 @@ use countersign_agent_api::{
     Verification, Window,
 };
 
+use countersign_protocol::Txn;
+
 use super::*;
-use crate::channel::{Matched, Ties, VerifiedRequest, privacyidea};
+use crate::{
+    channel::{ChannelProblem, Commitment, Matched, Ties, VerifiedRequest, privacyidea},
+    net::NetError,
+};
 
 impl Bench {
     /// The one account is that of a PUSH token.
@@ -34,13 +39,21 @@ impl Bench {
         self.show(id);
         self.decide(id, verdict, picked).unwrap();
         let order = self.order();
-        let signed = Signed {
-            message: "signed".into(),
-            exp: None,
-        };
-        self.event(Event::Signed(id.clone(), Ok(signed)));
+        self.signed(id, "signed");
         self.delivery();
         order
+    }
+
+    fn signed(&mut self, id: &RequestId, message: &str) {
+        let message = message.to_owned();
+        let signed = Signed { message, exp: None };
+        self.event(Event::Signed(id.clone(), Ok(signed)));
+    }
+
+    /// What the account's channel would not hand on any more: it was answered, as the disk says.
+    fn is_answered_on_disk(&self, txn: &Txn) -> bool {
+        let mut binding = self.disk.accounts.accounts[0].binding.clone();
+        binding.commit(txn) == Commitment::Free
     }
 }
 
@@ -163,9 +176,122 @@ fn an_answer_that_was_not_taken_cannot_be_given_again() {
     let id = bench.delivered_as(|_| {});
     bench.answered(&id, ApiVerdict::Approve, None);
     bench.outcome(&id, DecisionOutcome::NotTaken);
-    assert!(bench.engine.view_of(&id).is_none());
+    match bench.state(&id) {
+        RequestState::Ended {
+            outcome: ApiOutcome::NotTaken,
+            by_this_device: false,
+            ..
+        } => {}
+        other => panic!("{other:?}"),
+    }
+    let refused = bench.decide(&id, ApiVerdict::Deny, None).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::NotPending);
     assert!(bench.disk.outbox.answers.is_empty());
+    assert_eq!(bench.disk.records.len(), 1, "it is in the history");
+    assert_eq!(bench.disk.records[0].entry.outcome, ApiOutcome::NotTaken);
     assert_eq!(bench.desktop().len(), 1, "it is told");
+}
+
+#[test]
+fn an_answer_leaves_only_when_it_is_on_disk_that_it_is_the_one() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    bench.show(&id);
+    bench.decide(&id, ApiVerdict::Approve, None).unwrap();
+    let txn = bench.order().source.claims.txn;
+    bench.disk.full = true;
+    bench.signed(&id, "signed");
+    assert!(bench.deliveries().is_empty());
+    assert_eq!(bench.state(&id), RequestState::Pending);
+    assert!(bench.view(&id).problem.is_some(), "it is said");
+
+    bench.disk.full = false;
+    bench.decide(&id, ApiVerdict::Deny, None).unwrap();
+    bench.order();
+    assert!(!bench.is_answered_on_disk(&txn));
+    bench.signed(&id, "signed again");
+    assert_eq!(bench.delivery().decision, "signed again");
+    assert!(bench.is_answered_on_disk(&txn));
+}
+
+/// Killed after each of the writes between the person's answer and its departure.
+#[test]
+fn killed_at_any_point_no_second_answer_is_possible() {
+    let mut sent_again = 0;
+    for writes in 1..=3 {
+        let mut bench = Bench::foreign();
+        let message = privacyidea::Ties::challenge_for_tests();
+        let request = bench.binding().restore(message).unwrap();
+        let id = bench.delivered_as(|asked| *asked = request.clone());
+        let txn = request.claims.txn.clone();
+        bench.show(&id);
+        bench.decide(&id, ApiVerdict::Approve, None).unwrap();
+        bench.killed_after = Some(writes);
+        bench.signed(&id, "yes");
+        let left = !bench.deliveries().is_empty();
+        assert_eq!(left, writes == 3, "it leaves behind the second write");
+
+        bench.restart();
+        bench.health(Health::Connected(Transport::Poll));
+        // The server goes on listing it, and the channel hands on what is not answered as far as it knows.
+        if !bench.is_answered_on_disk(&txn) {
+            bench.channel(ChannelEvent::Request(Box::new(request)));
+        }
+        let again = bench.deliveries();
+        sent_again += again.len();
+        assert!(again.iter().all(|answer| answer.decision == "yes"));
+        let asked_again = bench.engine.view_of(&id).map(|view| view.state) == Some(RequestState::Pending);
+        assert!(!(left && asked_again), "asked again after {writes} writes");
+        assert!(asked_again || !again.is_empty(), "lost after {writes} writes");
+    }
+    assert_eq!(sent_again, 3, "the same answer, each time");
+}
+
+#[test]
+fn an_answer_that_was_sent_twice_and_not_taken_is_unclear() {
+    for (problem, outcome) in [
+        (ChannelProblem::Silent, ApiOutcome::Unclear),
+        (
+            ChannelProblem::Net(NetError::InvalidUrl("never left".into())),
+            ApiOutcome::NotTaken,
+        ),
+    ] {
+        let mut bench = Bench::foreign();
+        let id = bench.delivered_as(|_| {});
+        bench.answered(&id, ApiVerdict::Approve, None);
+        bench.outcome(&id, DecisionOutcome::NotDelivered(problem));
+        bench.health(Health::Connected(Transport::Poll));
+        assert_eq!(bench.delivery().decision, "signed");
+        bench.outcome(&id, DecisionOutcome::NotTaken);
+        assert_eq!(bench.disk.records[0].entry.outcome, outcome);
+    }
+}
+
+#[test]
+fn an_answer_that_may_have_arrived_is_not_taken_back() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    bench.answered(&id, ApiVerdict::Approve, None);
+    bench.outcome(&id, DecisionOutcome::NotDelivered(ChannelProblem::Silent));
+    assert!(!bench.view(&id).capabilities.can_withdraw);
+    let refused = bench.call(Request::Withdraw { id: id.clone() }).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Refused);
+    assert!(matches!(bench.state(&id), RequestState::Queued { .. }));
+}
+
+#[test]
+fn a_button_that_does_not_count_is_told() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    let notification = bench.only_notification();
+    bench.engine.account_mut(&bench.account.clone()).unwrap().standing = Standing::Revoked;
+    bench.act(&notification, Action::Deny);
+    assert_eq!(bench.state(&id), RequestState::Pending);
+    let told = bench
+        .desktop()
+        .into_values()
+        .any(|shown| shown.title == "Not approved");
+    assert!(told, "{:?}", bench.desktop());
 }
 
 #[test]

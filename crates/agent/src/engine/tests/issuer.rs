@@ -72,6 +72,7 @@ impl Issuer {
                 issuer_keys: self.keys(),
                 endpoints: Endpoints::for_tests(),
             }),
+            trust: crate::net::Trust::default(),
             key,
             offset: OFFSET,
         }

@@ -4,6 +4,7 @@
 mod answers;
 mod arrivals;
 mod calls;
+mod contents;
 mod enrolment;
 mod foreign;
 mod hush;
@@ -20,7 +21,7 @@ use countersign_agent_api::{
 };
 use countersign_agent_api::{NotificationPrivacy as Privacy, OpenPrompt};
 use countersign_protocol::{
-    Es256Key, Evidenced, Jti, KeyProtection, ProtectionLevel, Requires, Signer as _, jws,
+    Es256Key, Evidenced, Jti, KeyProtection, Outcome, ProtectionLevel, Requires, Signer as _, jws,
 };
 
 use super::*;
@@ -54,6 +55,8 @@ struct Bench {
     effects: Vec<Effect>,
     calls: u64,
     jtis: u8,
+    /// After how many more writes the agent is killed, if it is.
+    killed_after: Option<usize>,
 }
 
 /// What survives a restart.
@@ -121,6 +124,7 @@ impl Bench {
                 mutes: Vec::new(),
                 standing: Standing::Enrolled,
                 added_at: START,
+                holds: Vec::new(),
             }],
             spare_keys: Vec::new(),
         };
@@ -139,6 +143,7 @@ impl Bench {
             effects: Vec::new(),
             calls: 0,
             jtis: 0,
+            killed_after: None,
         };
         bench.event(Event::Started);
         bench.health(Health::Connected(Transport::Websocket));
@@ -156,6 +161,7 @@ impl Bench {
             self.disk.outbox.clone(),
             self.now,
         );
+        self.killed_after = None;
         self.effects.clear();
         self.event(Event::Started);
     }
@@ -164,9 +170,16 @@ impl Bench {
     fn event(&mut self, event: Event) {
         let mut queue = std::collections::VecDeque::from(self.engine.handle(event, self.now));
         while let Some(effect) = queue.pop_front() {
+            if self.killed_after == Some(0) {
+                return;
+            }
             match effect {
                 Effect::Save(snapshot, then) => {
                     let result = self.save(snapshot);
+                    self.killed_after = self.killed_after.map(|writes| writes.saturating_sub(1));
+                    if self.killed_after == Some(0) {
+                        return;
+                    }
                     let following = self.engine.handle(Event::Saved(then, result), self.now);
                     following
                         .into_iter()

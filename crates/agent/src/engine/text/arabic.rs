@@ -76,11 +76,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("لم يتطابق الرمز. {left} لهذا الحساب.")
     },
     too_many_codes: "رموز خاطئة كثيرة. اطلب من أحد المسؤولين فتح قفل الحساب.",
+    not_taken: "لم تُقبل الإجابة",
+    unclear: "لا يُعرف هل احتُسبت إجابتك",
 
     account_removed: "أُزيل حساب",
     see_which: "افتح Countersign لترى أي حساب.",
     removed_by: |issuer| format!("أزال {} هذا الحاسوب", isolated(issuer)),
     no_longer_approves: |account| format!("لم يعد بإمكانه الموافقة باسم {}.", isolated(account)),
+    contents_changed: "تغيرت حسابات أو رموز",
+    changed_by: |issuer| format!("تغييرات من {}", isolated(issuer)),
+    parts_added: |count| format!("أضيف: {count}."),
+    parts_removed: |names| format!("أزيل: {}.", isolated(names)),
     locked_out: "لا يصل Countersign إلى المفاتيح",
     unlock_keyring: "افتح قفل حلقة المفاتيح للإجابة عن الطلبات.",
     keyring_locked: "حلقة المفاتيح مقفلة. حساباتك ما زالت موجودة.",

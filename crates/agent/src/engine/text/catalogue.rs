@@ -70,12 +70,22 @@ pub(super) struct Catalogue {
     pub(super) wrong_code: &'static str,
     pub(super) attempts_left: fn(count: u64) -> String,
     pub(super) too_many_codes: &'static str,
+    pub(super) not_taken: &'static str,
+    pub(super) unclear: &'static str,
 
     // Accounts, keys and connections.
     pub(super) account_removed: &'static str,
     pub(super) see_which: &'static str,
     pub(super) removed_by: fn(issuer: &str) -> String,
     pub(super) no_longer_approves: fn(account: &str) -> String,
+    /// An issuer added or removed accounts and codes.
+    pub(super) contents_changed: &'static str,
+    /// Title, with the issuer.
+    pub(super) changed_by: fn(issuer: &str) -> String,
+    /// A sentence.
+    pub(super) parts_added: fn(count: u64) -> String,
+    /// A sentence, with what they were called.
+    pub(super) parts_removed: fn(names: &str) -> String,
     pub(super) locked_out: &'static str,
     pub(super) unlock_keyring: &'static str,
     pub(super) keyring_locked: &'static str,

@@ -60,11 +60,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("The code did not match. {count} {attempts} left on this account.")
     },
     too_many_codes: "Too many wrong codes. Ask an administrator to unlock the account.",
+    not_taken: "Answer not taken",
+    unclear: "Unclear whether your answer counted",
 
     account_removed: "An account was removed",
     see_which: "Open Countersign to see which.",
     removed_by: |issuer| format!("{issuer} removed this computer"),
     no_longer_approves: |account| format!("It can no longer approve for {account}."),
+    contents_changed: "Accounts or codes changed",
+    changed_by: |issuer| format!("Changed by {issuer}"),
+    parts_added: |count| format!("Added: {count}."),
+    parts_removed: |names| format!("Removed: {names}."),
     locked_out: "Countersign is locked out",
     unlock_keyring: "Unlock your keyring to answer requests.",
     keyring_locked: "The keyring is locked. Your accounts are still there.",

@@ -60,11 +60,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("Le code ne correspondait pas. Il reste {count} {attempts} pour ce compte.")
     },
     too_many_codes: "Trop de codes erronés. Demandez à un administrateur de déverrouiller le compte.",
+    not_taken: "Réponse non acceptée",
+    unclear: "On ne sait pas si votre réponse compte",
 
     account_removed: "Un compte a été retiré",
     see_which: "Ouvrez Countersign pour voir lequel.",
     removed_by: |issuer| format!("{issuer} a retiré cet ordinateur"),
     no_longer_approves: |account| format!("Il ne peut plus approuver pour {account}."),
+    contents_changed: "Comptes ou codes modifiés",
+    changed_by: |issuer| format!("Modifié par {issuer}"),
+    parts_added: |count| format!("Ajouts : {count}."),
+    parts_removed: |names| format!("Retirés : {names}."),
     locked_out: "Countersign n’a plus accès aux clés",
     unlock_keyring: "Déverrouillez votre trousseau pour répondre aux demandes.",
     keyring_locked: "Le trousseau est verrouillé. Vos comptes sont toujours là.",

@@ -60,11 +60,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("Der Code stimmte nicht. Noch {count} {attempts} für dieses Konto.")
     },
     too_many_codes: "Zu viele falsche Codes. Lassen Sie das Konto von der Administration entsperren.",
+    not_taken: "Antwort nicht angenommen",
+    unclear: "Unklar, ob Ihre Antwort gezählt hat",
 
     account_removed: "Ein Konto wurde entfernt",
     see_which: "Öffnen Sie Countersign, um zu sehen, welches.",
     removed_by: |issuer| format!("{issuer} hat diesen Computer entfernt"),
     no_longer_approves: |account| format!("Er kann nicht mehr für {account} genehmigen."),
+    contents_changed: "Konten oder Codes geändert",
+    changed_by: |issuer| format!("Von {issuer} geändert"),
+    parts_added: |count| format!("Hinzugefügt: {count}."),
+    parts_removed: |names| format!("Entfernt: {names}."),
     locked_out: "Countersign ist ausgesperrt",
     unlock_keyring: "Entsperren Sie Ihren Schlüsselbund, um Anfragen zu beantworten.",
     keyring_locked: "Der Schlüsselbund ist gesperrt. Ihre Konten sind noch da.",

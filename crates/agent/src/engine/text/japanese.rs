@@ -52,11 +52,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("コードが一致しませんでした。このアカウントで試せるのはあと {count} 回です。")
     },
     too_many_codes: "コードの間違いが多すぎます。管理者にロックの解除を依頼してください。",
+    not_taken: "回答は受け付けられませんでした",
+    unclear: "回答が有効か分かりません",
 
     account_removed: "アカウントが削除されました",
     see_which: "どれかは Countersign で確認できます。",
     removed_by: |issuer| format!("{issuer} がこのコンピューターを削除しました"),
     no_longer_approves: |account| format!("{account} の承認はもうできません。"),
+    contents_changed: "アカウントかコードが変わりました",
+    changed_by: |issuer| format!("{issuer} による変更"),
+    parts_added: |count| format!("追加: {count} 件。"),
+    parts_removed: |names| format!("削除: {names}。"),
     locked_out: "Countersign は鍵を読み取れません",
     unlock_keyring: "リクエストに回答するにはキーリングのロックを解除してください。",
     keyring_locked: "キーリングがロックされています。アカウントは残っています。",

@@ -60,11 +60,17 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("El código no coincidió. {verb} {count} {attempts} en esta cuenta.")
     },
     too_many_codes: "Demasiados códigos erróneos. Pida a un administrador que desbloquee la cuenta.",
+    not_taken: "Respuesta no aceptada",
+    unclear: "No se sabe si su respuesta contó",
 
     account_removed: "Se ha quitado una cuenta",
     see_which: "Abra Countersign para ver cuál.",
     removed_by: |issuer| format!("{issuer} ha quitado este equipo"),
     no_longer_approves: |account| format!("Ya no puede aprobar para {account}."),
+    contents_changed: "Cuentas o códigos cambiados",
+    changed_by: |issuer| format!("Cambios de {issuer}"),
+    parts_added: |count| format!("Añadidos: {count}."),
+    parts_removed: |names| format!("Quitados: {names}."),
     locked_out: "Countersign no tiene acceso a las claves",
     unlock_keyring: "Desbloquee el depósito de claves para responder solicitudes.",
     keyring_locked: "El depósito de claves está bloqueado. Sus cuentas siguen ahí.",

@@ -74,7 +74,7 @@ async fn previewed(
     };
     tokio::select! {
         biased;
-        result = agent.protocols.preview(&link) => result,
+        result = agent.protocols.preview(&link, None) => result,
         () = async { serve.await; std::future::pending().await } => unreachable!(),
     }
 }
@@ -175,7 +175,7 @@ async fn links_that_are_not_acceptable_send_nothing() {
         format!("{good}&code={CODE}"),
         String::new(),
     ] {
-        let error = agent.protocols.preview(&bad).await.unwrap_err();
+        let error = agent.protocols.preview(&bad, None).await.unwrap_err();
         assert_eq!(error.code(), ApiCode::InvalidLink, "{bad}");
     }
     assert!(issuer.is_untouched().await);
@@ -193,7 +193,7 @@ async fn a_used_or_expired_code_is_refused_as_such() {
             .answer(200, &configuration(&issuer));
         issuer.call("/preview").await.refuse(ErrorCode::InvalidCode);
     };
-    let (result, ()) = tokio::join!(agent.protocols.preview(&link), serve);
+    let (result, ()) = tokio::join!(agent.protocols.preview(&link, None), serve);
     let error = result.unwrap_err();
     assert!(matches!(error, EnrolmentError::Refused));
     assert!(!error.outcome_unknown());

@@ -6,7 +6,7 @@ mod connection;
 mod enrolment;
 mod issuer;
 mod messages;
-mod trust;
+pub(crate) mod trust;
 
 use std::{
     sync::{
@@ -79,7 +79,7 @@ impl Agent {
             Routes::new(proxy, |_| None).unwrap(),
         );
         let native = Native::new(
-            net,
+            net.clone(),
             keys.clone(),
             FakeClock::at(now),
             Arc::new(crate::edge::random()),
@@ -91,7 +91,12 @@ impl Agent {
             Arc::new(crate::edge::random()),
         );
         Self {
-            protocols: Protocols { native, privacyidea },
+            protocols: Protocols {
+                native,
+                privacyidea,
+                net,
+                own_trust: crate::channel::OwnTrust::Ask,
+            },
             keys,
             store,
             key,

@@ -65,7 +65,7 @@ async fn bad_certificates_are_refused_by_name() {
 }
 
 /// A proxy that reports the heads it is sent and, if `open`, lets the tunnel through.
-async fn proxy(status: &'static str) -> (String, mpsc::UnboundedReceiver<String>) {
+pub(crate) async fn proxy(status: &'static str) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (heads, received) = mpsc::unbounded_channel();

@@ -16,7 +16,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
@@ -29,6 +29,17 @@ use crate::keystore::DeviceKey;
 
 const SERIAL: &str = "PIPU0001";
 const CREDENTIAL: &str = "ea73cc79cacf5677a63cc48d54b0217dd1cff692";
+
+/// Who vouches for the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Certified {
+    ByAuthority,
+    ByItself,
+    /// For a host of another name.
+    ForAnother,
+    /// For a time that is over.
+    LongAgo,
+}
 
 pub(super) struct FakeServer {
     url: String,
@@ -58,23 +69,45 @@ struct Waiting {
 
 impl FakeServer {
     pub(super) async fn start() -> Self {
+        Self::with(Certified::ByAuthority).await
+    }
+
+    pub(super) async fn with(certified: Certified) -> Self {
         let ca_dir = tempfile::tempdir().unwrap();
         let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "Alder internal CA");
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(ca_dir.path().join("ca.pem"), authority.pem()).unwrap();
         let pair = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let leaf = leaf.signed_by(&pair, &authority).unwrap();
+        let host = match certified {
+            Certified::ForAnother => "approve.example.com",
+            Certified::ByAuthority | Certified::ByItself | Certified::LongAgo => "127.0.0.1",
+        };
+        let mut leaf = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        if let Certified::LongAgo = certified {
+            leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            leaf.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        }
+        let chain = match certified {
+            Certified::ByItself => {
+                // As tools make them: an authority of its own.
+                leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                vec![leaf.self_signed(&pair).unwrap().der().clone()]
+            }
+            Certified::ByAuthority | Certified::ForAnother | Certified::LongAgo => {
+                let leaf = leaf.signed_by(&pair, &authority).unwrap();
+                vec![leaf.der().clone(), authority.der().clone()]
+            }
+        };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(
-                vec![leaf.der().clone()],
-                PrivateKeyDer::try_from(pair.serialize_der()).unwrap(),
-            )
+            .with_single_cert(chain, PrivateKeyDer::try_from(pair.serialize_der()).unwrap())
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}/ttype/push", listener.local_addr().unwrap());
@@ -100,6 +133,12 @@ impl FakeServer {
             }
         });
         Self { url, ca_dir, state }
+    }
+
+    /// Host and port.
+    pub(super) fn address(&self) -> &str {
+        let rest = self.url.trim_start_matches("https://");
+        rest.split('/').next().unwrap_or(rest)
     }
 
     pub(super) fn ca_file(&self) -> PathBuf {
