@@ -64,7 +64,7 @@ async fn agree(stage: &Stage, window: &MainWindow, made: &PushEnrolment) -> Resu
     for part in [
         made.serial.as_str(),
         &host,
-        "The link does not say which key it has",
+        "It shows its key once the account is added",
     ] {
         window.says(part).await?;
     }
