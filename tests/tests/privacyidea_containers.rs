@@ -220,14 +220,14 @@ impl Desk {
         Ok(())
     }
 
-    async fn codes(&mut self, call: CodesRequest) -> Result<CodesReply> {
+    async fn codes(&self, call: CodesRequest) -> Result<CodesReply> {
         let Reply::Codes(reply) = self.watch.call(Request::Codes { call }).await? else {
             bail!("the codes did not answer");
         };
         Ok(reply)
     }
 
-    async fn entries(&mut self) -> Result<Vec<CodeEntry>> {
+    async fn entries(&self) -> Result<Vec<CodeEntry>> {
         let list = CodesRequest::List {
             query: String::new(),
             tag: None,
@@ -241,7 +241,7 @@ impl Desk {
     }
 
     /// The next code of the one counter-based entry, which is the token's here.
-    async fn next_code(&mut self) -> Result<String> {
+    async fn next_code(&self) -> Result<String> {
         let entries = self.entries().await?;
         let hotp = entries
             .iter()
@@ -293,14 +293,18 @@ async fn an_agent_keeps_in_step_with_a_container_of_a_real_server() -> Result<()
     desk.server.take_out(&desk.container, &hotp).await?;
     desk.server.take_out(&desk.container, &push).await?;
     desk.refresh().await?;
+    // As many codes as before, but not the same: it is they that are waited for.
+    let swapped = async || {
+        let names: Vec<String> = desk
+            .entries()
+            .await?
+            .into_iter()
+            .map(|entry| entry.account)
+            .collect();
+        Ok((names.contains(&added) && !names.contains(&hotp)).then_some(()))
+    };
+    poll::until("the other code", SOON, swapped).await?;
     desk.holds(0, 2).await?;
-    let names: Vec<String> = desk
-        .entries()
-        .await?
-        .into_iter()
-        .map(|entry| entry.account)
-        .collect();
-    ensure!(names.contains(&added) && !names.contains(&hotp), "{names:?}");
     assert_eq!(desk.watch.accounts.len(), 1);
 
     // Killed and started again: nothing is there twice.

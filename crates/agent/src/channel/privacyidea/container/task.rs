@@ -67,7 +67,7 @@ impl Container {
     async fn keep(&self, mut commands: mpsc::Receiver<ChannelCommand>) -> Result<(), Unwanted> {
         self.emit(ChannelEvent::Health(Health::Connecting)).await?;
         let mut backoff = Backoff::default();
-        let mut held = held(&mut commands).await?;
+        let (mut held, _) = held(&mut commands).await?;
         loop {
             let delay = match self.synchronise(&held).await {
                 Ok(listed) => {
@@ -77,11 +77,13 @@ impl Container {
                     let contents = self.contents(listed);
                     let wanted: Vec<String> = contents.add.iter().map(|part| part.name.clone()).collect();
                     self.emit(ChannelEvent::Contents(Box::new(contents))).await?;
-                    held = self::held(&mut commands).await?;
-                    if wanted.iter().all(|name| held.contains(name)) {
-                        OFTEN
-                    } else {
-                        AGAIN
+                    let (names, pressing) = self::held(&mut commands).await?;
+                    held = names;
+                    match pressing {
+                        // Asked for while this was under way: the server may have had something new since.
+                        Pressing::Yes => Duration::ZERO,
+                        Pressing::No if wanted.iter().all(|name| held.contains(name)) => OFTEN,
+                        Pressing::No => AGAIN,
                     }
                 }
                 Err(failure) => self.failed(failure, &mut backoff).await?,
@@ -224,13 +226,19 @@ impl Container {
     }
 }
 
-/// Waits until it is known what is held.
-async fn held(commands: &mut mpsc::Receiver<ChannelCommand>) -> Result<Vec<String>, Unwanted> {
+/// Whether somebody wants to know what there is.
+enum Pressing {
+    No,
+    Yes,
+}
+
+/// Waits until it is known what is held. Whether somebody wanted it asked for meanwhile.
+async fn held(commands: &mut mpsc::Receiver<ChannelCommand>) -> Result<(Vec<String>, Pressing), Unwanted> {
+    let mut pressing = Pressing::No;
     loop {
         match commands.recv().await.ok_or(Unwanted)? {
-            ChannelCommand::Holds(names) => return Ok(names),
-            // It is asked as soon as it may be.
-            ChannelCommand::Retry => {}
+            ChannelCommand::Holds(names) => return Ok((names, pressing)),
+            ChannelCommand::Retry => pressing = Pressing::Yes,
             ChannelCommand::Answer(request) => {
                 let _ = request.reply.send(DecisionOutcome::NotTaken);
             }
