@@ -95,11 +95,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
 
 /// Whether a text is a link that adds an account, by its beginning.
 pub(crate) fn is_account_link(text: &str) -> bool {
-    let begins = |start: &&str| {
+    ACCOUNTS.iter().any(|start| {
         text.get(..start.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(start))
-    };
-    ACCOUNTS.iter().any(|start| begins(&start))
+    })
 }
 
 fn prompt(request: Option<RequestId>, activation: Activation) -> Launch {

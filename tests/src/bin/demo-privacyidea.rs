@@ -138,10 +138,10 @@ impl Running {
         let (transaction, message) = started?;
         println!("   The page says: {message}");
         match kind {
-            Kind::Plain => println!("   Press Review in the notification, read, approve."),
+            Kind::Plain => println!("   Open it (Review in the notification), read, approve."),
             Kind::Choice => println!("   Pick in the prompt what the page says, then approve."),
             Kind::Code => {
-                println!("   Press Review in the notification, approve, then type here what is shown.")
+                println!("   Open it (Review in the notification), approve, then type here what is shown.")
             }
         }
         let view = watch.any_pending().await?;
