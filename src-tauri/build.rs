@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "cancel_enrolment",
     "start_agent",
     "rename_account",
+    "set_polling",
     "rotate_key",
     "remove_account",
     "revoke_device",

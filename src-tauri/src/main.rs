@@ -103,6 +103,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::accounts::accept_enrolment,
             commands::accounts::cancel_enrolment,
             commands::accounts::rename_account,
+            commands::accounts::set_polling,
             commands::accounts::rotate_key,
             commands::accounts::remove_account,
             commands::accounts::revoke_device,

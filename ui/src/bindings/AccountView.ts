@@ -5,6 +5,7 @@ import type { CertificateView } from "./CertificateView";
 import type { Connection } from "./Connection";
 import type { KeyProtection } from "./KeyProtection";
 import type { KeyringState } from "./KeyringState";
+import type { PollingView } from "./PollingView";
 
 /**
  * One account.
@@ -61,4 +62,8 @@ added_at: number,
 /**
  * What is trusted for this account alone, beside what everybody trusts.
  */
-trusted: Array<CertificateView>, };
+trusted: Array<CertificateView>, 
+/**
+ * How often the issuer is asked, if it does not call by itself.
+ */
+polling: PollingView | null, };

@@ -97,6 +97,8 @@ export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment
 /** The texts of the QR codes found there; nothing if the person has chosen no picture. */
 export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
 
+export const setPolling = (account: AccountId, seconds: number | null) =>
+  invoke<AccountView>("set_polling", { account, seconds });
 export const renameAccount = (account: AccountId, name: string | null) =>
   invoke<AccountView>("rename_account", { account, name });
 export const rotateKey = (account: AccountId) => invoke<AccountView>("rotate_key", { account });

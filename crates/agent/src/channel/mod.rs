@@ -14,7 +14,7 @@ pub mod privacyidea;
 mod protocols;
 mod request;
 
-pub use binding::{Binding, Commitment, Ties};
+pub use binding::{Binding, Commitment, Polled, Ties};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};
 pub use protocols::{OwnTrust, Protocols};

@@ -204,6 +204,13 @@ pub(super) enum AccountCommand {
         /// 1 to 64 characters; without it the account has no name of yours any more.
         name: Option<String>,
     },
+    /// Have an issuer that does not call by itself asked more or less often.
+    Poll {
+        /// From `accounts`.
+        account: String,
+        /// Every so many seconds, 1 to 60; without it as is usual here.
+        seconds: Option<u16>,
+    },
     /// Replace an account's key by a new one.
     Rotate {
         /// From `accounts`.

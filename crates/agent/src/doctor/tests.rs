@@ -63,6 +63,7 @@ fn facts(binding: Binding) -> AccountFacts {
             can_rotate: true,
         },
         trusted: Vec::new(),
+        polling: None,
         connection: Connection::Connected {
             transport: Transport::Websocket,
             since: 0,

@@ -180,6 +180,7 @@ impl Engine {
             Then::AddAccount(call, account, otp) => self.account_added(call, &account, otp, result, now, fx),
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
+            Then::Repoll(call, account, earlier) => self.polling_set(call, &account, earlier, result, fx),
             Then::RenameAccount(call, account, earlier) => {
                 self.account_renamed(call, &account, earlier, result, fx);
             }

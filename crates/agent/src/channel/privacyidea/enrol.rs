@@ -69,6 +69,7 @@ pub(super) async fn enrol(
         url: link.url.clone(),
         server_key,
         answered: Vec::new(),
+        poll_seconds: None,
     };
     Ok(Enrolled {
         binding: Binding {
