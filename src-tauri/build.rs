@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "start_agent",
     "rename_account",
     "refresh_account",
+    "set_polling",
     "rotate_key",
     "remove_account",
     "revoke_device",

@@ -105,6 +105,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::accounts::cancel_enrolment,
             commands::accounts::rename_account,
             commands::accounts::refresh_account,
+            commands::accounts::set_polling,
             commands::accounts::rotate_key,
             commands::accounts::remove_account,
             commands::accounts::revoke_device,

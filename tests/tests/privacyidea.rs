@@ -1,93 +1,24 @@
 //! The protocol of `crates/privacyidea`, and an agent that speaks it, against a real server. Run with
 //! `cargo test -p countersign-tests --test privacyidea -- --ignored --nocapture`.
 
+#[path = "privacyidea/certain.rs"]
+mod certain;
+
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{
     Connection, ErrorCode, Matching, Outcome, ReceiptState, Request, RequestState, RequestView, Role, Verdict,
 };
 use countersign_privacyidea::{
-    Answer, Challenge, DeclineReason, DeclineReasons, PushLink, RsaKey, Serial, ServerKey, poll,
-    reply::{self, Answered, ReplyError},
+    Answer, DeclineReason, DeclineReasons,
+    reply::{Answered, ReplyError},
 };
 use countersign_tests::{
     edge,
     front::{SOON, Watch},
     harness::{Agent, Ca, PrivacyIdea, Session, SessionOptions},
     stories::connected,
-    wire::http_client,
+    wire::{PushDevice as Device, http_client},
 };
-use url::Url;
-
-/// A device with its one token.
-struct Device {
-    http: reqwest::Client,
-    key: RsaKey,
-    server: ServerKey,
-    serial: Serial,
-    url: Url,
-}
-
-impl Device {
-    async fn enrol(http: &reqwest::Client, link: &str) -> Result<Self> {
-        let link = PushLink::parse(link)?;
-        let seed = [edge::random(), edge::random()].concat();
-        let seed: &[u8; 32] = seed.as_slice().try_into()?;
-        let key = RsaKey::from_pkcs8(&RsaKey::generate_pkcs8(seed)?)?;
-        let form = link.enrolment(key.public_key(), "Countersign").to_string();
-        let (status, body) = post(http, &link.url, form).await?;
-        let server = reply::enrolled(status, &body)?;
-        let http = http.clone();
-        Ok(Self {
-            http,
-            key,
-            server,
-            serial: link.serial,
-            url: link.url,
-        })
-    }
-
-    fn sign(&self, text: &str) -> Result<Vec<u8>> {
-        Ok(self.key.sign(text.as_bytes(), &edge::rng())?)
-    }
-
-    /// Polls as if it were `later` seconds later.
-    async fn poll(&self, later: i64) -> Result<Result<Vec<Challenge>, ReplyError>> {
-        let at = poll::timestamp(edge::now() + later);
-        let signature = self.sign(&poll::signing_input(&self.serial, &at))?;
-        let mut url = self.url.clone();
-        url.set_query(Some(&poll::query(&self.serial, &at, &signature)));
-        let answer = self.http.get(url).send().await?;
-        let (status, body) = (answer.status().as_u16(), answer.bytes().await?);
-        let waiting = match reply::challenges(status, &body) {
-            Ok(waiting) => waiting,
-            Err(error) => return Ok(Err(error)),
-        };
-        let verify = |text: &String| Challenge::verify(text, &self.server, &self.serial, &self.url);
-        Ok(Ok(waiting.iter().map(verify).collect::<Result<_, _>>()?))
-    }
-
-    async fn only(&self) -> Result<Challenge> {
-        let mut waiting = self.poll(0).await??;
-        ensure!(waiting.len() == 1, "{} challenges wait", waiting.len());
-        waiting.pop().context("none waits")
-    }
-
-    async fn answer(&self, challenge: &Challenge, answer: &Answer) -> Result<Answered> {
-        let signature = self.sign(&challenge.signing_input(answer)?)?;
-        let (status, body) = post(&self.http, challenge.url(), challenge.form(answer, &signature)).await?;
-        Ok(reply::answered(status, &body)?)
-    }
-}
-
-async fn post(http: &reqwest::Client, url: &Url, form: String) -> Result<(u16, Vec<u8>)> {
-    let answer = http
-        .post(url.clone())
-        .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(form)
-        .send()
-        .await?;
-    Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
-}
 
 #[tokio::test]
 #[ignore = "needs Python; `cargo xtask test` runs it"]

@@ -195,6 +195,15 @@ pub enum Request {
         /// 1 to 64 characters of plain text.
         name: Option<String>,
     },
+    /// How often an issuer is asked that does not call by itself: [`AccountView::polling`]. [`Reply::Account`].
+    SetPolling {
+        /// Which account.
+        account: AccountId,
+        /// Every so many seconds; none: as is usual here.
+        seconds: Option<u16>,
+    },
+    /// Asks all issuers now and not when a wait is over: the computer has woken, or somebody wants to know. [`Reply::Done`].
+    CheckNow,
     /// Has the issuer revoke this computer for an account, at once and for good: for a key that may be in other hands. The
     /// account stays, as revoked. [`Reply::Account`].
     RevokeDevice {
@@ -261,6 +270,8 @@ impl std::fmt::Debug for Request {
             Self::Refresh { .. } => "Refresh",
             Self::RotateKey { .. } => "RotateKey",
             Self::RenameAccount { .. } => "RenameAccount",
+            Self::SetPolling { .. } => "SetPolling",
+            Self::CheckNow => "CheckNow",
             Self::RevokeDevice { .. } => "RevokeDevice",
             Self::RemoveAccount { .. } => "RemoveAccount",
             Self::Diagnostics => "Diagnostics",

@@ -217,6 +217,23 @@ data! {
         pub added_at: i64,
         /// What is trusted for this account alone, beside what everybody trusts.
         pub trusted: Vec<CertificateView>,
+        /// How often the issuer is asked, if it does not call by itself.
+        pub polling: Option<PollingView>,
+    }
+
+    /// How often an issuer is asked while something happens; less often when nothing did for a while.
+    #[derive(Copy)]
+    pub struct PollingView {
+        /// What is in force, in seconds.
+        pub seconds: u16,
+        /// What the person has chosen for this account.
+        pub chosen: Option<u16>,
+        /// What is usual here.
+        pub usual: u16,
+        /// The least that can be chosen.
+        pub least: u16,
+        /// The most that can be chosen.
+        pub most: u16,
     }
 
     /// A certificate, as people judge it.

@@ -37,5 +37,6 @@ pub mod state_dir;
 pub mod statement_text;
 pub mod tray;
 pub mod verify;
+mod wake;
 mod whole_file;
 pub mod wording;

@@ -57,7 +57,7 @@ enum Command {
         /// One JSON object a figure on standard output
         #[arg(long)]
         json: bool,
-        /// Only this part: load, idle, desktop, window or codes
+        /// Only this part: load, idle, desktop, window, codes or privacyidea
         #[arg(long, value_name = "PART")]
         only: Option<String>,
     },

@@ -66,6 +66,16 @@ pub(crate) async fn refresh_account(
     changed(agent.call(Request::Refresh { account }).await?)
 }
 
+/// Has an issuer asked more or less often; without a number, as is usual.
+#[tauri::command]
+pub(crate) async fn set_polling(
+    agent: State<'_, Agent>,
+    account: AccountId,
+    seconds: Option<u16>,
+) -> Result<AccountView, ApiError> {
+    changed(agent.call(Request::SetPolling { account, seconds }).await?)
+}
+
 /// Replaces an account's key.
 #[tauri::command]
 pub(crate) async fn rotate_key(agent: State<'_, Agent>, account: AccountId) -> Result<AccountView, ApiError> {

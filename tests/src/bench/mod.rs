@@ -10,6 +10,7 @@ pub mod floor;
 pub mod idle;
 pub mod load;
 mod past;
+pub mod privacyidea;
 mod webview;
 pub mod window;
 

@@ -1,4 +1,4 @@
-//! Measures: `countersign-bench [--json] [--only load|idle|desktop|window|codes]`.
+//! Measures: `countersign-bench [--json] [--only load|idle|desktop|window|codes|privacyidea]`.
 //!
 //! With `--json` one figure a line on standard output; progress goes to standard error. Meant to be run on release
 //! builds, by `cargo xtask bench`.
@@ -7,12 +7,12 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_tests::{
-    bench::{Format, Report, codes, desktop, floor, idle, load, window},
+    bench::{Format, Report, codes, desktop, floor, idle, load, privacyidea, window},
     harness::{Session, SessionOptions},
 };
 
 /// What can be measured by itself.
-const PARTS: [&str; 5] = ["load", "idle", "desktop", "window", "codes"];
+const PARTS: [&str; 6] = ["load", "idle", "desktop", "window", "codes", "privacyidea"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -55,13 +55,14 @@ async fn measure(part: &str, report: &mut Report) -> Result<()> {
     let options = SessionOptions {
         display: on_screen,
         notifications: on_screen,
-        keyring: on_screen,
+        keyring: on_screen || part == "privacyidea",
     };
     let session = Session::with(options).await.context("no session")?;
     match part {
         "load" => load::figures(&session, report).await,
         "idle" => idle::figures(&session, report).await,
         "codes" => codes::figures(&session, report).await,
+        "privacyidea" => privacyidea::figures(&session, report).await,
         "desktop" => desktop::figures(&session, report).await,
         _ => window::figures(&session, report).await,
     }

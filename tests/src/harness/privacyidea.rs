@@ -135,6 +135,8 @@ impl PrivacyIdea {
             .arg(self.dir.join("tls/cert.pem"))
             .arg("--keyfile")
             .arg(self.dir.join("tls/key.pem"))
+            .arg("--access-logfile")
+            .arg(self.dir.join("access.log"))
             .arg(format!(
                 "privacyidea.app:create_app(config_name='production', config_file='{}', silent=True)",
                 config.display()
@@ -283,6 +285,16 @@ impl PrivacyIdea {
         let asked = json!({"serial": serial, "transaction_id": transaction, "pass": typed});
         let answer = self.call(Method::POST, "/validate/check", Some(asked)).await?;
         answer["result"]["value"].as_bool().context("no answer")
+    }
+
+    /// How often it was polled since it was made.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn polls(&self) -> Result<usize> {
+        let log = fs::read_to_string(self.dir.join("access.log"))?;
+        let polls = log.lines().filter(|line| line.contains("\"GET /ttype/push?"));
+        Ok(polls.count())
     }
 
     async fn log_in(&self) -> Result<String> {

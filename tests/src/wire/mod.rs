@@ -7,12 +7,14 @@
 mod device;
 mod meddler;
 mod no_websockets;
+mod push;
 mod relay;
 mod relying;
 
 pub use device::{Device, Frames, Refused, decision_for};
 pub use meddler::{Conduct, Meddler};
 pub use no_websockets::NoWebSockets;
+pub use push::PushDevice;
 pub use relay::{Fault, Relay};
 pub use relying::{Asked, RelyingSide};
 

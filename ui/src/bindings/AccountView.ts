@@ -6,6 +6,7 @@ import type { CollectionView } from "./CollectionView";
 import type { Connection } from "./Connection";
 import type { KeyProtection } from "./KeyProtection";
 import type { KeyringState } from "./KeyringState";
+import type { PollingView } from "./PollingView";
 
 /**
  * One account.
@@ -66,4 +67,8 @@ added_at: number,
 /**
  * What is trusted for this account alone, beside what everybody trusts.
  */
-trusted: Array<CertificateView>, };
+trusted: Array<CertificateView>, 
+/**
+ * How often the issuer is asked, if it does not call by itself.
+ */
+polling: PollingView | null, };

@@ -100,6 +100,8 @@ export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment
 /** The texts of the QR codes found there; nothing if the person has chosen no picture. */
 export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
 
+export const setPolling = (account: AccountId, seconds: number | null) =>
+  invoke<AccountView>("set_polling", { account, seconds });
 export const renameAccount = (account: AccountId, name: string | null) =>
   invoke<AccountView>("rename_account", { account, name });
 /** What comes of it is in the snapshots. */

@@ -879,7 +879,7 @@ export const ar: Catalogue<"ar"> = {
   "add.trust.lead.authority":
     "شهادته من جهة لا يعرفها هذا الحاسوب، كما في شركات كثيرة. إن كانت الجهة الصحيحة فيمكن الوثوق بها لهذا الحساب وحده.",
   "add.trust.lead.server":
-    "شهادته ليست من أي جهة. إن كانت الشهادة الصحيحة فيمكن الوثوق بها وحدها، ولهذا الحساب وحده.",
+    "لا تضمنه أي جهة يعرفها هذا الحاسوب. إن كانت هذه الشهادة الصحيحة فيمكن الوثوق بها وحدها، ولهذا الحساب وحده.",
   "add.trust.certificate": "الشهادة",
   "add.trust.unnamed": "بلا اسم",
   "add.trust.issuer": "أصدرها",
@@ -893,6 +893,9 @@ export const ar: Catalogue<"ar"> = {
   "add.trust.trusted": "موثوق لهذا الحساب",
   "add.offer.lead.keyless":
     "من الآن قد يطلب منك هذا الخادم الموافقة على أمور. يُظهر مفتاحه بعد إضافة الحساب: قارنه عندئذ في صفحة الحسابات.",
+  "accounts.polling": "كل كم يُسأل",
+  "accounts.polling.every": "كل {seconds} ث",
+  "accounts.polling.default": "المعتاد: كل {seconds} ث",
   "accounts.trusted": "موثوق لهذا الحساب وحده: {name}",
   "add.offer.title": "هل هذا هو الحساب الصحيح؟",
   "add.offer.lead":

@@ -819,7 +819,7 @@ export const de: Catalogue<"de"> = {
   "add.trust.lead.authority":
     "Sein Zertifikat ist von einer Stelle, die dieser Computer nicht kennt, wie in vielen Unternehmen. Ist es die richtige, kann ihr für dieses eine Konto vertraut werden.",
   "add.trust.lead.server":
-    "Sein Zertifikat ist von gar keiner Stelle. Ist es das richtige, kann genau diesem Zertifikat für dieses eine Konto vertraut werden.",
+    "Keine Stelle, die dieser Computer kennt, bürgt für ihn. Ist das Zertifikat das richtige, kann genau diesem für dieses eine Konto vertraut werden.",
   "add.trust.certificate": "Zertifikat",
   "add.trust.unnamed": "Kein Name darin",
   "add.trust.issuer": "Ausgestellt von",
@@ -835,6 +835,9 @@ export const de: Catalogue<"de"> = {
   "add.trust.trusted": "Dafür vertraut",
   "add.offer.lead.keyless":
     "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Seinen Schlüssel zeigt er, sobald das Konto hinzugefügt ist: Vergleichen Sie ihn dann unter Konten.",
+  "accounts.polling": "Wie oft gefragt wird",
+  "accounts.polling.every": "Alle {seconds} s",
+  "accounts.polling.default": "Wie üblich: alle {seconds} s",
   "accounts.trusted": "Nur für dieses Konto vertraut: {name}",
   "add.offer.title": "Ist das das richtige Konto?",
   "add.offer.lead":

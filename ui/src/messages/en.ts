@@ -782,7 +782,7 @@ export const en = {
   "add.trust.lead.authority":
     "Its certificate is from an authority that this computer does not know, as in many companies. If it is the right one, it can be trusted for this account alone.",
   "add.trust.lead.server":
-    "Its certificate is from no authority at all. If it is the right one, exactly this certificate can be trusted, for this account alone.",
+    "No authority that this computer knows vouches for it. If this is the right certificate, exactly this one can be trusted, for this account alone.",
   "add.trust.certificate": "Certificate",
   "add.trust.unnamed": "No name in it",
   "add.trust.issuer": "Issued by",
@@ -798,6 +798,9 @@ export const en = {
   "add.trust.trusted": "Trusted for it",
   "add.offer.lead.keyless":
     "From now on this server could ask you to approve things. It shows its key once the account is added: compare it then, under Accounts.",
+  "accounts.polling": "How often it is asked",
+  "accounts.polling.every": "Every {seconds} s",
+  "accounts.polling.default": "As usual: every {seconds} s",
   "accounts.trusted": "Trusted for this account alone: {name}",
   "add.offer.title": "Is this the right account?",
   "add.offer.lead":

@@ -839,7 +839,7 @@ export const es: Catalogue<"es"> = {
   "add.trust.lead.authority":
     "Su certificado es de una autoridad que este equipo no conoce, como en muchas empresas. Si es la correcta, se puede confiar en ella solo para esta cuenta.",
   "add.trust.lead.server":
-    "Su certificado no es de ninguna autoridad. Si es el correcto, se puede confiar exactamente en este certificado, solo para esta cuenta.",
+    "Ninguna autoridad que este equipo conozca responde por él. Si es el certificado correcto, se puede confiar exactamente en este, solo para esta cuenta.",
   "add.trust.certificate": "Certificado",
   "add.trust.unnamed": "Sin nombre",
   "add.trust.issuer": "Emitido por",
@@ -855,6 +855,9 @@ export const es: Catalogue<"es"> = {
   "add.trust.trusted": "De confianza aquí",
   "add.offer.lead.keyless":
     "A partir de ahora, este servidor podría pedirle aprobaciones. Muestra su clave cuando la cuenta está añadida: compárela entonces, en Cuentas.",
+  "accounts.polling": "Con qué frecuencia se pregunta",
+  "accounts.polling.every": "Cada {seconds} s",
+  "accounts.polling.default": "Lo habitual: cada {seconds} s",
   "accounts.trusted": "De confianza solo para esta cuenta: {name}",
   "add.offer.title": "¿Es esta la cuenta correcta?",
   "add.offer.lead":

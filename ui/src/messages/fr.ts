@@ -851,7 +851,7 @@ export const fr: Catalogue<"fr"> = {
   "add.trust.lead.authority":
     "Son certificat vient d’une autorité que cet ordinateur ne connaît pas, comme dans beaucoup d’entreprises. Si c’est la bonne, elle peut être approuvée pour ce seul compte.",
   "add.trust.lead.server":
-    "Son certificat ne vient d’aucune autorité. Si c’est le bon, ce certificat précis peut être approuvé, pour ce seul compte.",
+    "Aucune autorité connue de cet ordinateur ne s’en porte garante. Si c’est le bon certificat, celui-ci précisément peut être approuvé, pour ce seul compte.",
   "add.trust.certificate": "Certificat",
   "add.trust.unnamed": "Sans nom",
   "add.trust.issuer": "Émis par",
@@ -867,6 +867,9 @@ export const fr: Catalogue<"fr"> = {
   "add.trust.trusted": "De confiance ici",
   "add.offer.lead.keyless":
     "Désormais, ce serveur pourrait vous demander des approbations. Il montre sa clé une fois le compte ajouté\u00a0: comparez-la alors, sous Comptes.",
+  "accounts.polling": "Fréquence d’interrogation",
+  "accounts.polling.every": "Toutes les {seconds} s",
+  "accounts.polling.default": "Comme d’habitude\u00a0: toutes les {seconds} s",
   "accounts.trusted": "De confiance pour ce seul compte\u00a0: {name}",
   "add.offer.title": "Est-ce le bon compte\u00a0?",
   "add.offer.lead":

@@ -784,7 +784,7 @@ export const ja: Catalogue<"ja"> = {
   "add.trust.lead.authority":
     "証明書は、このコンピューターが知らない認証局のものです。多くの企業で見られます。正しい認証局であれば、このアカウントに限って信頼できます。",
   "add.trust.lead.server":
-    "証明書は、どの認証局のものでもありません。正しい証明書であれば、この証明書だけを、このアカウントに限って信頼できます。",
+    "このコンピューターが知る認証局は、このサーバーを保証していません。正しい証明書であれば、この証明書だけを、このアカウントに限って信頼できます。",
   "add.trust.certificate": "証明書",
   "add.trust.unnamed": "名前なし",
   "add.trust.issuer": "発行者",
@@ -800,6 +800,9 @@ export const ja: Catalogue<"ja"> = {
   "add.trust.trusted": "信頼する証明書",
   "add.offer.lead.keyless":
     "今後、このサーバーから承認を求められるようになります。鍵はアカウントの追加後に表示されます。そのときに「アカウント」で比べてください。",
+  "accounts.polling": "問い合わせの間隔",
+  "accounts.polling.every": "{seconds} 秒ごと",
+  "accounts.polling.default": "通常: {seconds} 秒ごと",
   "accounts.trusted": "このアカウントに限って信頼: {name}",
   "add.offer.title": "このアカウントで合っていますか？",
   "add.offer.lead":

@@ -45,6 +45,13 @@ pub enum Ties {
     Container(Box<privacyidea::ContainerTies>),
 }
 
+/// How often an issuer is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polled {
+    /// Every so many seconds, as the person has chosen for the account. `None`: as is usual on this computer.
+    pub chosen: Option<u16>,
+}
+
 /// Whether an answer may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commitment {
@@ -74,6 +81,25 @@ impl Binding {
         match &mut self.ties {
             Ties::Native(_) | Ties::Container(_) => {}
             Ties::PrivacyIdea(ties) => ties.unanswer(txn),
+        }
+    }
+
+    /// How often its issuer is asked, if it has to be.
+    pub fn polled(&self) -> Option<Polled> {
+        match &self.ties {
+            // A container is asked once a day.
+            Ties::Native(_) | Ties::Container(_) => None,
+            Ties::PrivacyIdea(ties) => Some(Polled {
+                chosen: ties.poll_seconds,
+            }),
+        }
+    }
+
+    /// Has the issuer asked this often, if it has to be asked.
+    pub fn poll(&mut self, every: Polled) {
+        match &mut self.ties {
+            Ties::Native(_) | Ties::Container(_) => {}
+            Ties::PrivacyIdea(ties) => ties.poll_seconds = every.chosen,
         }
     }
 

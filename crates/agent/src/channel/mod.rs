@@ -15,7 +15,7 @@ pub mod privacyidea;
 mod protocols;
 mod request;
 
-pub use binding::{Binding, Commitment, Farewell, Ties};
+pub use binding::{Binding, Commitment, Farewell, Polled, Ties};
 pub use contents::{Contents, Part, PartKind};
 pub use handle::{AnswerRequest, ChannelCommand, ChannelHandle, FarEnd, Subscription, subscription};
 pub use offer::{Enrolled, Offer, Terms};

@@ -116,6 +116,7 @@ pub(super) async fn execute(session: &Session, command: Option<AccountCommand>) 
         None => list(session).await,
         Some(AccountCommand::Rename { account, name }) => rename(session, account, name).await,
         Some(AccountCommand::Refresh { account }) => refresh(session, account).await,
+        Some(AccountCommand::Poll { account, seconds }) => poll(session, account, seconds).await,
         Some(AccountCommand::Rotate { account }) => rotate(session, account).await,
         Some(AccountCommand::Revoke { account, yes }) => revoke(session, account, yes).await,
         Some(AccountCommand::Remove { account, yes }) => remove(session, account, yes).await,
@@ -135,6 +136,14 @@ async fn rename(session: &Session, account: String, name: Option<String>) -> Res
         return unexpected();
     };
     render::account_renamed(&account, session.output)
+}
+
+async fn poll(session: &Session, account: String, seconds: Option<u16>) -> Result<Exit, CliError> {
+    let account = AccountId(account);
+    let Reply::Account(account) = session.call(Request::SetPolling { account, seconds }).await? else {
+        return unexpected();
+    };
+    render::accounts(&[account], session.output)
 }
 
 /// Has the issuer refuse this computer, after asking.

@@ -209,6 +209,13 @@ pub(super) enum AccountCommand {
         /// From `accounts`.
         account: String,
     },
+    /// Have an issuer that does not call by itself asked more or less often.
+    Poll {
+        /// From `accounts`.
+        account: String,
+        /// Every so many seconds, 1 to 60; without it as is usual here.
+        seconds: Option<u16>,
+    },
     /// Replace an account's key by a new one.
     Rotate {
         /// From `accounts`.

@@ -17,6 +17,7 @@ pub use files::{ConfigFiles, Effective, config_home};
 
 use std::{
     fmt, io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,6 +29,9 @@ use crate::{channel::OwnTrust, net::Proxy};
 
 /// The most certificate files.
 const MAX_CA_FILES: usize = 32;
+
+/// How often an issuer that has to be asked is asked, in seconds.
+pub const POLL_SECONDS: RangeInclusive<u16> = 1..=60;
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +119,7 @@ pub struct Config {
 }
 
 /// The way to the issuers.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     /// `http://[user:password@]host:port` of a proxy that allows CONNECT.
@@ -124,6 +128,19 @@ pub struct Network {
     pub ca_files: Vec<PathBuf>,
     /// Whether a person may trust a certificate for one account.
     pub own_trust: OwnTrust,
+    /// Every how many seconds issuers are asked that do not call by themselves ([`POLL_SECONDS`]).
+    pub poll_seconds: u16,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            proxy: None,
+            ca_files: Vec::new(),
+            own_trust: OwnTrust::default(),
+            poll_seconds: 3,
+        }
+    }
 }
 
 impl fmt::Debug for Network {
@@ -133,6 +150,7 @@ impl fmt::Debug for Network {
             .field("proxy", &self.proxy.as_deref().map(masked))
             .field("ca_files", &self.ca_files)
             .field("own_trust", &self.own_trust)
+            .field("poll_seconds", &self.poll_seconds)
             .finish()
     }
 }
@@ -240,6 +258,7 @@ impl Config {
             proxy,
             ca_files,
             own_trust: OwnTrust::Ask | OwnTrust::Refuse,
+            poll_seconds,
         } = &self.network;
         if proxy.as_ref().is_some_and(|proxy| Proxy::parse(proxy).is_err()) {
             return refuse(
@@ -252,6 +271,9 @@ impl Config {
         }
         if ca_files.len() > MAX_CA_FILES {
             return refuse("network.ca_files", "give at most 32 files");
+        }
+        if !POLL_SECONDS.contains(poll_seconds) {
+            return refuse("network.poll_seconds", "give 1 to 60 seconds");
         }
         let is_empty = |command: &Vec<String>| command.first().is_none_or(String::is_empty);
         if self.app.command.as_ref().is_some_and(is_empty) {

@@ -5,6 +5,7 @@ use std::fs;
 use countersign_agent_api::{ErrorCode, SettingChange, SettingKey};
 
 use super::*;
+use crate::channel::OwnTrust;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("agent.toml"))
@@ -66,6 +67,8 @@ fn the_example_in_the_documentation_is_valid_and_shows_every_key() {
         config.network.ca_files,
         [PathBuf::from("/etc/ssl/certs/example-corp.pem")]
     );
+    assert_eq!(config.network.own_trust, OwnTrust::Ask);
+    assert_eq!(config.network.poll_seconds, 3);
     assert_eq!(config.app.command.unwrap(), ["/opt/countersign/bin/countersign"]);
     assert_eq!(config.app.open_prompt, OpenPrompt::OnReview);
     assert_eq!(config.app.appearance, Appearance::Dark);
@@ -97,6 +100,8 @@ fn the_organisations_example_in_the_documentation_is_valid_and_locks_what_it_set
         SettingKey::CaFiles,
     ];
     assert_eq!(effective.locked, locked);
+    assert_eq!(effective.config.network.own_trust, OwnTrust::Refuse);
+    assert_eq!(effective.config.network.poll_seconds, 5);
 }
 
 #[test]
@@ -150,6 +155,8 @@ fn what_is_said_of_a_broken_file_names_the_place_and_shows_no_password() {
 fn values_out_of_range_are_refused() {
     for text in [
         "[network]\nca_files = [\"corp.pem\"]",
+        "[network]\npoll_seconds = 0",
+        "[network]\npoll_seconds = 61",
         "[network]\nproxy = \"socks5://proxy:1080\"",
         "[app]\ncommand = []",
         "[app]\ncommand = [\"\"]",

@@ -64,6 +64,7 @@ fn facts(binding: Binding) -> AccountFacts {
         },
         collection: None,
         trusted: Vec::new(),
+        polling: None,
         connection: Connection::Connected {
             transport: Transport::Websocket,
             since: 0,

@@ -182,6 +182,7 @@ impl Engine {
             }
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
+            Then::Repoll(call, account, earlier) => self.polling_set(call, &account, earlier, result, fx),
             Then::RenameAccount(call, account, earlier) => {
                 self.account_renamed(call, &account, earlier, result, fx);
             }

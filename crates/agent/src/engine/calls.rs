@@ -174,6 +174,14 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
+            Request::SetPolling { account, seconds } => match self.set_polling(call, &account, seconds, fx) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Request::CheckNow => {
+                fx.extend(self.lines.keys().cloned().map(Effect::Retry));
+                Ok(Reply::Done)
+            }
             Request::RevokeDevice { account } => match self.revoke_device(call, &account, fx) {
                 Ok(()) => return,
                 Err(error) => Err(error),

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{Account, Accounts, Outbox},
     channel::{
-        Answer, Binding, ChannelEvent, Decision, DecisionOutcome, Enrolled, EnrolmentError, Offer, Signed,
-        VerifiedRequest,
+        Answer, Binding, ChannelEvent, Decision, DecisionOutcome, Enrolled, EnrolmentError, Offer, Polled,
+        Signed, VerifiedRequest,
     },
     codes::News,
     history::Record,
@@ -37,6 +37,8 @@ pub struct Settings {
     pub device_name: String,
     /// What protects a key made now.
     pub key_protection: countersign_protocol::KeyProtection,
+    /// Every how many seconds issuers are asked that do not call by themselves.
+    pub poll_seconds: u16,
 }
 
 /// One call of a front end, to be answered once.
@@ -225,6 +227,8 @@ pub enum Then {
     UseNewKey(Rotation),
     /// The account is no longer on disk.
     RemoveAccount(Cause, Box<Account>),
+    /// The account's issuer is asked in another rhythm than this one.
+    Repoll(Call, AccountId, Polled),
     /// The account has another name than this one.
     RenameAccount(Call, AccountId, Option<String>),
 }

@@ -8,7 +8,12 @@ use super::{
     issuers::Revocation,
     keys::{enrolment_error, no_account, storage_error},
 };
-use crate::{accounts::Standing, channel::EnrolmentError, state_dir::StateError};
+use crate::{
+    accounts::Standing,
+    channel::{EnrolmentError, Polled},
+    config::POLL_SECONDS,
+    state_dir::StateError,
+};
 
 /// The longest name of an account, in characters.
 const MAX_NAME: usize = 64;
@@ -57,6 +62,55 @@ impl Engine {
                 account.name = earlier;
             }
             return fx.push(Effect::Reply(call, Err(storage_error(&error))));
+        }
+        self.reply_account(call, id, fx);
+    }
+
+    /// Has an issuer asked more or less often.
+    pub(super) fn set_polling(
+        &mut self,
+        call: Call,
+        id: &AccountId,
+        seconds: Option<u16>,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), ApiError> {
+        if seconds.is_some_and(|seconds| !POLL_SECONDS.contains(&seconds)) {
+            let (least, most) = (POLL_SECONDS.start(), POLL_SECONDS.end());
+            let text = format!("Give {least} to {most} seconds.");
+            return Err(ApiError::new(ErrorCode::InvalidValue, text));
+        }
+        let account = self.account_mut(id).ok_or_else(no_account)?;
+        let Some(earlier) = account.binding.polled() else {
+            let text = "This issuer calls by itself: it is not asked.";
+            return Err(ApiError::new(ErrorCode::Unavailable, text));
+        };
+        account.binding.poll(Polled { chosen: seconds });
+        fx.push(self.save_accounts(Then::Repoll(call, id.clone(), earlier)));
+        Ok(())
+    }
+
+    /// How often is on disk, or could not be kept: then it is as before.
+    pub(super) fn polling_set(
+        &mut self,
+        call: Call,
+        id: &AccountId,
+        earlier: Polled,
+        saved: Result<(), StateError>,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Some(account) = self.account_mut(id) else {
+            return;
+        };
+        if let Err(error) = saved {
+            account.binding.poll(earlier);
+            return fx.push(Effect::Reply(call, Err(storage_error(&error))));
+        }
+        match account.standing {
+            Standing::Enrolled => {
+                let binding = Box::new(account.binding.clone());
+                fx.push(Effect::Subscribe(id.clone(), binding));
+            }
+            Standing::Revoked => {}
         }
         self.reply_account(call, id, fx);
     }

@@ -15,6 +15,8 @@ use super::{
 };
 use crate::{
     accounts::{Account, Keeping},
+    channel::Polled,
+    config::POLL_SECONDS,
     net::{CertificateSummary, Trust},
 };
 
@@ -125,6 +127,18 @@ impl Engine {
             clock_offset: account.binding.offset,
             added_at: account.added_at,
             trusted: trusted(&account.binding.trust),
+            polling: account.binding.polled().map(|polled| self.polling(polled)),
+        }
+    }
+
+    fn polling(&self, polled: Polled) -> api::PollingView {
+        let usual = self.settings.poll_seconds;
+        api::PollingView {
+            seconds: polled.chosen.unwrap_or(usual),
+            chosen: polled.chosen,
+            usual,
+            least: *POLL_SECONDS.start(),
+            most: *POLL_SECONDS.end(),
         }
     }
 

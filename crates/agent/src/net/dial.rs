@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
@@ -37,6 +37,16 @@ pub struct Net {
 struct Way {
     tls: ClientTls,
     routes: Routes,
+}
+
+/// A way at one time: what was opened on it is to be closed when there is another.
+#[derive(Debug, Clone)]
+pub struct Mark(Weak<Way>);
+
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// What is trusted beside what everybody trusts, and the configuration for that, made for one way.
@@ -141,6 +151,11 @@ impl Net {
             way: Arc::clone(&self.way),
             own: (!trust.is_empty()).then(|| Arc::new(own)),
         }
+    }
+
+    /// The way as it is now.
+    pub fn mark(&self) -> Mark {
+        Mark(Arc::downgrade(&self.way()))
     }
 
     /// What a host presents that is not trusted because nobody here knows who vouches for it: names, dates and the proof of its key are in

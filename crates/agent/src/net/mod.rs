@@ -14,7 +14,7 @@ mod trust;
 
 pub use certificate::CertificateSummary;
 pub use connection::{Answer, Connection, Upgraded};
-pub use dial::{Hop, Net, Trace};
+pub use dial::{Hop, Mark, Net, Trace};
 pub use error::{NetError, Untrusted};
 pub use proxy::{InvalidProxy, Proxy, ProxyChoice, Routes};
 pub use tls::{ClientTls, RootsError, client_config};

@@ -35,7 +35,7 @@ use crate::{
     net::{InvalidProxy, Net, Proxy, ProxyChoice, RootsError, Routes, client_config},
     notify::DesktopNotifier,
     state_dir::{self, StateDir, StateError},
-    tray,
+    tray, wake,
 };
 
 /// How many calls of front ends may wait for the engine.
@@ -90,7 +90,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
     let (way, used) = (net.clone(), keys.clone());
     let issuers = Protocols {
         native: Native::new(way.clone(), used.clone(), Arc::clone(&clock), Arc::clone(&rng)),
-        privacyidea: PrivacyIdea::new(way, used, Arc::clone(&clock), rng),
+        privacyidea: PrivacyIdea::new(way, used, Arc::clone(&clock), rng, config.network.poll_seconds),
         net: net.clone(),
         own_trust: config.network.own_trust,
     };
@@ -102,6 +102,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
         time_zone: jiff::tz::TimeZone::system(),
         device_name: device_name(),
         key_protection: keys.protection(),
+        poll_seconds: config.network.poll_seconds,
     };
     let session = tray::Session {
         language: settings.language,
@@ -128,6 +129,7 @@ pub async fn run(files: ConfigFiles, effective: &Effective) -> Result<(), RunErr
     let server = tokio::spawn(server.serve(calls));
     // Ends with this agent.
     tokio::spawn(tray);
+    tokio::spawn(wake::run(socket::path()?));
     let end = termination()?;
     let driver = Driver::new(engine, state, history, parts);
     driver.run(inbound, notifications, end).await;

@@ -149,6 +149,7 @@ impl World {
             time_zone: jiff::tz::TimeZone::UTC,
             device_name: "desk".into(),
             key_protection: keys.protection(),
+            poll_seconds: 3,
         };
         let parts = Parts {
             clock: Arc::new(StoppedClock),

@@ -79,6 +79,7 @@ pub(super) async fn enrol(
         url: link.url.clone(),
         server_key,
         answered: Vec::new(),
+        poll_seconds: None,
     };
     Ok(Enrolled {
         binding: Binding {

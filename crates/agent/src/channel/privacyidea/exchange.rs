@@ -5,14 +5,14 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
-use crate::net::{Answer, Connection, Net, NetError};
+use crate::net::{Answer, Connection, Mark, Net, NetError};
 
 /// How long a server may take: it verifies a signature, and hashes nothing for a device.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
-/// A connection that is used as long as the server leaves it open.
+/// The way to one server: one connection at a time, used for as long as the server leaves it open and the way stays the same.
 #[derive(Debug, Default)]
-pub(super) struct Line(Option<Connection>);
+pub(super) struct Line(Option<(Connection, Mark)>);
 
 impl Line {
     pub(super) async fn get(&mut self, net: &Net, url: &Url) -> Result<Answer, NetError> {
@@ -26,8 +26,10 @@ impl Line {
         url: &Url,
         body: Vec<u8>,
     ) -> Result<Answer, NetError> {
-        let mut connection = match self.0.take().filter(Connection::is_usable) {
-            Some(connection) => connection,
+        let mark = net.mark();
+        let is_usable = |(open, of): &(Connection, Mark)| open.is_usable() && *of == mark;
+        let mut connection = match self.0.take().filter(is_usable) {
+            Some((connection, _)) => connection,
             None => Connection::open(net, url).await?,
         };
         let mut headers = HeaderMap::new();
@@ -36,7 +38,7 @@ impl Line {
             headers.insert(header::CONTENT_TYPE, form);
         }
         let answer = connection.send(method, url, headers, body, ANSWER_LIMIT).await?;
-        self.0 = Some(connection);
+        self.0 = Some((connection, mark));
         Ok(answer)
     }
 }

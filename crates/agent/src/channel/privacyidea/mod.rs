@@ -25,13 +25,12 @@ pub use ties::Ties;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use countersign_agent_api::Capabilities;
 use countersign_privacyidea::{PushLink, container::ContainerLink};
 use ring::rand::SecureRandom;
-use tokio::sync::Semaphore;
 
 use super::{
     Binding, Decision, Enrolled, EnrolmentError, Offer, Signed, Subscription, VerifiedRequest, subscription,
@@ -53,6 +52,9 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     can_rotate: false,
 };
 
+/// The line to one server, in turns.
+type Turn = tokio::sync::Mutex<exchange::Line>;
+
 /// privacyIDEA servers. Cheap to clone.
 #[derive(Clone)]
 pub struct PrivacyIdea {
@@ -62,24 +64,25 @@ pub struct PrivacyIdea {
     rng: Arc<dyn SecureRandom + Send + Sync>,
     timing: Timing,
     /// Accounts of one server take turns: it has one connection of this computer at a time.
-    turns: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    lines: Arc<Mutex<HashMap<String, Weak<Turn>>>>,
 }
 
 impl PrivacyIdea {
-    /// Over this network, with these keys.
+    /// Over this network, with these keys, asking every so many seconds unless an account says otherwise.
     pub fn new(
         net: Net,
         keys: Keys,
         clock: Arc<dyn Clock>,
         rng: Arc<dyn SecureRandom + Send + Sync>,
+        poll_seconds: u16,
     ) -> Self {
         Self {
             net,
             keys,
             clock,
             rng,
-            timing: Timing::default(),
-            turns: Arc::default(),
+            timing: Timing::every(poll_seconds),
+            lines: Arc::default(),
         }
     }
 
@@ -165,12 +168,12 @@ impl PrivacyIdea {
 
     pub(super) fn subscribe(&self, binding: Binding, ties: Ties) -> Subscription {
         let (near, far) = subscription();
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = turns.entry(ties.url.origin().ascii_serialization());
-            Arc::clone(turn.or_insert_with(|| Arc::new(Semaphore::new(1))))
+        let line = self.line(&binding.trust, &ties);
+        let server = Self {
+            timing: ties.poll_seconds.map_or(self.timing, Timing::every),
+            ..self.clone()
         };
-        tokio::spawn(task::run(self.clone(), binding, ties, turn, far));
+        tokio::spawn(task::run(server, binding, ties, line, far));
         near
     }
 
@@ -178,6 +181,24 @@ impl PrivacyIdea {
         let (near, far) = subscription();
         tokio::spawn(container::run(self.clone(), binding, ties, far));
         near
+    }
+
+    /// The one line to the account's server, for all that trust the same there.
+    fn line(&self, trust: &Trust, ties: &Ties) -> Arc<Turn> {
+        let trusted = trust.summaries().into_iter().map(|summary| summary.sha256);
+        let origin = ties.url.origin().ascii_serialization();
+        let name = std::iter::once(origin)
+            .chain(trusted)
+            .collect::<Vec<_>>()
+            .join(" ");
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| line.strong_count() > 0);
+        let known = lines.get(&name).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let line = Arc::default();
+            lines.insert(name, Arc::downgrade(&line));
+            line
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use countersign_privacyidea::{
 };
 use countersign_protocol::{ErrorCode, Txn};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Mutex, mpsc},
     time::{Instant, sleep_until},
 };
 
@@ -26,6 +26,9 @@ use crate::{
 /// Smaller differences between the clocks are the network's.
 const NOTEWORTHY_OFFSET: i64 = 5;
 
+/// Challenges live for two minutes unless an administrator says otherwise.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);
+
 /// How often a server is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
@@ -37,13 +40,20 @@ pub struct Timing {
     pub calm: Duration,
 }
 
-impl Default for Timing {
-    fn default() -> Self {
+impl Timing {
+    /// Every so many seconds, and half as often when nothing has happened for a while.
+    pub fn every(seconds: u16) -> Self {
+        let busy = Duration::from_secs(seconds.into());
         Self {
-            busy: Duration::from_secs(3),
-            idle: Duration::from_secs(6),
+            busy,
+            idle: (busy * 2).min(LONGEST_IDLE).max(busy),
             calm: Duration::from_secs(15 * 60),
         }
+    }
+
+    /// Nobody makes the server be asked more often than this.
+    fn least(&self) -> Duration {
+        self.busy.min(Duration::from_secs(1))
     }
 }
 
@@ -81,8 +91,7 @@ struct Account {
     server: PrivacyIdea,
     binding: Binding,
     ties: Ties,
-    turn: Arc<Semaphore>,
-    line: Line,
+    line: Arc<Mutex<Line>>,
     events: mpsc::Sender<ChannelEvent>,
     /// What the server listed last and was handed on, by transaction.
     listed: BTreeSet<Txn>,
@@ -96,15 +105,14 @@ pub(super) async fn run(
     server: PrivacyIdea,
     binding: Binding,
     ties: Ties,
-    turn: Arc<Semaphore>,
+    line: Arc<Mutex<Line>>,
     far: FarEnd,
 ) {
     let mut account = Account {
         server,
         binding,
         ties,
-        turn,
-        line: Line::default(),
+        line,
         events: far.events,
         listed: BTreeSet::new(),
         rejected: 0,
@@ -165,7 +173,8 @@ impl Account {
                     delay
                 }
             };
-            if self.wait(&mut commands, Instant::now() + delay).await? {
+            let asked = Instant::now();
+            if self.wait(&mut commands, asked, asked + delay).await? {
                 last = Instant::now();
             }
         }
@@ -175,7 +184,8 @@ impl Account {
     async fn wait(
         &mut self,
         commands: &mut mpsc::Receiver<ChannelCommand>,
-        until: Instant,
+        asked: Instant,
+        mut until: Instant,
     ) -> Result<bool, Unwanted> {
         let mut wanted = false;
         loop {
@@ -186,7 +196,10 @@ impl Account {
                         wanted = true;
                         self.deliver(request).await;
                     }
-                    Some(ChannelCommand::Retry) => return Ok(true),
+                    Some(ChannelCommand::Retry) => {
+                        wanted = true;
+                        until = until.min(asked + self.server.timing.least());
+                    }
                     // A PUSH token brings nothing along.
                     Some(ChannelCommand::Holds(_)) => {}
                     None => return Err(Unwanted),
@@ -223,11 +236,7 @@ impl Account {
             .await?;
         let mut url = self.ties.url.clone();
         url.set_query(Some(&poll::query(&self.ties.serial, &at, &signature)));
-        let answer = {
-            // Closed only with the protocol itself.
-            let _turn = self.turn.acquire().await;
-            self.line.get(&self.server.net, &url).await?
-        };
+        let answer = self.line.lock().await.get(&self.server.net, &url).await?;
         let status = answer.status.as_u16();
         match reply::challenges(status, &answer.body) {
             Ok(waiting) => {
@@ -284,7 +293,8 @@ impl Account {
         self.ties.answer(&request.answer.txn);
         let form = &request.answer.decision;
         let answer = {
-            let _turn = self.turn.acquire().await;
+            // Its turn, as for asking.
+            let _line = self.line.lock().await;
             exchange::post(&self.server.net, &self.ties.url, form).await
         };
         let outcome = match answer {

@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     channel::{
         Answer, ChannelEvent, ChannelProblem, Commitment, DecisionOutcome, Health, IssuerProtocol as _,
-        Matched, OwnTrust, Protocols, native::Native,
+        Matched, OwnTrust, Polled, Protocols, native::Native,
     },
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore as _, Keys, Limits, MemoryKeyStore},
@@ -58,7 +58,7 @@ impl Computer {
         let net = Net::new(tls, Routes::new(proxy, |_| None).unwrap());
         let clock = Arc::new(FakeClock(AtomicI64::new(NOW - behind)));
         let rng = Arc::new(crate::edge::random());
-        let mut privacyidea = PrivacyIdea::new(net.clone(), keys.clone(), clock.clone(), rng.clone());
+        let mut privacyidea = PrivacyIdea::new(net.clone(), keys.clone(), clock.clone(), rng.clone(), 3);
         privacyidea.timing = Timing {
             busy: Duration::from_millis(20),
             idle: Duration::from_millis(20),
@@ -375,4 +375,46 @@ async fn a_link_that_asks_for_a_pin_is_refused() {
     let pin = format!("{}&pin=True", server.link());
     let refused = computer.protocols.preview(&pin, None).await;
     assert!(matches!(refused, Err(EnrolmentError::NeedsUnlock)));
+}
+
+#[test]
+fn an_idle_server_is_asked_half_as_often_and_at_least_once_a_minute() {
+    let seconds = |every: u16| {
+        let Timing { busy, idle, .. } = Timing::every(every);
+        (busy.as_secs(), idle.as_secs())
+    };
+    assert_eq!(seconds(3), (3, 6));
+    assert_eq!(seconds(45), (45, 60));
+    assert_eq!(seconds(60), (60, 60));
+}
+
+#[tokio::test]
+async fn who_wants_to_know_does_not_wait_for_the_next_turn() {
+    let server = FakeServer::start().await;
+    let computer = Computer::new(&server, 0);
+    let mut binding = computer.enrol(&server).await;
+    binding.poll(Polled { chosen: Some(60) });
+    let mut line = Line::open(&computer, binding);
+    line.health(|health| matches!(health, Health::Connected(_))).await;
+    server.challenge(1, None);
+    // Far sooner than in a minute: else the wait for an event runs out.
+    line.subscription.handle.retry();
+    line.request().await;
+}
+
+#[tokio::test]
+async fn accounts_of_one_server_share_one_connection() {
+    let server = FakeServer::start().await;
+    let computer = Computer::new(&server, 0);
+    let binding = computer.enrol(&server).await;
+    let before = server.connections();
+    let mut lines: Vec<Line> = (0..5).map(|_| Line::open(&computer, binding.clone())).collect();
+    for line in &mut lines {
+        line.health(|health| matches!(health, Health::Connected(_))).await;
+    }
+    server.challenge(1, None);
+    for line in &mut lines {
+        line.request().await;
+    }
+    assert_eq!(server.connections(), before + 1);
 }

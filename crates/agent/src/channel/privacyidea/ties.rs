@@ -21,6 +21,9 @@ pub struct Ties {
     pub server_key: ServerKey,
     /// Challenges that were answered, oldest first: never answered again, whatever the server lists.
     pub answered: Vec<Txn>,
+    /// Every how many seconds the person wants the server asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_seconds: Option<u16>,
 }
 
 /// A URL as text.
@@ -85,6 +88,7 @@ impl Ties {
             url: link.url,
             server_key: ServerKey::parse(&key).unwrap(),
             answered: Vec::new(),
+            poll_seconds: None,
         }
     }
 

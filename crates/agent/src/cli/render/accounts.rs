@@ -34,6 +34,9 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
             protection(account.key_protection)
         ));
         certificates(&account.trusted);
+        if let Some(polling) = account.polling {
+            line(&format!("    Asked        every {} s", polling.seconds));
+        }
         match account.key {
             KeyringState::Ready | KeyringState::Unknown => {}
             state @ (KeyringState::Locked
@@ -150,7 +153,7 @@ pub(in crate::cli) fn untrusted(server: &UntrustedServer) {
     let host = plain(&server.host);
     let what = match server.kind {
         CertificateKind::Authority => "is vouched for by an authority that is unknown here",
-        CertificateKind::Server => "vouches for itself: its certificate is from no authority known here",
+        CertificateKind::Server => "shows a certificate, and no authority that is known here vouches for it",
     };
     line(&format!("{host} {what}"));
     certificate(&server.certificate);

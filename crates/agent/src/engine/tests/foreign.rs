@@ -355,3 +355,55 @@ fn neither_revocation_nor_a_new_key_is_asked_of_it() {
     }
     assert_eq!(bench.disk.accounts.accounts[0].standing, Standing::Enrolled);
 }
+
+#[test]
+fn how_often_it_is_asked_is_the_persons_choice_within_limits() {
+    let mut bench = Bench::foreign();
+    let account = bench.account.clone();
+    let set = |bench: &mut Bench, seconds| {
+        let account = account.clone();
+        bench.call(Request::SetPolling { account, seconds })
+    };
+    for out_of_range in [0, 61, u16::MAX] {
+        let refused = set(&mut bench, Some(out_of_range)).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidValue);
+    }
+    bench.effects.clear();
+    let Ok(Reply::Account(view)) = set(&mut bench, Some(10)) else {
+        panic!("no account")
+    };
+    let polling = view.polling.unwrap();
+    assert_eq!(
+        (polling.seconds, polling.chosen, polling.usual),
+        (10, Some(10), 3)
+    );
+    let kept = &bench.disk.accounts.accounts[0].binding;
+    assert_eq!(kept.polled().unwrap().chosen, Some(10));
+    let begins_anew = |effect: &Effect| matches!(effect, Effect::Subscribe(_, binding) if binding.polled().unwrap().chosen == Some(10));
+    assert!(bench.effects.iter().any(begins_anew));
+
+    bench.disk.full = true;
+    assert_eq!(set(&mut bench, None).unwrap_err().code, ErrorCode::Storage);
+    assert_eq!(bench.engine.account_views()[0].polling, Some(polling));
+    bench.disk.full = false;
+    set(&mut bench, None).unwrap();
+    assert_eq!(bench.engine.account_views()[0].polling.unwrap().seconds, 3);
+}
+
+#[test]
+fn an_issuer_that_calls_by_itself_is_not_asked() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.engine.account_views()[0].polling, None);
+    let account = bench.account.clone();
+    let seconds = Some(5);
+    let refused = bench.call(Request::SetPolling { account, seconds }).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Unavailable);
+}
+
+#[test]
+fn whoever_wants_to_know_has_every_issuer_asked_now() {
+    let mut bench = Bench::foreign();
+    bench.call(Request::CheckNow).unwrap();
+    let asked = |effect: &Effect| matches!(effect, Effect::Retry(account) if *account == bench.account);
+    assert!(bench.effects.iter().any(asked));
+}

@@ -80,6 +80,7 @@ fn settings(privacy: Privacy, open_prompt: OpenPrompt) -> Settings {
         time_zone: jiff::tz::TimeZone::UTC,
         device_name: "desk".into(),
         key_protection: protection(),
+        poll_seconds: 3,
     }
 }
 

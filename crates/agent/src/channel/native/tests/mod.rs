@@ -89,6 +89,7 @@ impl Agent {
             keys.clone(),
             FakeClock::at(now),
             Arc::new(crate::edge::random()),
+            3,
         );
         Self {
             protocols: Protocols {

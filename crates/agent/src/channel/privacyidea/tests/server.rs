@@ -54,6 +54,7 @@ struct State {
     device: Option<Vec<u8>>,
     waiting: Vec<Waiting>,
     taken: Vec<String>,
+    connections: usize,
     lists_answered: bool,
     reasons: bool,
     codes: bool,
@@ -121,6 +122,7 @@ impl FakeServer {
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                shared.lock().unwrap().connections += 1;
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(tcp).await else {
                         return;
@@ -179,6 +181,10 @@ impl FakeServer {
 
     pub(super) fn taken(&self) -> Vec<String> {
         self.state().taken.clone()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.state().connections
     }
 
     pub(super) fn keep_listing(&self) {
