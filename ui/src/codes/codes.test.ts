@@ -499,7 +499,7 @@ test("a PUSH link where an account is added is asked about there, although its s
   await fireEvent.input(screen.getByRole("textbox"), { target: { value: link } });
   await fireEvent.click(screen.getByRole("button", { name: "Continue" }));
   await settled();
-  expect(shell.of("preview_enrolment")).toEqual([{ link }]);
+  expect(shell.of("preview_enrolment")).toEqual([{ link, sha256: null }]);
   expect(shell.of("preview_import_text")).toEqual([]);
 });
 
