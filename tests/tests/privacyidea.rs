@@ -291,9 +291,9 @@ async fn an_account_outlives_kills_and_says_what_is_wrong_with_its_server() -> R
 
     // The token is deleted: said, and nothing is removed here.
     desk.server.delete_token(&desk.serial).await?;
-    let refused = |w: &Watch| match &w.accounts.first()?.connection {
-        Connection::Retrying { cause, .. } if *cause == ErrorCode::Refused => Some(()),
-        _ => None,
+    let refused = |w: &Watch| {
+        let connection = &w.accounts.first()?.connection;
+        matches!(connection, Connection::Retrying { cause, .. } if *cause == ErrorCode::Refused).then_some(())
     };
     desk.watch.until("the refusal", SOON, refused).await?;
     Ok(())

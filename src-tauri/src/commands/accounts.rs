@@ -17,11 +17,14 @@ pub(crate) async fn preview_enrolment(
     sha256: Option<String>,
 ) -> Result<Preview, ApiError> {
     let trust = sha256.map(|sha256| TrustChoice::Presented { sha256 });
-    match agent.call(Request::PreviewEnrolment { link, trust }).await? {
-        Reply::Offer(offer) => Ok(Preview::Offer(offer)),
-        Reply::Untrusted(server) => Ok(Preview::Untrusted(server)),
-        _ => Err(unexpected()),
+    let reply = agent.call(Request::PreviewEnrolment { link, trust }).await?;
+    if let Reply::Untrusted(server) = reply {
+        return Ok(Preview::Untrusted(server));
     }
+    let Reply::Offer(offer) = reply else {
+        return Err(unexpected());
+    };
+    Ok(Preview::Offer(offer))
 }
 
 /// The person agreed to this offer.

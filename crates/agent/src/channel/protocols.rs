@@ -46,19 +46,24 @@ impl Protocols {
             (Some(TrustChoice::Pem { text }), OwnTrust::Ask) => Trust::read(text)?,
         };
         // `Other` too: a server that vouches for itself as an authority. What trust cannot cure, looking at it says again.
-        let (host, port, refused) = match self.ask(link, &given).await {
-            Err(EnrolmentError::Net(
-                refused @ NetError::Untrusted {
-                    why: Untrusted::UnknownAuthority | Untrusted::Other,
-                    ..
-                },
-            )) if self.own_trust == OwnTrust::Ask => match &refused {
-                NetError::Untrusted { host, port, .. } => (host.clone(), *port, refused),
-                _ => return Err(refused.into()),
-            },
+        let refused = match self.ask(link, &given).await {
+            Err(EnrolmentError::Net(refused)) => refused,
             result => return result,
         };
-        let presented = self.net.presented(&host, port).await?;
+        // `Other` too: a server that vouches for itself as an authority. What trust cannot cure, looking at it says again.
+        let NetError::Untrusted {
+            host,
+            port,
+            why: Untrusted::UnknownAuthority | Untrusted::Other,
+            ..
+        } = &refused
+        else {
+            return Err(refused.into());
+        };
+        if self.own_trust == OwnTrust::Refuse {
+            return Err(refused.into());
+        }
+        let presented = self.net.presented(host, *port).await?;
         let shown = presented.trust.summaries().pop().map(|summary| summary.sha256);
         match choice {
             Some(TrustChoice::Presented { sha256 }) if shown.as_ref() == Some(sha256) => {

@@ -60,10 +60,12 @@ pub(super) async fn enrol(
             link: link.clone(),
             trust: trust.take(),
         };
-        let server = match session.call(preview).await? {
-            Reply::Offer(offer) => break offer,
-            Reply::Untrusted(server) => server,
-            _ => return unexpected(),
+        let reply = session.call(preview).await?;
+        if let Reply::Offer(offer) = reply {
+            break offer;
+        }
+        let Reply::Untrusted(server) = reply else {
+            return unexpected();
         };
         if session.output == Output::Json {
             return render::untrusted_server(&server);
