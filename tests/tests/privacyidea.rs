@@ -121,7 +121,7 @@ async fn a_real_server_understands_every_message() -> Result<()> {
         .await
         .err()
         .context("the link worked twice")?;
-    assert_eq!(again.downcast_ref(), Some(&ReplyError::NotFound));
+    assert_eq!(again.downcast_ref(), Some(&ReplyError::NotFound), "{again:#}");
     server.delete_token(&made.serial).await?;
     assert_eq!(device.poll(0).await?, Err(ReplyError::Unproven));
     Ok(())

@@ -1,12 +1,12 @@
 //! PUSH tokens of a real privacyIDEA server: how long an answer takes beside a poller with the official app's behaviour, and what accounts
 //! cost that have to be asked for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Request, Role, Verdict};
 use countersign_privacyidea::{Answer, reply::Answered};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Figure, Report, cpu,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{
-    AccountView, CertificateKind, Outcome, Reply, Request, Role, TrustChoice, Verdict,
+    AccountView, CertificateKind, Outcome, Reply, Request, RequestState, Role, TrustChoice, Verdict,
 };
 use countersign_tests::{
     front::{SOON, Watch, poll},
@@ -82,7 +82,17 @@ async fn killed_with_an_answer_on_its_way_that_answer_arrives_and_no_other() -> 
     ensure!(behind.server.status(&transaction).await? == "pending");
 
     let mut watch = behind.kill_and_start().await?;
-    watch.ended_as(&view.txn, Outcome::Denied).await?;
+    let ended = watch.ended(&view.txn).await?.state;
+    ensure!(
+        matches!(
+            ended,
+            RequestState::Ended {
+                outcome: Outcome::Denied,
+                ..
+            }
+        ),
+        "{ended:?}"
+    );
     assert_eq!(behind.server.status(&transaction).await?, "declined");
     ensure!(
         watch.requests.iter().filter(|r| r.txn == view.txn).count() == 1,

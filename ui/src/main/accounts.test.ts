@@ -78,6 +78,7 @@ test("what a server cannot do is not offered", async () => {
   const items = screen.getAllByRole("menuitem").map((item) => item.textContent);
   expect(items).not.toContain("Emergency: revoke this computer…");
   expect(items).not.toContain("Rotate key…");
+  expect(items).toContain("Check connection");
   expect(items).toContain("Remove account…");
 });
 
@@ -183,4 +184,13 @@ test("the connection of an account is checked under diagnostics", async () => {
   await pick("Alder Group", "Check connection");
   expect(screen.getByRole("heading", { name: "Connection to Alder Group" })).toBeTruthy();
   expect(shell.of("diagnostics").length).toBeGreaterThan(0);
+});
+
+test("how often a server is asked is chosen for one account, and only where it has to be asked", async () => {
+  const { shell } = await openMain(list, { set_polling: () => alder });
+  const rhythm = screen.getByRole("combobox", { name: "How often it is asked: Fjord University" });
+  expect(screen.queryByRole("combobox", { name: "How often it is asked: Alder Group" })).toBeNull();
+  await fireEvent.change(rhythm, { target: { value: "10" } });
+  await settled();
+  expect(shell.of("set_polling")).toEqual([{ account: "fjord", seconds: 10 }]);
 });
