@@ -20,6 +20,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    edge::Moment,
     keystore::{DeviceKey, KeyStoreError},
     net::NetError,
 };
@@ -179,8 +180,10 @@ pub struct Enrolled {
 pub enum ChannelEvent {
     /// The connection changed.
     Health(Health),
-    /// Issuer time − own clock, in seconds, changed.
+    /// Issuer time − own clock, in seconds, changed: as the connection says, for the protocol's own purposes.
     Offset(i64),
+    /// The issuer signed what time it is.
+    SignedTime(SignedTime),
     /// A request for this device, verified. May be one that was delivered before.
     Request(Box<VerifiedRequest>),
     /// A request ended without an answer of this subscription: decided elsewhere, cancelled, expired or locked. Also sent for
@@ -190,6 +193,15 @@ pub enum ChannelEvent {
     KeysAdopted(KeySet),
     /// Something came that did not verify. It was dropped.
     Rejected(Rejection),
+}
+
+/// What an issuer's signed time says of this computer's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedTime {
+    /// Issuer time − own clock, in seconds.
+    pub offset: i64,
+    /// When that was so.
+    pub at: Moment,
 }
 
 /// The way to the issuer.
@@ -282,6 +294,8 @@ pub enum FrameKind {
     Receipt,
     /// `keys`.
     Keys,
+    /// `time_proof`, of a `welcome` or of the answer to a poll.
+    Time,
 }
 
 /// Why a signed frame was dropped.
@@ -296,7 +310,7 @@ pub enum RejectReason {
     /// Not everything in it can be shown.
     #[error("not everything in it can be shown")]
     Statement(#[source] StatementError),
-    /// A receipt for another transaction or decision.
+    /// A receipt for another transaction or decision, or the time in answer to another call.
     #[error("it is about something else")]
     Inconsistent,
 }

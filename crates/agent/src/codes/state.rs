@@ -221,9 +221,9 @@ impl State {
         self.vault = Vault::Closed;
     }
 
-    /// An issuer told its time.
-    pub(super) fn told(&mut self, time: IssuerTime, at: Instant) {
-        self.time.tell(time, at);
+    /// An issuer signed its time.
+    pub(super) fn told(&mut self, time: IssuerTime) {
+        self.time.tell(time);
     }
 
     /// The entries of a change are on disk: they are the vault now.

@@ -198,7 +198,7 @@ impl Task {
                 Ok(()) = told.changed() => {
                     let time = told.borrow_and_update().clone();
                     if let Some(time) = time {
-                        self.state.told(time, instant(&self.parts));
+                        self.state.told(time);
                     }
                 }
                 () = wake => self.tick(),

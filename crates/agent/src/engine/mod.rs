@@ -185,16 +185,23 @@ impl Engine {
         self.inbox.iter().any(|request| !request.is_ended())
     }
 
-    /// What connected issuers say of the time: the least that any of them has to correct.
+    /// What connected issuers have signed of the time: the least that any of them has to correct.
     pub fn issuer_time(&self) -> Option<IssuerTime> {
-        let connected = self.accounts.accounts.iter().filter(|account| {
-            let line = self.lines.get(&account.id);
-            line.is_some_and(|line| matches!(line.connection, Connection::Connected { .. }))
+        let signed = self.accounts.accounts.iter().filter_map(|account| {
+            let line = self.lines.get(&account.id)?;
+            match line.connection {
+                Connection::Connected { .. } => Some((account, line.signed_time?)),
+                Connection::Connecting
+                | Connection::Retrying { .. }
+                | Connection::NoKey
+                | Connection::Revoked => None,
+            }
         });
-        let nearest = connected.min_by_key(|account| account.binding.offset.unsigned_abs())?;
+        let (account, time) = signed.min_by_key(|(_, time)| time.offset.unsigned_abs())?;
         Some(IssuerTime {
-            offset: nearest.binding.offset,
-            issuer_name: nearest.issuer_name.clone(),
+            offset: time.offset,
+            at: time.at,
+            issuer_name: account.issuer_name.clone(),
         })
     }
 

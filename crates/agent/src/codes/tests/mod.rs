@@ -67,8 +67,8 @@ impl Clock for TestClock {
         self.now_ms.load(Ordering::Relaxed)
     }
 
-    fn steady(&self) -> i64 {
-        self.steady.load(Ordering::Relaxed)
+    fn steady_ms(&self) -> i64 {
+        self.steady.load(Ordering::Relaxed) * 1000
     }
 }
 
