@@ -244,9 +244,18 @@ async fn import(session: &Session, file: &Path, from: &PasswordFrom, yes: bool) 
     if session.output == Output::Text {
         render::import(&view);
     }
-    let ImportStage::Ready { new, .. } = view.stage else {
+    let ImportStage::Ready {
+        new, missing_parts, ..
+    } = view.stage
+    else {
         return unexpected();
     };
+    if missing_parts > 0 {
+        let import = view.id;
+        call(session, CodesRequest::CancelImport { import }).await?;
+        render::missing_parts(missing_parts);
+        return Ok(Exit::Refused);
+    }
     if new > 0 && !yes && !render::ask_yes("Type yes to add them: ")? {
         let import = view.id;
         call(session, CodesRequest::CancelImport { import }).await?;
@@ -359,13 +368,34 @@ fn path_text(path: &Path) -> Result<String, CliError> {
 }
 
 fn standard_input() -> Result<Zeroizing<String>, CliError> {
+    all_of(io::stdin())
+}
+
+/// Nothing of what is too long: a link that is cut in its secret would be one of other codes.
+fn all_of(input: impl io::Read) -> Result<Zeroizing<String>, CliError> {
     let mut text = Zeroizing::new(String::new());
-    io::stdin()
-        .take(MAX_TEXT)
+    input
+        .take(MAX_TEXT + 1)
         .read_to_string(&mut text)
         .map_err(|source| CliError::Io {
             doing: "read standard input",
             source,
         })?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(CliError::TooMuchInput);
+    }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_is_read_is_refused_and_not_cut() {
+        let most = "x".repeat(usize::try_from(MAX_TEXT).unwrap());
+        assert_eq!(*all_of(most.as_bytes()).unwrap(), most);
+        let more = most + "x";
+        assert!(matches!(all_of(more.as_bytes()), Err(CliError::TooMuchInput)));
+    }
 }
