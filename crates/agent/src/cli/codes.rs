@@ -186,7 +186,7 @@ async fn add(session: &Session, issuer: String, account: String) -> Result<Exit,
         standard_input()?
     };
     if typed.contains("://") {
-        let text = Zeroizing::new(typed).to_string();
+        let text = typed.into();
         let view = preview(session, ImportSource::Text { text }).await?;
         return apply(session, &view).await;
     }
@@ -198,7 +198,7 @@ async fn add(session: &Session, issuer: String, account: String) -> Result<Exit,
     let entry = NewCode {
         issuer,
         account,
-        secret: typed.trim().to_owned(),
+        secret: typed.trim().into(),
         kind,
     };
     let CodesReply::Entry(entry) = call(session, CodesRequest::Add { entry }).await? else {
@@ -233,7 +233,7 @@ async fn preview(session: &Session, source: ImportSource) -> Result<ImportView, 
 
 async fn import(session: &Session, file: &Path, from: &PasswordFrom, yes: bool) -> Result<Exit, CliError> {
     let source = if file == Path::new("-") {
-        let text = standard_input()?.to_string();
+        let text = standard_input()?.into();
         ImportSource::Text { text }
     } else {
         let path = path_text(file)?;
@@ -276,7 +276,7 @@ async fn unlocked(session: &Session, view: ImportView, from: &PasswordFrom) -> R
         let password = password::read(from, &format!("Password of the {} export: ", view.format))?;
         let unlock = CodesRequest::UnlockImport {
             import: view.id.clone(),
-            password: password.to_string(),
+            password: password.into(),
         };
         match call(session, unlock).await {
             Ok(CodesReply::Import(view)) => return Ok(view),
@@ -323,10 +323,10 @@ async fn export(
     let new_password = || password::read_new(from, "Password for the export: ");
     let form = match format {
         ExportFormat::Encrypted => ExportForm::Encrypted {
-            password: new_password()?.to_string(),
+            password: new_password()?.into(),
         },
         ExportFormat::Aegis => ExportForm::Aegis {
-            password: new_password()?.to_string(),
+            password: new_password()?.into(),
         },
         ExportFormat::Links => ExportForm::Links,
     };
@@ -342,7 +342,7 @@ async fn backups(session: &Session, command: BackupsCommand) -> Result<Exit, Cli
         BackupsCommand::To { folder, password } => {
             let folder = path_text(&folder)?;
             let password = password::read_new(&password, "Password for the backups: ")?;
-            let password = Some(password.to_string());
+            let password = Some(password.into());
             CodesRequest::SetBackups {
                 plan: Some(BackupPlan { folder, password }),
             }

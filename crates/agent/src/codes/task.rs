@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
-use countersign_agent_api::{ApiError, CodesReply, CodesRequest, ErrorCode, VaultView};
+use countersign_agent_api::{
+    ApiError, CodesReply, CodesRequest, DeliveredCode, ErrorCode, VaultState, VaultView,
+};
 use countersign_codes::{Import, Locked, vault};
 use countersign_protocol::wire::OtpLink;
 use ring::rand::SecureRandom;
@@ -17,14 +19,14 @@ use super::{
     backups::{self, Backups},
     clock::Instant,
     errors, files,
-    kept::LastBackup,
-    open::{self, Opened},
-    state::{At, Change, ImportText, State, Step, Work, asks_person, needs_vault},
+    kept::{LastBackup, Plan},
+    open::{self, Opened, VaultFile},
+    state::{At, Change, Delivered, ImportText, State, Step, Takes, Work},
 };
 use crate::{
     edge::Clock,
     engine::Call,
-    keystore::{Interaction, Keys},
+    keystore::{Interaction, KeyRef, Keys},
     state_dir::StateDir,
     wording::sentence,
 };
@@ -74,7 +76,7 @@ pub enum Inbox {
         clear_after: Option<u16>,
     },
     /// Keep the code that an issuer delivered, unless it is there already.
-    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    Keep(OtpLink, oneshot::Sender<DeliveredCode>),
     /// How the vault is, opened if nobody has to be asked for that.
     Inspect(oneshot::Sender<VaultView>),
 }
@@ -132,8 +134,10 @@ struct Task {
     /// Whether the vault is being opened, and how.
     opening: Option<Interaction>,
     waiting: VecDeque<Waiting>,
-    /// Something that takes long is being done.
+    /// What takes long, one at a time.
     work: Underway,
+    /// Another plan of the backups is being set up. Beside the work: that may hang at the folder of the present one.
+    planning: Underway,
     jobs: JoinSet<Done>,
     out: mpsc::Sender<Output>,
     published: Option<News>,
@@ -142,7 +146,10 @@ struct Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Underway {
     Nothing,
-    Work,
+    /// For this call.
+    Call(Call),
+    /// A backup that was due.
+    DueBackup,
 }
 
 /// What waits for the vault to be opened.
@@ -150,7 +157,7 @@ enum Underway {
 enum Waiting {
     Call(Call, CodesRequest, Option<u16>),
     Inspect(oneshot::Sender<VaultView>),
-    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    Keep(Delivered, oneshot::Sender<DeliveredCode>),
     Backup,
 }
 
@@ -161,7 +168,9 @@ enum Done {
     Read(Call, Result<Import, ApiError>),
     Unlocked(Call, String, Result<Import, (Option<Locked>, ApiError)>),
     Exported(Call, Result<(), ApiError>),
-    BackedUp(Option<Call>, Result<LastBackup, ApiError>),
+    BackedUp(Plan, Result<LastBackup, ApiError>),
+    SetUp(Call, Result<Option<Plan>, ApiError>),
+    Forgotten(Call, Result<(), ApiError>, Vec<KeyRef>),
 }
 
 impl Task {
@@ -174,6 +183,7 @@ impl Task {
             opening: None,
             waiting: VecDeque::new(),
             work: Underway::Nothing,
+            planning: Underway::Nothing,
             jobs: JoinSet::new(),
             out,
             published: None,
@@ -193,7 +203,10 @@ impl Task {
                 },
                 Some(done) = self.jobs.join_next() => match done {
                     Ok(done) => self.done(done).await,
-                    Err(error) => tracing::error!(%error, "a job of one-time codes failed"),
+                    Err(error) => {
+                        tracing::error!(%error, "a job of one-time codes failed");
+                        self.job_failed().await;
+                    }
                 },
                 Ok(()) = told.changed() => {
                     let time = told.borrow_and_update().clone();
@@ -221,27 +234,30 @@ impl Task {
                 request,
                 clear_after,
             } => {
-                if !needs_vault(&request) || self.state.is_open() {
-                    return self.carry_out(call, request, clear_after).await;
-                }
+                let interaction = match Takes::of(&request).entries() {
+                    Some(interaction) if !self.state.is_open() => interaction,
+                    Some(_) | None => return self.carry_out(call, request, clear_after).await,
+                };
                 if self.waiting.len() >= QUEUE {
                     return self.reply(call, Err(errors::busy())).await;
                 }
-                let interaction = if asks_person(&request) {
-                    Interaction::Allowed
-                } else {
-                    Interaction::Forbidden
-                };
                 self.waiting.push_back(Waiting::Call(call, request, clear_after));
                 self.open(interaction);
             }
             Inbox::Keep(otp, answer) => {
+                let delivered = match self.state.delivered(otp.expose(), at(&self.parts)) {
+                    Ok(delivered) => delivered,
+                    Err(error) => {
+                        let _ = answer.send(DeliveredCode::Lost { error });
+                        return;
+                    }
+                };
                 if self.state.is_open() {
-                    self.keep(&otp, answer).await;
+                    self.keep(delivered, answer).await;
                 } else if self.waiting.len() >= QUEUE {
-                    let _ = answer.send(Err(errors::busy()));
+                    let _ = answer.send(waits(delivered, errors::busy()));
                 } else {
-                    self.waiting.push_back(Waiting::Keep(otp, answer));
+                    self.waiting.push_back(Waiting::Keep(delivered, answer));
                     self.open(Interaction::Allowed);
                 }
             }
@@ -257,10 +273,14 @@ impl Task {
     }
 
     async fn carry_out(&mut self, call: Call, request: CodesRequest, clear_after: Option<u16>) {
-        let step = if takes_long(&request) && self.work == Underway::Work {
-            Err(errors::busy())
-        } else {
-            self.state.call(request, at(&self.parts), &*self.parts.rng)
+        let before = match Takes::of(&request) {
+            Takes::Nothing | Takes::EntriesUnasked | Takes::Entries => Underway::Nothing,
+            Takes::EntriesAndTime => self.work,
+            Takes::Plan => self.planning,
+        };
+        let step = match before {
+            Underway::Nothing => self.state.call(request, at(&self.parts), &*self.parts.rng),
+            Underway::Call(_) | Underway::DueBackup => Err(errors::busy()),
         };
         let result = match step {
             Ok(Step::Reply(reply)) => Ok(reply),
@@ -270,11 +290,18 @@ impl Task {
             Ok(Step::Work(work)) => return self.start(call, work),
             Ok(Step::SetBackups(plan)) => {
                 let Parts { state, keys, rng, .. } = &self.parts;
-                let at = instant(&self.parts);
-                let set = self.backups.set(plan, state, keys, &**rng, at).await;
-                set.map(|()| CodesReply::Vault(self.news().view))
+                match backups::prepare(plan, state, &**rng) {
+                    Ok(set_up) => {
+                        self.planning = Underway::Call(call);
+                        let keys = keys.clone();
+                        self.jobs
+                            .spawn(async move { Done::SetUp(call, backups::set_up(set_up, keys).await) });
+                        return;
+                    }
+                    Err(error) => Err(error),
+                }
             }
-            Ok(Step::BackUp) => match self.back_up(Some(call), Interaction::Allowed) {
+            Ok(Step::BackUp) => match self.back_up(Underway::Call(call), Interaction::Allowed) {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
@@ -286,38 +313,53 @@ impl Task {
     /// Writes the vault: it is on disk when this returns.
     async fn write(&mut self, change: Change) -> Result<CodesReply, ApiError> {
         let Parts { state, keys, rng, .. } = &self.parts;
-        let (_, key) = self.state.open().ok_or_else(errors::failed)?;
+        let (_, file) = self.state.open().ok_or_else(errors::failed)?;
         let path = self.vault_file();
-        let (key, is_first) = match key {
-            Some(key) => (key.clone(), false),
-            None if path.symlink_metadata().is_ok() => {
-                // Somebody put one there in the meantime.
-                self.state.close();
-                return Err(errors::failed());
-            }
+        if let Err(error) = open::check_unchanged(&path, file) {
+            self.state.close();
+            return Err(error);
+        }
+        let (key, is_first) = match file {
+            Some(file) => (file.key.clone(), false),
             None => (open::make_key(state, keys, &**rng).await?, true),
         };
         let (codes, with, rng) = (Arc::clone(&change.codes), key.clone(), Arc::clone(rng));
-        let written = spawn_blocking(move || vault::write(&path, &codes, &with, &*rng)).await;
-        let written = written
+        let write = move || {
+            let written = vault::write(&path, &codes, &with, &*rng)?;
+            Ok::<_, vault::WriteError>((written, open::fingerprint(&path)))
+        };
+        let (written, fingerprint) = spawn_blocking(write)
+            .await
             .map_err(|_| errors::failed())?
             .map_err(|error| errors::storage(&error))?;
         if is_first {
             open::made(state, self.parts.clock.now());
-            self.state.key_made(key);
         }
-        self.state.written(change, &written, at(&self.parts))
+        let file = VaultFile { key, fingerprint };
+        self.state.written(change, &written, file, at(&self.parts))
     }
 
-    /// Adds what an issuer delivered.
-    async fn keep(&mut self, otp: &OtpLink, answer: oneshot::Sender<Result<(), ApiError>>) {
-        let step = self.state.keep(otp.expose(), at(&self.parts), &*self.parts.rng);
-        let result = match step {
-            Ok(Some(change)) => self.write(change).await.map(drop),
-            Ok(None) => Ok(()),
+    /// Adds what an issuer delivered. Where that does not work it waits, as an import that can be applied.
+    async fn keep(&mut self, delivered: Delivered, answer: oneshot::Sender<DeliveredCode>) {
+        let import = delivered.import.clone();
+        let apply = CodesRequest::ApplyImport { import };
+        let result = match self.state.call(apply, at(&self.parts), &*self.parts.rng) {
+            Ok(Step::Write(change)) => self.write(change).await.map(drop),
+            // It is there already.
+            Ok(
+                Step::Reply(_)
+                | Step::View
+                | Step::Copy(_)
+                | Step::Work(_)
+                | Step::SetBackups(_)
+                | Step::BackUp,
+            ) => Ok(()),
             Err(error) => Err(error),
         };
-        let _ = answer.send(result);
+        let _ = answer.send(match result {
+            Ok(()) => DeliveredCode::Kept { name: delivered.name },
+            Err(error) => waits(delivered, error),
+        });
     }
 
     async fn copy(
@@ -347,18 +389,18 @@ impl Task {
 
     /// Begins something that takes long.
     fn start(&mut self, call: Call, work: Work) {
-        self.work = Underway::Work;
+        self.work = Underway::Call(call);
         let rng = Arc::clone(&self.parts.rng);
         match work {
             Work::Read(text) => self.jobs.spawn(async move {
                 let read = spawn_blocking(move || match text {
                     ImportText::File(path) => files::read_import(&path),
-                    ImportText::Typed(text) => Import::read(text.as_bytes()).map_err(errors::import),
+                    ImportText::Typed(text) => Import::read(text.expose().as_bytes()).map_err(errors::import),
                 });
                 Done::Read(call, read.await.unwrap_or_else(|_| Err(errors::failed())))
             }),
             Work::Unlock(id, locked, password) => self.jobs.spawn(async move {
-                let unlock = spawn_blocking(move || match locked.unlock(&password) {
+                let unlock = spawn_blocking(move || match locked.unlock(password.expose()) {
                     Ok(found) => Ok(Import::Found(found)),
                     Err(error) => {
                         let error = errors::import(error);
@@ -371,18 +413,18 @@ impl Task {
                 let unlocked = unlock.await.unwrap_or_else(|_| Err((None, errors::failed())));
                 Done::Unlocked(call, id, unlocked)
             }),
-            Work::Export(path, form, codes) => self.jobs.spawn(async move {
-                let write = spawn_blocking(move || files::write_export(&path, form, &codes, &*rng));
-                Done::Exported(call, write.await.unwrap_or_else(|_| Err(errors::failed())))
-            }),
+            Work::Export(path, form, codes) => {
+                let own = self.parts.state.root().to_owned();
+                self.jobs.spawn(async move {
+                    let write = spawn_blocking(move || files::write_export(&path, &own, form, &codes, &*rng));
+                    Done::Exported(call, write.await.unwrap_or_else(|_| Err(errors::failed())))
+                })
+            }
         };
     }
 
     /// Begins a backup.
-    fn back_up(&mut self, call: Option<Call>, interaction: Interaction) -> Result<(), ApiError> {
-        if self.work == Underway::Work {
-            return Err(errors::busy());
-        }
+    fn back_up(&mut self, work: Underway, interaction: Interaction) -> Result<(), ApiError> {
         let none = || {
             ApiError::new(
                 ErrorCode::InvalidCall,
@@ -390,11 +432,13 @@ impl Task {
             )
         };
         let plan = self.backups.plan().ok_or_else(none)?.clone();
-        let (codes, _) = self.state.open().ok_or_else(errors::failed)?;
+        let (codes, file) = self.state.open().ok_or_else(errors::failed)?;
         let nothing = || errors::invalid("There is nothing to back up yet.");
-        let of = backups::fingerprint(&self.vault_file()).ok_or_else(nothing)?;
+        let of = file
+            .and_then(|file| file.fingerprint.clone())
+            .ok_or_else(nothing)?;
         let order = backups::Order {
-            plan,
+            plan: plan.clone(),
             codes: Arc::clone(codes),
             interaction,
             note: LastBackup {
@@ -402,10 +446,10 @@ impl Task {
                 of,
             },
         };
-        self.work = Underway::Work;
+        self.work = work;
         let Parts { keys, rng, .. } = self.parts.clone();
         self.jobs
-            .spawn(async move { Done::BackedUp(call, backups::make(order, keys, rng).await) });
+            .spawn(async move { Done::BackedUp(plan, backups::make(order, keys, rng).await) });
         Ok(())
     }
 
@@ -426,14 +470,47 @@ impl Task {
                 self.work = Underway::Nothing;
                 self.reply(call, result.map(|()| CodesReply::Done)).await;
             }
-            Done::BackedUp(call, result) => {
-                self.work = Underway::Nothing;
-                self.backups.done(&result, &self.parts.state);
-                if let Some(call) = call {
-                    let result = result.map(|_| CodesReply::Vault(self.news().view));
-                    self.reply(call, result).await;
+            Done::BackedUp(by, result) => {
+                let at = instant(&self.parts);
+                self.backups.made(&by, &result, &self.parts.state, at);
+                match std::mem::replace(&mut self.work, Underway::Nothing) {
+                    Underway::Call(call) => {
+                        let result = result.map(|_| CodesReply::Vault(self.news().view));
+                        self.reply(call, result).await;
+                    }
+                    Underway::Nothing | Underway::DueBackup => {}
                 }
             }
+            Done::SetUp(call, result) => {
+                let Parts { state, keys, .. } = &self.parts;
+                let at = instant(&self.parts);
+                let result = result.and_then(|plan| self.backups.set(plan, state, at));
+                let (spare, keys) = (backups::spare(state), keys.clone());
+                self.jobs
+                    .spawn(async move { Done::Forgotten(call, result, backups::forget(spare, keys).await) });
+            }
+            Done::Forgotten(call, result, gone) => {
+                self.planning = Underway::Nothing;
+                backups::forgotten(&gone, &self.parts.state);
+                let result = result.map(|()| CodesReply::Vault(self.news().view));
+                self.reply(call, result).await;
+            }
+        }
+    }
+
+    /// A job ended without saying how, and nobody knows which: whatever waits for one is told, and can be tried again.
+    async fn job_failed(&mut self) {
+        for underway in
+            [&mut self.work, &mut self.planning].map(|slot| std::mem::replace(slot, Underway::Nothing))
+        {
+            match underway {
+                Underway::Call(call) => self.reply(call, Err(errors::failed())).await,
+                Underway::Nothing | Underway::DueBackup => {}
+            }
+        }
+        if self.opening.is_some() {
+            self.opened(Opened::Unusable(VaultState::Closed, errors::failed()))
+                .await;
         }
     }
 
@@ -441,8 +518,11 @@ impl Task {
     async fn opened(&mut self, opened: Opened) {
         let how = self.opening.take();
         let result = self.state.opened(opened, instant(&self.parts));
-        let asked =
-            |waiting: &Waiting| matches!(waiting, Waiting::Call(_, request, _) if asks_person(request));
+        let asked = |waiting: &Waiting| match waiting {
+            Waiting::Call(_, request, _) => Takes::of(request).entries() == Some(Interaction::Allowed),
+            Waiting::Keep(..) => true,
+            Waiting::Inspect(_) | Waiting::Backup => false,
+        };
         if result.is_err() && how == Some(Interaction::Forbidden) && self.waiting.iter().any(asked) {
             return self.open(Interaction::Allowed);
         }
@@ -452,15 +532,15 @@ impl Task {
                     self.carry_out(call, request, clear_after).await;
                 }
                 (Waiting::Call(call, ..), Err(error)) => self.reply(call, Err(error.clone())).await,
-                (Waiting::Keep(otp, answer), Ok(())) => self.keep(&otp, answer).await,
-                (Waiting::Keep(_, answer), Err(error)) => {
-                    let _ = answer.send(Err(error.clone()));
+                (Waiting::Keep(delivered, answer), Ok(())) => self.keep(delivered, answer).await,
+                (Waiting::Keep(delivered, answer), Err(error)) => {
+                    let _ = answer.send(waits(delivered, error.clone()));
                 }
                 (Waiting::Inspect(answer), _) => {
                     let _ = answer.send(self.news().view);
                 }
                 (Waiting::Backup, Ok(())) => self.due_backup(),
-                (Waiting::Backup, Err(error)) => self.backups.done(&Err(error.clone()), &self.parts.state),
+                (Waiting::Backup, Err(error)) => self.backups.failed(error),
             }
         }
     }
@@ -470,7 +550,7 @@ impl Task {
         let at = instant(&self.parts);
         self.state.tidy(at);
         if self.backups.next_wake().is_some_and(|due| due <= at.steady) {
-            let fingerprint = backups::fingerprint(&self.vault_file());
+            let fingerprint = open::fingerprint(&self.vault_file());
             if self.backups.look(fingerprint.as_deref(), at) {
                 if self.state.is_open() {
                     self.due_backup();
@@ -483,8 +563,13 @@ impl Task {
     }
 
     fn due_backup(&mut self) {
-        if let Err(error) = self.back_up(None, Interaction::Forbidden) {
-            self.backups.done(&Err(error), &self.parts.state);
+        match self.work {
+            Underway::Call(_) | Underway::DueBackup => self.backups.later(instant(&self.parts)),
+            Underway::Nothing => {
+                if let Err(error) = self.back_up(Underway::DueBackup, Interaction::Forbidden) {
+                    self.backups.failed(&error);
+                }
+            }
         }
     }
 
@@ -510,12 +595,13 @@ impl Task {
     }
 }
 
-/// Whether a call is one of those of which only one is carried out at a time.
-fn takes_long(request: &CodesRequest) -> bool {
-    matches!(
-        request,
-        CodesRequest::PreviewImport { .. } | CodesRequest::UnlockImport { .. } | CodesRequest::Export { .. }
-    )
+/// A code that could not be kept yet.
+fn waits(delivered: Delivered, error: ApiError) -> DeliveredCode {
+    DeliveredCode::Waiting {
+        name: delivered.name,
+        import: delivered.import,
+        error,
+    }
 }
 
 fn instant(parts: &Parts) -> Instant {

@@ -16,8 +16,8 @@ use std::{
 };
 
 use countersign_agent_api::{
-    ApiError, CodeAlgorithm, CodeEntry, CodeId, CodeKind, CodesPage, CodesReply, CodesRequest, ErrorCode,
-    ImportSource, ImportStage, ImportView, NewCode, ShownCode, VaultState, VaultView,
+    ApiError, CodeAlgorithm, CodeEntry, CodeId, CodeKind, CodesPage, CodesReply, CodesRequest, DeliveredCode,
+    ErrorCode, ImportSource, ImportStage, ImportView, NewCode, ShownCode, VaultState, VaultView,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -269,7 +269,7 @@ impl Desk {
     }
 
     /// As with an enrolment.
-    async fn keep(&mut self, link: &str) -> Result<(), ApiError> {
+    async fn keep(&mut self, link: &str) -> DeliveredCode {
         let (answer, kept) = oneshot::channel();
         let link = link.to_owned().try_into().unwrap();
         self.codes.tell(Inbox::Keep(link, answer)).unwrap();
