@@ -15,17 +15,6 @@ async fn filled() -> (Desk, Arc<MemoryKeyStore>) {
     (desk.restart().await, store)
 }
 
-fn adding(issuer: &str) -> CodesRequest {
-    CodesRequest::Add {
-        entry: NewCode {
-            issuer: issuer.into(),
-            account: String::new(),
-            secret: SECRET.into(),
-            kind: TOTP,
-        },
-    }
-}
-
 /// Nobody uses the vault for so long that its entries are dropped.
 async fn rest(desk: &Desk) {
     desk.clock.pass(state::REST);
@@ -137,7 +126,7 @@ async fn a_key_that_is_gone_is_said_and_no_other_one_is_made() {
     assert_eq!(desk.refusal(list()).await, ErrorCode::KeyMissing);
     let keyring = KeyringState::Empty;
     assert_eq!(desk.view().await.state, VaultState::NoKey { keyring });
-    assert_eq!(desk.refusal(adding("c")).await, ErrorCode::KeyMissing);
+    assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::KeyMissing);
     assert_eq!(store.secrets(), 0);
     assert_eq!(fs::read(desk.vault()).unwrap(), before);
 }
@@ -169,7 +158,7 @@ async fn a_damaged_vault_is_explained_and_left_as_it_is() {
         b"something else".to_vec(),
     ] {
         fs::write(desk.vault(), &damaged).unwrap();
-        assert_eq!(desk.refusal(adding("c")).await, ErrorCode::Storage);
+        assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::Storage);
         assert!(matches!(desk.view().await.state, VaultState::Unreadable { .. }));
         assert_eq!(fs::read(desk.vault()).unwrap(), damaged);
     }
@@ -217,12 +206,12 @@ async fn a_vault_without_the_name_of_its_key_is_left_as_it_is() {
 async fn a_first_write_that_was_cut_short_is_begun_anew() {
     let (mut desk, store) = Desk::new();
     fs::create_dir(desk.path("codes.vault.new")).unwrap();
-    assert_eq!(desk.refusal(adding("a")).await, ErrorCode::Storage);
+    assert_eq!(desk.refusal(adding("a", TOTP)).await, ErrorCode::Storage);
     assert_eq!(store.secrets(), 1);
     let mut desk = desk.restart().await;
     assert_eq!(desk.issuers("").await, [""; 0]);
     fs::remove_dir(desk.path("codes.vault.new")).unwrap();
-    desk.entry(adding("a")).await;
+    desk.entry(adding("a", TOTP)).await;
     assert_eq!(store.secrets(), 1, "the key of the first attempt is deleted");
     let mut desk = desk.restart().await;
     assert_eq!(desk.issuers("").await, ["a"]);
@@ -233,7 +222,7 @@ async fn a_vault_that_appears_in_the_meantime_is_not_written_over() {
     let (mut desk, _) = Desk::new();
     assert_eq!(desk.issuers("").await, [""; 0]);
     fs::write(desk.vault(), "somebody's").unwrap();
-    assert_eq!(desk.refusal(adding("a")).await, ErrorCode::Storage);
+    assert_eq!(desk.refusal(adding("a", TOTP)).await, ErrorCode::Storage);
     assert_eq!(fs::read_to_string(desk.vault()).unwrap(), "somebody's");
     assert_eq!(desk.refusal(list()).await, ErrorCode::Storage);
 }
@@ -245,10 +234,10 @@ async fn a_vault_that_was_replaced_while_it_was_open_is_not_written_over() {
     desk.add("c", TOTP).await;
     // As restored from a backup of the home directory.
     fs::write(desk.vault(), &earlier).unwrap();
-    assert_eq!(desk.refusal(adding("d")).await, ErrorCode::Storage);
+    assert_eq!(desk.refusal(adding("d", TOTP)).await, ErrorCode::Storage);
     assert_eq!(fs::read(desk.vault()).unwrap(), earlier);
     assert_eq!(desk.issuers("").await, ["a", "b"]);
-    desk.entry(adding("d")).await;
+    desk.entry(adding("d", TOTP)).await;
     assert_eq!(desk.issuers("").await, ["a", "b", "d"]);
 }
 
@@ -260,7 +249,7 @@ async fn a_vault_that_was_moved_away_while_it_was_open_is_not_made_again() {
         for name in moved {
             fs::rename(desk.path(name), desk.home.path().join(name)).unwrap();
         }
-        assert_eq!(desk.refusal(adding("c")).await, ErrorCode::Storage);
+        assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::Storage);
         assert!(!desk.vault().exists());
         if moved.len() == 1 {
             assert_eq!(desk.refusal(list()).await, ErrorCode::Storage);
