@@ -875,7 +875,7 @@ export const ar: Catalogue<"ar"> = {
   "add.done.level": "المستوى",
   "add.done.code.kept": "{name}، في «الرموز»",
   "add.done.code.waiting": "لم يُضف الرمز لمرة واحدة بعد",
-  "add.done.code.patience": "سينتظر عشر دقائق، وبعدها على {issuer} أن يعطيك رمزًا آخر.",
+  "add.done.code.patience": "سينتظر الرمز عشر دقائق، وبعدها على {issuer} أن يعطيك رمزًا آخر.",
   "add.done.code.lost": "لم يُضف الرمز لمرة واحدة",
   "add.done.code.ask": "اطلب رمزًا آخر من {issuer}.",
   "add.done": "تم",

@@ -813,7 +813,7 @@ export const de: Catalogue<"de"> = {
   "add.done.level": "Stufe",
   "add.done.code.kept": "{name}, unter „Codes“",
   "add.done.code.waiting": "Der Einmalcode wurde noch nicht hinzugefügt",
-  "add.done.code.patience": "Er wartet zehn Minuten; danach muss {issuer} Ihnen einen neuen geben.",
+  "add.done.code.patience": "Der Code wartet zehn Minuten; danach muss {issuer} Ihnen einen neuen geben.",
   "add.done.code.lost": "Der Einmalcode wurde nicht hinzugefügt",
   "add.done.code.ask": "Bitten Sie {issuer} um einen neuen.",
   "add.done": "Fertig",

@@ -776,7 +776,8 @@ export const en = {
   "add.done.level": "Level",
   "add.done.code.kept": "{name}, in Codes",
   "add.done.code.waiting": "The one-time code was not added yet",
-  "add.done.code.patience": "It waits for ten minutes; after that {issuer} has to give you another one.",
+  "add.done.code.patience":
+    "The code waits for ten minutes; after that {issuer} has to give you another one.",
   "add.done.code.lost": "The one-time code was not added",
   "add.done.code.ask": "Ask {issuer} for another one.",
   "add.done": "Done",

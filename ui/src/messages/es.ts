@@ -833,7 +833,7 @@ export const es: Catalogue<"es"> = {
   "add.done.level": "Nivel",
   "add.done.code.kept": "{name}, en Códigos",
   "add.done.code.waiting": "El código de un solo uso aún no se ha añadido",
-  "add.done.code.patience": "Espera diez minutos; después, {issuer} tendrá que darle otro.",
+  "add.done.code.patience": "El código espera diez minutos; después, {issuer} tendrá que darle otro.",
   "add.done.code.lost": "El código de un solo uso no se ha añadido",
   "add.done.code.ask": "Pida otro a {issuer}.",
   "add.done": "Listo",

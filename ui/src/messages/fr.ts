@@ -844,7 +844,8 @@ export const fr: Catalogue<"fr"> = {
   "add.done.level": "Niveau",
   "add.done.code.kept": "{name}, dans Codes",
   "add.done.code.waiting": "Le code à usage unique n’a pas encore été ajouté",
-  "add.done.code.patience": "Il attend dix minutes\u00a0; ensuite, {issuer} devra vous en donner un autre.",
+  "add.done.code.patience":
+    "Le code attend dix minutes\u00a0; ensuite, {issuer} devra vous en donner un autre.",
   "add.done.code.lost": "Le code à usage unique n’a pas été ajouté",
   "add.done.code.ask": "Demandez-en un autre à {issuer}.",
   "add.done": "Terminé",

@@ -778,7 +778,7 @@ export const ja: Catalogue<"ja"> = {
   "add.done.code.kept": "{name}（「コード」にあります）",
   "add.done.code.waiting": "ワンタイムコードはまだ追加されていません",
   "add.done.code.patience":
-    "10\u00a0分間は待機します。それを過ぎると、{issuer}\u00a0に新しいものを発行してもらう必要があります。",
+    "コードは\u00a010\u00a0分間待機します。それを過ぎると、{issuer}\u00a0に新しいものを発行してもらう必要があります。",
   "add.done.code.lost": "ワンタイムコードを追加できませんでした",
   "add.done.code.ask": "{issuer}\u00a0に新しいものを依頼してください。",
   "add.done": "完了",
