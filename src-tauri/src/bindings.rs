@@ -9,9 +9,9 @@ use std::{
 };
 
 use countersign_agent_api::{
-    AccountView, ApiError, Check, CodeEdit, CodesPage, EnrolmentOffer, ExportForm, HistoryEntry,
-    HistoryFilter, ImportView, NewCode, QrPicture, Reason, RequestView, SettingChange, SettingsView,
-    ShownCode, Verdict,
+    AccountView, ApiError, Check, CodeEdit, CodesPage, EnrolledView, EnrolmentOffer, ExportForm,
+    HistoryEntry, HistoryFilter, ImportView, NewCode, QrPicture, Reason, RequestView, SettingChange,
+    SettingsView, ShownCode, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -33,6 +33,7 @@ fn export(directory: &Path) {
     MainView::export_all(&config).unwrap();
     RequestView::export_all(&config).unwrap();
     AccountView::export_all(&config).unwrap();
+    EnrolledView::export_all(&config).unwrap();
     EnrolmentOffer::export_all(&config).unwrap();
     ApiError::export_all(&config).unwrap();
     Verdict::export_all(&config).unwrap();

@@ -12,10 +12,12 @@
 pub mod client;
 pub mod frame;
 mod language;
+mod secret;
 pub mod socket;
 mod view;
 
 pub use language::{Language, session_locale};
+pub use secret::SecretText;
 pub use view::*;
 
 use serde::{Deserialize, Serialize};
@@ -156,7 +158,7 @@ pub enum Request {
         /// The link as pasted.
         link: String,
     },
-    /// The person agreed to the offer. Makes the key and binds. [`Reply::Account`].
+    /// The person agreed to the offer. Makes the key and binds. [`Reply::Enrolled`].
     AcceptEnrolment {
         /// From [`EnrolmentOffer::id`].
         offer: String,
@@ -273,6 +275,8 @@ pub enum Reply {
     Accounts(Vec<AccountView>),
     /// One account, after a change to it.
     Account(AccountView),
+    /// To [`Request::AcceptEnrolment`].
+    Enrolled(EnrolledView),
     /// To [`Request::Requests`].
     Requests(Vec<RequestView>),
     /// One request.

@@ -43,8 +43,8 @@ mod settings;
 
 pub use codes::{
     BackupPlan, BackupsView, CodeAlgorithm, CodeEdit, CodeEntry, CodeId, CodeKind, CodesClock, CodesPage,
-    CodesReply, CodesRequest, ExportForm, ImportRow, ImportSource, ImportStage, ImportStanding, ImportView,
-    MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
+    CodesReply, CodesRequest, DeliveredCode, ExportForm, ImportRow, ImportSource, ImportStage,
+    ImportStanding, ImportView, MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
 };
 pub use history::{HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage};
 pub use settings::{
@@ -523,9 +523,19 @@ data! {
         pub key_protection: KeyProtection,
         /// How this computer would be named.
         pub device_name: String,
+        /// Whether a one-time code comes with the account and is added to the others.
+        pub delivers_code: bool,
         /// When the offer ends.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub expires_at: i64,
+    }
+
+    /// An account that was added, with what came with it.
+    pub struct EnrolledView {
+        /// The account.
+        pub account: AccountView,
+        /// Its one-time code.
+        pub code: DeliveredCode,
     }
 
     /// One line of the diagnostics.

@@ -256,6 +256,9 @@ pub struct PreviewOffer {
     pub issuer_name: String,
     /// When the offer ends.
     pub expires_at: Timestamp,
+    /// Whether a one-time code comes with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub otp: bool,
 }
 
 /// Enrols (section 5.2).

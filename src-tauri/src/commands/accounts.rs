@@ -1,6 +1,8 @@
 //! Commands of the main window that add, change and remove accounts.
 
-use countersign_agent_api::{AccountId, AccountView, ApiError, EnrolmentOffer, Reply, Request, RequestView};
+use countersign_agent_api::{
+    AccountId, AccountView, ApiError, EnrolledView, EnrolmentOffer, Reply, Request, RequestView,
+};
 use tauri::State;
 
 use super::unexpected;
@@ -24,12 +26,12 @@ pub(crate) async fn accept_enrolment(
     agent: State<'_, Agent>,
     offer: String,
     device_name: String,
-) -> Result<AccountView, ApiError> {
-    changed(
-        agent
-            .call(Request::AcceptEnrolment { offer, device_name })
-            .await?,
-    )
+) -> Result<EnrolledView, ApiError> {
+    let accept = Request::AcceptEnrolment { offer, device_name };
+    let Reply::Enrolled(enrolled) = agent.call(accept).await? else {
+        return Err(unexpected());
+    };
+    Ok(enrolled)
 }
 
 /// Forgets this offer.

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use countersign_agent_api::{
-    ApiError, CodesReply, CodesRequest, ErrorCode, ImportSource, ImportStage, ImportView,
+    ApiError, CodesReply, CodesRequest, ErrorCode, ImportSource, ImportStage, ImportView, SecretText,
 };
 use serde::Serialize;
 use tauri::{AppHandle, State, WebviewWindow};
@@ -112,7 +112,7 @@ pub(crate) async fn preview_import_qr(
 pub(crate) async fn unlock_import(
     agent: State<'_, Agent>,
     import: String,
-    password: String,
+    password: SecretText,
 ) -> Result<ImportView, ApiError> {
     shown(ask(&agent, CodesRequest::UnlockImport { import, password }).await?)
 }
@@ -171,7 +171,7 @@ async fn preview_text(agent: &Agent, text: String) -> Result<ImportView, ApiErro
             "That is too much text. Save it as a file, then import the file.",
         ));
     }
-    preview(agent, ImportSource::Text { text }).await
+    preview(agent, ImportSource::Text { text: text.into() }).await
 }
 
 async fn preview(agent: &Agent, source: ImportSource) -> Result<ImportView, ApiError> {

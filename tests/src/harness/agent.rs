@@ -238,10 +238,10 @@ impl Agent {
             offer: offer.id,
             device_name: self.name.clone(),
         };
-        let Reply::Account(account) = client.call(accept).await? else {
+        let Reply::Enrolled(enrolled) = client.call(accept).await? else {
             bail!("the agent gave no account");
         };
-        Ok(account)
+        Ok(enrolled.account)
     }
 
     /// Runs the terminal front end: `status`, `approve …`. Its exit code is the caller's to judge.

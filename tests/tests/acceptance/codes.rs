@@ -150,7 +150,7 @@ async fn add(client: &Client, issuer: &str, kind: CodeKind) -> Result<CodeId> {
     let entry = NewCode {
         issuer: issuer.to_owned(),
         account: "ada".to_owned(),
-        secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
+        secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into(),
         kind,
     };
     let CodesReply::Entry(entry) = call(client, CodesRequest::Add { entry }).await? else {

@@ -9,6 +9,7 @@ import type { CodeEdit } from "../bindings/CodeEdit";
 import type { CodeEntry } from "../bindings/CodeEntry";
 import type { CodeId } from "../bindings/CodeId";
 import type { CodesPage } from "../bindings/CodesPage";
+import type { EnrolledView } from "../bindings/EnrolledView";
 import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
 import type { ExportForm } from "../bindings/ExportForm";
 import type { HistoryEntry } from "../bindings/HistoryEntry";
@@ -90,7 +91,7 @@ export const linkTaken = (opening: number) => invoke<void>("link_taken", { openi
 
 export const previewEnrolment = (link: string) => invoke<EnrolmentOffer>("preview_enrolment", { link });
 export const acceptEnrolment = (offer: string, deviceName: string) =>
-  invoke<AccountView>("accept_enrolment", { offer, deviceName });
+  invoke<EnrolledView>("accept_enrolment", { offer, deviceName });
 export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment", { offer });
 
 /** The texts of the QR codes found there; nothing if the person has chosen no picture. */
@@ -174,6 +175,12 @@ export const diagnostics = () => invoke<Check[]>("diagnostics");
 export const copyText = (text: string) => invoke<void>("copy_text", { text });
 
 export const startAgent = () => invoke<void>("start_agent");
+
+/** Why a command failed, for programs. */
+export function failure(error: unknown): ApiError {
+  const told = typeof error === "object" && error !== null && "code" in error && "message" in error;
+  return told ? (error as ApiError) : { code: "unavailable", message: String(error) };
+}
 
 /** What a failed command says to people. */
 export function message(error: unknown): string {

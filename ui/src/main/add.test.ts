@@ -1,10 +1,10 @@
 // Adding an account: nothing is made before the person agrees, and nothing stays when they leave.
 import { fireEvent, screen } from "@testing-library/svelte";
 import { expect, test } from "vitest";
-import type { AccountView } from "../bindings/AccountView";
+import type { EnrolledView } from "../bindings/EnrolledView";
 import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
 import type { MainView } from "../bindings/MainView";
-import { alder, offer } from "../fixtures/accounts";
+import { alder, codeName, enrolled, offer, waitingCode } from "../fixtures/accounts";
 import { fresh, mains, quiet } from "../fixtures/main";
 import { later } from "../test/later";
 import { openMain, settled } from "../test/main";
@@ -92,13 +92,13 @@ test("another link waits for the offer on screen", async () => {
 });
 
 test("another link waits for the key that is being made, and until its account was read", async () => {
-  const made = later<AccountView>();
+  const made = later<EnrolledView>();
   const { shell } = await openMain(offered, { accept_enrolment: () => made.promise });
   await click("It matches. Add account");
   await shell.send(another);
   await settled();
   expect(screen.getByText(waits)).toBeTruthy();
-  made.resolve(alder);
+  made.resolve(enrolled);
   await settled();
   expect(screen.getByText("Account added")).toBeTruthy();
   expect(shell.of("cancel_enrolment")).toEqual([]);
@@ -263,4 +263,45 @@ test("without an account the window begins with adding one, and settings can sti
   expect(screen.getByText("Account added")).toBeTruthy();
   await click("Done");
   expect(screen.getByRole("article", { name: "Alder Group" })).toBeTruthy();
+});
+
+test("says before anything is made that a one-time code comes along, and afterwards where it is", async () => {
+  await openMain(mains["add-offer-code"], {
+    accept_enrolment: () => ({ ...enrolled, code: { state: "kept", name: codeName } }),
+  });
+  expect(screen.getByText("A one-time code. It is added to Codes")).toBeTruthy();
+  await click("It matches. Add account");
+  expect(screen.getByText(codeName)).toBeTruthy();
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("a code that could not be kept is said beside the account, and can be tried again", async () => {
+  let locked = true;
+  const { shell } = await openMain(mains["add-code-waiting"], {
+    apply_import: () => {
+      if (locked) throw waitingCode.state === "waiting" ? waitingCode.error : "";
+      return 1;
+    },
+  });
+  expect(screen.getByText("Account added")).toBeTruthy();
+  expect(screen.getByRole("alert").textContent).toContain("keyring is locked");
+  expect(await violations()).toEqual([]);
+  await click("Try again");
+  expect(screen.getByRole("alert").textContent).toContain("keyring is locked");
+  locked = false;
+  await click("Try again");
+  expect(shell.of("apply_import")).toEqual([{ import: "7" }, { import: "7" }]);
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(screen.getByText(codeName)).toBeTruthy();
+});
+
+test("a code that is lost is said to be", async () => {
+  await openMain(mains["add-code-waiting"], {
+    apply_import: () => {
+      throw { code: "not_found", message: "This import is not known any more." };
+    },
+  });
+  await click("Try again");
+  expect(screen.getByRole("alert").textContent).toContain("Ask Alder Group for another one.");
+  expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
 });

@@ -858,6 +858,8 @@ export const ar: Catalogue<"ar"> = {
   "add.offer.account": "الحساب",
   "add.offer.key": "مفتاحك",
   "add.offer.fingerprint": "بصمة مفتاح الخادم",
+  "add.offer.code": "معه",
+  "add.offer.code.text": "رمز لمرة واحدة، يُضاف إلى «الرموز»",
   "add.offer.device": "اسم هذا الحاسوب",
   "add.offer.device.why": "اكتب أولًا اسمًا لا يتجاوز 64 حرفًا",
   "add.refuse": "ليس حسابي",
@@ -871,6 +873,11 @@ export const ar: Catalogue<"ar"> = {
   "add.done.account": "الحساب",
   "add.done.key": "المفتاح",
   "add.done.level": "المستوى",
+  "add.done.code.kept": "{name}، في «الرموز»",
+  "add.done.code.waiting": "لم يُضف الرمز لمرة واحدة بعد",
+  "add.done.code.patience": "سينتظر الرمز عشر دقائق، وبعدها على {issuer} أن يعطيك رمزًا آخر.",
+  "add.done.code.lost": "لم يُضف الرمز لمرة واحدة",
+  "add.done.code.ask": "اطلب رمزًا آخر من {issuer}.",
   "add.done": "تم",
 
   // What went wrong, by its code. In English the agent says it, with more detail

@@ -796,6 +796,8 @@ export const de: Catalogue<"de"> = {
   "add.offer.account": "Konto",
   "add.offer.key": "Ihr Schlüssel",
   "add.offer.fingerprint": "Fingerabdruck des Serverschlüssels",
+  "add.offer.code": "Dazu",
+  "add.offer.code.text": "Ein Einmalcode. Er wird unter „Codes“ hinzugefügt",
   "add.offer.device": "Name dieses Computers",
   "add.offer.device.why": "Zuerst einen Namen mit höchstens 64 Zeichen eingeben",
   "add.refuse": "Nicht meins",
@@ -809,6 +811,11 @@ export const de: Catalogue<"de"> = {
   "add.done.account": "Konto",
   "add.done.key": "Schlüssel",
   "add.done.level": "Stufe",
+  "add.done.code.kept": "{name}, unter „Codes“",
+  "add.done.code.waiting": "Der Einmalcode wurde noch nicht hinzugefügt",
+  "add.done.code.patience": "Der Code wartet zehn Minuten; danach muss {issuer} Ihnen einen neuen geben.",
+  "add.done.code.lost": "Der Einmalcode wurde nicht hinzugefügt",
+  "add.done.code.ask": "Bitten Sie {issuer} um einen neuen.",
   "add.done": "Fertig",
 
   // What went wrong, by its code. In English the agent says it, with more detail

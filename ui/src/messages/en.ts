@@ -759,6 +759,8 @@ export const en = {
   "add.offer.account": "Account",
   "add.offer.key": "Your key",
   "add.offer.fingerprint": "Fingerprint of the server’s key",
+  "add.offer.code": "With it",
+  "add.offer.code.text": "A one-time code. It is added to Codes",
   "add.offer.device": "Name of this computer",
   "add.offer.device.why": "Type a name of at most 64 characters first",
   "add.refuse": "Not mine",
@@ -772,6 +774,12 @@ export const en = {
   "add.done.account": "Account",
   "add.done.key": "Key",
   "add.done.level": "Level",
+  "add.done.code.kept": "{name}, in Codes",
+  "add.done.code.waiting": "The one-time code was not added yet",
+  "add.done.code.patience":
+    "The code waits for ten minutes; after that {issuer} has to give you another one.",
+  "add.done.code.lost": "The one-time code was not added",
+  "add.done.code.ask": "Ask {issuer} for another one.",
   "add.done": "Done",
 
   // What went wrong, by its code. In English the agent says it, with more detail

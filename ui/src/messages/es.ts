@@ -816,6 +816,8 @@ export const es: Catalogue<"es"> = {
   "add.offer.account": "Cuenta",
   "add.offer.key": "Su clave",
   "add.offer.fingerprint": "Huella digital de la clave del servidor",
+  "add.offer.code": "Con ella",
+  "add.offer.code.text": "Un código de un solo uso. Se añade a Códigos",
   "add.offer.device": "Nombre de este equipo",
   "add.offer.device.why": "Escriba antes un nombre de 64 caracteres como máximo",
   "add.refuse": "No es la mía",
@@ -829,6 +831,11 @@ export const es: Catalogue<"es"> = {
   "add.done.account": "Cuenta",
   "add.done.key": "Clave",
   "add.done.level": "Nivel",
+  "add.done.code.kept": "{name}, en Códigos",
+  "add.done.code.waiting": "El código de un solo uso aún no se ha añadido",
+  "add.done.code.patience": "El código espera diez minutos; después, {issuer} tendrá que darle otro.",
+  "add.done.code.lost": "El código de un solo uso no se ha añadido",
+  "add.done.code.ask": "Pida otro a {issuer}.",
   "add.done": "Listo",
 
   // What went wrong, by its code. In English the agent says it, with more detail

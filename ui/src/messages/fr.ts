@@ -827,6 +827,8 @@ export const fr: Catalogue<"fr"> = {
   "add.offer.account": "Compte",
   "add.offer.key": "Votre clé",
   "add.offer.fingerprint": "Empreinte de la clé du serveur",
+  "add.offer.code": "Avec lui",
+  "add.offer.code.text": "Un code à usage unique. Il est ajouté dans Codes",
   "add.offer.device": "Nom de cet ordinateur",
   "add.offer.device.why": "Saisissez d’abord un nom de 64 caractères au plus",
   "add.refuse": "Pas le mien",
@@ -840,6 +842,12 @@ export const fr: Catalogue<"fr"> = {
   "add.done.account": "Compte",
   "add.done.key": "Clé",
   "add.done.level": "Niveau",
+  "add.done.code.kept": "{name}, dans Codes",
+  "add.done.code.waiting": "Le code à usage unique n’a pas encore été ajouté",
+  "add.done.code.patience":
+    "Le code attend dix minutes\u00a0; ensuite, {issuer} devra vous en donner un autre.",
+  "add.done.code.lost": "Le code à usage unique n’a pas été ajouté",
+  "add.done.code.ask": "Demandez-en un autre à {issuer}.",
   "add.done": "Terminé",
 
   // What went wrong, by its code. In English the agent says it, with more detail

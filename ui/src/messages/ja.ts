@@ -760,6 +760,8 @@ export const ja: Catalogue<"ja"> = {
   "add.offer.account": "アカウント",
   "add.offer.key": "あなたの鍵",
   "add.offer.fingerprint": "サーバーの鍵のフィンガープリント",
+  "add.offer.code": "付属するもの",
+  "add.offer.code.text": "ワンタイムコード。「コード」に追加されます",
   "add.offer.device": "このコンピューターの名前",
   "add.offer.device.why": "先に 64 文字以内の名前を入力します",
   "add.refuse": "違います",
@@ -773,6 +775,12 @@ export const ja: Catalogue<"ja"> = {
   "add.done.account": "アカウント",
   "add.done.key": "鍵",
   "add.done.level": "レベル",
+  "add.done.code.kept": "{name}（「コード」にあります）",
+  "add.done.code.waiting": "ワンタイムコードはまだ追加されていません",
+  "add.done.code.patience":
+    "コードは\u00a010\u00a0分間待機します。それを過ぎると、{issuer}\u00a0に新しいものを発行してもらう必要があります。",
+  "add.done.code.lost": "ワンタイムコードを追加できませんでした",
+  "add.done.code.ask": "{issuer}\u00a0に新しいものを依頼してください。",
   "add.done": "完了",
 
   // What went wrong, by its code. In English the agent says it, with more detail

@@ -118,6 +118,8 @@ pub struct Offer {
     pub account: String,
     /// Its keys, as they will be pinned; the fingerprint is that of the first.
     pub issuer_keys: KeySet,
+    /// Whether a one-time code comes with it.
+    pub delivers_code: bool,
     /// When the offer ends, by this computer's clock.
     pub expires_at: i64,
     code: EnrolmentCode,
@@ -144,6 +146,7 @@ impl Offer {
             issuer,
             issuer_name: "Alder Group".into(),
             account: account.into(),
+            delivers_code: false,
             issuer_keys,
             expires_at,
             code: EnrolmentCode::from_random([7; 16]),

@@ -8,9 +8,15 @@
 //! | a vault | there | opened with its key, or without it unusable |
 //! | cannot be read | | unreadable |
 //!
-//! Invariant: nothing here changes a vault file that is there, and no key is made for one.
+//! Invariants: nothing here changes a vault file that is there, and no key is made for one. A file that is not the one that was read
+//! or written last is never written over ([`check_unchanged`]).
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
 
 use countersign_agent_api::{ApiError, ErrorCode, VaultState};
 use countersign_codes::{
@@ -37,10 +43,19 @@ use crate::{
 pub(super) enum Opened {
     /// No vault was made yet.
     None,
-    /// The entries and their key.
-    Vault(Codes, VaultKey),
+    /// The entries and the file they are from.
+    Vault(Codes, VaultFile),
     /// It cannot be used, and what callers are told.
     Unusable(VaultState, ApiError),
+}
+
+/// The vault file that memory agrees with.
+#[derive(Debug, Clone)]
+pub(super) struct VaultFile {
+    /// What opens it.
+    pub(super) key: VaultKey,
+    /// Its [`fingerprint`].
+    pub(super) fingerprint: Option<String>,
 }
 
 /// Looks for the vault and opens it.
@@ -70,15 +85,20 @@ pub(super) async fn open(state: Arc<StateDir>, keys: Keys, interaction: Interact
     };
     let file = path.clone();
     let with = key.clone();
-    match spawn_blocking(move || vault::read(&file, &with)).await {
-        Ok(Ok(Some(codes))) => {
+    // The fingerprint first: a file that is replaced in between looks changed then, and is not written over.
+    let read = move || {
+        let fingerprint = fingerprint(&file);
+        vault::read(&file, &with).map(|codes| codes.map(|codes| (codes, fingerprint)))
+    };
+    match spawn_blocking(read).await {
+        Ok(Ok(Some((codes, fingerprint)))) => {
             if made.made_at.is_none() {
                 // The first write was complete after all.
                 let made_at = Some(now);
                 kept.vault = Some(Made { made_at, ..made });
                 note_made(&state, &kept);
             }
-            Opened::Vault(codes, key)
+            Opened::Vault(codes, VaultFile { key, fingerprint })
         }
         Ok(Ok(None)) => gone(&path),
         Ok(Err(error)) => unreadable(&path, &error),
@@ -129,6 +149,33 @@ pub(super) fn made(state: &StateDir, now: i64) {
         Ok(None) => {}
         Err(error) => tracing::warn!(%error, "that there is a vault is noted when it is opened next"),
     }
+}
+
+/// What tells one state of a vault file from another: the checksum at its end. None if there is no file.
+pub(super) fn fingerprint(vault: &Path) -> Option<String> {
+    let mut file = File::open(vault).ok()?;
+    file.seek(SeekFrom::End(-32)).ok()?;
+    let mut checksum = [0; 32];
+    file.read_exact(&mut checksum).ok()?;
+    Some(checksum.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether the vault file is the one that memory agrees with, or there is none and never was.
+///
+/// # Errors
+/// It was replaced, changed, moved away or put there by something else.
+pub(super) fn check_unchanged(path: &Path, known: Option<&VaultFile>) -> Result<(), ApiError> {
+    let is_known = match known {
+        Some(file) => file.fingerprint.is_some() && fingerprint(path) == file.fingerprint,
+        None => path
+            .symlink_metadata()
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
+    };
+    if is_known {
+        return Ok(());
+    }
+    let text = "The file of your codes was changed by something else. Nothing was written: look at your codes again.";
+    Err(ApiError::new(ErrorCode::Storage, text))
 }
 
 /// What is kept beside the vault.

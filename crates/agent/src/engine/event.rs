@@ -1,8 +1,8 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection, RecordsCursor,
-    Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
+    AccountId, ApiError, CodesRequest, DeliveredCode, Event as FrontEndEvent, HistoryFilter, KeyProtection,
+    RecordsCursor, Reply, Request, RequestId, Role, SettingChange, SettingsView, Window,
 };
 use countersign_protocol::{ApprovalDecision, Jti, wire::OtpLink};
 use zeroize::Zeroizing;
@@ -95,7 +95,7 @@ pub enum Event {
     /// [`Effect::ChangeSetting`] was carried out.
     SettingChanged(Call, Box<Result<Changed, ApiError>>),
     /// [`Effect::KeepCode`] was carried out.
-    CodeKept(Call, AccountId, Result<(), ApiError>),
+    CodeKept(Call, AccountId, DeliveredCode),
     /// [`Effect::DeleteKey`] was carried out.
     KeyDeleted(KeyRef, Result<(), KeyStoreError>),
     /// [`Effect::ProbeKeyring`] was carried out.

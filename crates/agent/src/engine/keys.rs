@@ -6,7 +6,9 @@
 //!   next acceptance of a connection decides: the key it accepted stays, the other becomes spare.
 //! - *Remove*: account off the disk, its keys spare → keys deleted.
 
-use countersign_agent_api::{AccountId, ApiError, EnrolmentOffer, ErrorCode, KeyringState, Reply};
+use countersign_agent_api::{
+    AccountId, ApiError, DeliveredCode, EnrolledView, EnrolmentOffer, ErrorCode, KeyringState, Reply,
+};
 use countersign_protocol::{fingerprint, wire::OtpLink};
 
 use super::{
@@ -111,6 +113,7 @@ impl Engine {
             fingerprint: offer.issuer_keys.first().map(fingerprint).unwrap_or_default(),
             key_protection: protection_view(self.settings.key_protection),
             device_name: self.settings.device_name.clone(),
+            delivers_code: offer.delivers_code,
             expires_at: offer.expires_at,
         };
         self.offers.waiting.push((id, offer));
@@ -303,7 +306,7 @@ impl Engine {
         self.lines.insert(id.clone(), line);
         match otp {
             Some(otp) => fx.push(Effect::KeepCode(call, id.clone(), otp)),
-            None => self.reply_account(call, id, fx),
+            None => self.code_kept(call, id, DeliveredCode::None, fx),
         }
     }
 
@@ -312,17 +315,15 @@ impl Engine {
         &self,
         call: Call,
         account: &AccountId,
-        result: Result<(), ApiError>,
+        code: DeliveredCode,
         fx: &mut Vec<Effect>,
     ) {
-        let Err(mut error) = result else {
-            return self.reply_account(call, account, fx);
+        let enrolled = |account| {
+            let account = self.account_view(account);
+            Reply::Enrolled(EnrolledView { account, code })
         };
-        error.message = format!(
-            "The account was added, but not the one-time code that came with it: ask for that again. {}",
-            error.message
-        );
-        fx.push(Effect::Reply(call, Err(error)));
+        let reply = self.account(account).map(enrolled).ok_or_else(no_account);
+        fx.push(Effect::Reply(call, reply));
     }
 
     pub(super) fn start_rotation(

@@ -157,7 +157,7 @@ impl Engine {
             Event::Rotated(rotation, key, result) => self.rotated(rotation, key, result, fx),
             Event::DeviceRevoked(call, account, result) => self.device_revoked(call, &account, result, fx),
             Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
-            Event::CodeKept(call, account, result) => self.code_kept(call, &account, result, fx),
+            Event::CodeKept(call, account, code) => self.code_kept(call, &account, code, fx),
             Event::KeyDeleted(key, result) => self.key_deleted(&key, result, fx),
             Event::KeyringProbed(result) => self.keyring_probed(result, fx),
             Event::Vault(news) => self.vault = *news,

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, RequestId, SettingChange};
+use countersign_agent_api::{
+    AccountId, ApiError, DeliveredCode, ErrorCode, Message, Reply, RequestId, SettingChange,
+};
 use countersign_protocol::Jti;
 use ring::rand::SecureRandom;
 use tokio::{
@@ -449,7 +451,9 @@ impl Driver {
                 let _ = self.codes.tell(Inbox::Keep(otp, answer));
                 self.job(async move {
                     let text = "Too much is asked of the one-time codes at once.";
-                    let busy = |_| Err(ApiError::new(ErrorCode::Unavailable, text));
+                    let busy = |_| DeliveredCode::Lost {
+                        error: ApiError::new(ErrorCode::Unavailable, text),
+                    };
                     event(Event::CodeKept(call, account, kept.await.unwrap_or_else(busy)))
                 });
             }

@@ -53,6 +53,7 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
         issuer: link.issuer,
         issuer_name: preview.issuer_name,
         account: preview.account,
+        delivers_code: preview.otp,
         issuer_keys: configuration.keys,
         expires_at: preview.expires_at.saturating_sub(offset),
         code: link.code,
@@ -108,6 +109,11 @@ pub(super) async fn enrol(
     if response.account != offer.account {
         return Err(EnrolmentError::BadAnswer(
             "it is for another account than the one shown",
+        ));
+    }
+    if response.otp.is_some() && !offer.delivers_code {
+        return Err(EnrolmentError::BadAnswer(
+            "it delivers a one-time code that was not announced",
         ));
     }
     let offset = response.time.saturating_sub(native.clock.now());

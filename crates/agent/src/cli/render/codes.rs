@@ -8,7 +8,7 @@ use countersign_agent_api::{
 use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
-use super::{count, json, line, note};
+use super::{json, line, note};
 use crate::{
     cli::{CliError, Exit, args::Output},
     statement_text::{instant, plain},
@@ -203,8 +203,8 @@ pub(in crate::cli) fn import(view: &ImportView) {
         new,
         duplicate,
         invalid,
-        missing_parts,
         rows,
+        missing_parts: _,
     } = &view.stage
     else {
         return;
@@ -228,12 +228,13 @@ pub(in crate::cli) fn import(view: &ImportView) {
     if hidden > 0 {
         line(&format!("  … and {hidden} more"));
     }
-    if *missing_parts > 0 {
-        note(&format!(
-            "{} of this batch are missing. Import all links together.",
-            count(*missing_parts, "QR code")
-        ));
-    }
+}
+
+/// A batch is added as a whole or not at all.
+pub(in crate::cli) fn missing_parts(missing: u32) {
+    note(&format!(
+        "{missing} more QR codes belong to this batch. Nothing was added: import all its links together."
+    ));
 }
 
 /// What an import did.

@@ -58,6 +58,7 @@ async fn a_one_time_code_is_delivered_once_and_never_kept_readable() {
     world.gateway.store().add_offer(offer, entry).await.unwrap();
     let read = world.gateway.store().offer(hash, now).await.unwrap().unwrap();
     assert_eq!(read.otp, Some(kept));
+    assert!(world.gateway.preview(&code).await.unwrap().otp, "it is announced");
     let enrolled = world
         .gateway
         .enrol(&world.enrolment(&code, &key()))
@@ -65,6 +66,7 @@ async fn a_one_time_code_is_delivered_once_and_never_kept_readable() {
         .unwrap();
     assert_eq!(enrolled.otp, Some(link));
     let without = world.offer("bob").await;
+    assert!(!world.gateway.preview(&without).await.unwrap().otp);
     let enrolled = world
         .gateway
         .enrol(&world.enrolment(&without, &key()))
