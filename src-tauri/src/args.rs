@@ -7,7 +7,10 @@ use std::ffi::OsString;
 
 use countersign_agent_api::{Activation, RequestId};
 
-use crate::{qr::reader, view::Hidden};
+use crate::{
+    qr::{camera, reader},
+    view::Hidden,
+};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
@@ -40,6 +43,8 @@ pub(crate) enum Launch {
     },
     /// No window: look for codes in a picture on standard input, for the app itself.
     ReadPicture,
+    /// No window: look for codes through a camera, for the app itself.
+    WatchCamera,
     /// The usage text.
     Help,
     /// The version.
@@ -73,6 +78,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
         [reader::ARGUMENT] => Ok(Launch::ReadPicture),
+        [camera::ARGUMENT] => Ok(Launch::WatchCamera),
         ["--help" | "-h"] => Ok(Launch::Help),
         ["--version" | "-V"] => Ok(Launch::Version),
         ["--prompt"] => Ok(prompt(None, Activation::Unasked)),

@@ -17,7 +17,7 @@ use ts_rs::{Config, TS};
 
 use crate::{
     commands::imports::{QrBatch, QrImport},
-    qr::QrSource,
+    qr::{QrSource, camera::CameraView},
     view::{MainView, Page, PromptView},
 };
 
@@ -53,6 +53,7 @@ fn export(directory: &Path) {
     ExportForm::export_all(&config).unwrap();
     QrBatch::export_all(&config).unwrap();
     QrImport::export_all(&config).unwrap();
+    CameraView::export_all(&config).unwrap();
 }
 
 fn read(directory: &Path) -> BTreeMap<String, String> {

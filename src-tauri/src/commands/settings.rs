@@ -10,7 +10,7 @@ use super::unexpected;
 use crate::{
     agent::Agent,
     dialogs,
-    qr::{self, QrSource},
+    qr::{self, QrSource, camera::CameraSwitch},
 };
 
 /// The longest text that is copied, in bytes: a report of many accounts fits.
@@ -58,7 +58,13 @@ pub(crate) async fn read_qr(
     window: WebviewWindow,
     source: QrSource,
 ) -> Result<Option<Vec<String>>, ApiError> {
-    Ok(qr::read(&app, &window, source).await?)
+    Ok(qr::read(&app, &window, source, &[]).await?)
+}
+
+/// Turns the camera off: what waits for a code ends without one.
+#[tauri::command]
+pub(crate) fn stop_camera(camera: State<'_, CameraSwitch>) {
+    camera.off();
 }
 
 /// Certificate files that the person chooses; none if they chose not to.

@@ -4,6 +4,7 @@ import { listen } from "@tauri-apps/api/event";
 import type { AccountView } from "../bindings/AccountView";
 import type { AccountId } from "../bindings/AccountId";
 import type { ApiError } from "../bindings/ApiError";
+import type { CameraView } from "../bindings/CameraView";
 import type { Check } from "../bindings/Check";
 import type { CodeEdit } from "../bindings/CodeEdit";
 import type { CodeEntry } from "../bindings/CodeEntry";
@@ -96,6 +97,12 @@ export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment
 /** The texts of the QR codes found there; nothing if the person has chosen no picture. */
 export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
 
+/** What the camera sees, until the returned function is called. */
+export const cameraViews = (show: (view: CameraView) => void) =>
+  listen<CameraView>("camera", (event) => show(event.payload), { target: "main" });
+/** What waits for the camera ends without a code. */
+export const stopCamera = () => invoke<void>("stop_camera");
+
 export const renameAccount = (account: AccountId, name: string | null) =>
   invoke<AccountView>("rename_account", { account, name });
 export const rotateKey = (account: AccountId) => invoke<AccountView>("rotate_key", { account });
@@ -178,8 +185,8 @@ export const startAgent = () => invoke<void>("start_agent");
 /** What a failed command says to people. */
 export function message(error: unknown): string {
   if (typeof error !== "object" || error === null || !("message" in error)) return String(error);
-  const { code, message } = error as ApiError;
-  return explained(code, message);
+  const { code, message, cause } = error as ApiError;
+  return explained(code, message, cause);
 }
 
 async function views<View>(window: string, command: string, show: (view: View) => void): Promise<() => void> {

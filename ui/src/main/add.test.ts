@@ -1,10 +1,11 @@
 // Adding an account: nothing is made before the person agrees, and nothing stays when they leave.
-import { fireEvent, screen } from "@testing-library/svelte";
+import { fireEvent, screen, within } from "@testing-library/svelte";
 import { expect, test } from "vitest";
 import type { AccountView } from "../bindings/AccountView";
 import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
 import type { MainView } from "../bindings/MainView";
 import { alder, offer } from "../fixtures/accounts";
+import { looking } from "../fixtures/camera";
 import { fresh, mains, quiet } from "../fixtures/main";
 import { later } from "../test/later";
 import { openMain, settled } from "../test/main";
@@ -224,6 +225,20 @@ test.each([
   expect(shell.of("read_qr")).toEqual([{ source }]);
   expect(field().value).toBe(other);
   expect(shell.of("preview_enrolment")).toEqual([]);
+});
+
+test("a code held before the camera fills the field, and Escape there only turns the camera off", async () => {
+  let answer: () => unknown = looking;
+  const { shell } = await openMain(mains["add-camera"], { read_qr: () => answer() });
+  await fireEvent.keyDown(screen.getByRole("dialog"), { key: "Escape" });
+  expect(screen.getByRole("heading", { name: "Add an account" })).toBeTruthy();
+  expect(shell.of("stop_camera")).toHaveLength(0);
+  answer = () => [other];
+  await fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Cancel" }));
+  await settled();
+  expect(shell.of("stop_camera")).toHaveLength(1);
+  await click("Use the camera…");
+  expect(screen.getByRole<HTMLTextAreaElement>("textbox").value).toBe(other);
 });
 
 test("of several codes the person picks one; none is picked for them", async () => {

@@ -34,9 +34,9 @@ const DAY: i64 = 24 * HOUR;
 #[derive(Debug, Default)]
 pub(super) struct Backups {
     plan: Option<Plan>,
-    problem: Option<String>,
-    /// When it is looked whether one is due, steady.
-    look_at: Option<i64>,
+    problem: Option<ApiError>,
+    /// When it is looked whether one is due.
+    look_at: Option<Instant>,
 }
 
 /// What one backup is made from.
@@ -54,7 +54,7 @@ impl Backups {
     pub(super) fn new(kept: Result<Kept, ApiError>, at: Instant) -> Self {
         match kept {
             Ok(Kept { backups: plan, .. }) => Self {
-                look_at: plan.as_ref().map(|_| at.steady + 60),
+                look_at: plan.as_ref().map(|_| at.later(60)),
                 plan,
                 problem: None,
             },
@@ -74,20 +74,24 @@ impl Backups {
         Some(BackupsView {
             folder: plan.folder.clone(),
             last_at: plan.last.as_ref().map(|last| last.at),
+            next_at: match (&plan.last, &self.problem) {
+                (Some(last), None) => Some(last.at + DAY),
+                (None, _) | (_, Some(_)) => self.look_at.map(|look_at| look_at.now),
+            },
             problem: self.problem.clone(),
         })
     }
 
     pub(super) fn next_wake(&self) -> Option<i64> {
-        self.look_at
+        self.look_at.map(|look_at| look_at.steady)
     }
 
     /// Whether one is due of a vault file with this [`fingerprint`]. Not asked again for an hour.
     pub(super) fn look(&mut self, fingerprint: Option<&str>, at: Instant) -> bool {
-        if self.look_at.is_none_or(|look_at| look_at > at.steady) {
+        if self.look_at.is_none_or(|look_at| look_at.steady > at.steady) {
             return false;
         }
-        self.look_at = Some(at.steady + HOUR);
+        self.look_at = Some(at.later(HOUR));
         let Some(plan) = &self.plan else { return false };
         match (&plan.last, fingerprint) {
             (_, None) => false,
@@ -111,7 +115,7 @@ impl Backups {
             }
             Err(error) => {
                 tracing::warn!(%error, "no backup was made");
-                self.problem = Some(error.message.clone());
+                self.problem = Some(error.clone());
             }
         }
     }
@@ -138,7 +142,7 @@ impl Backups {
         {
             tracing::info!(%error, "the earlier password of the backups stays in the keyring");
         }
-        self.look_at = plan.as_ref().map(|_| at.steady);
+        self.look_at = plan.as_ref().map(|_| at);
         self.plan = plan;
         self.problem = None;
         Ok(())
@@ -281,6 +285,17 @@ mod tests {
             steady: AT.steady + 60,
         };
         assert!(backups.look(Some("b"), early));
+    }
+
+    #[test]
+    fn when_the_next_one_comes_is_told() {
+        let next = |backups: &Backups| backups.view().unwrap().next_at;
+        assert_eq!(next(&planned(None)), Some(AT.now + 60), "the first one");
+        let mut backups = planned(Some("a"));
+        assert_eq!(next(&backups), Some(AT.now + DAY));
+        assert!(backups.look(Some("b"), after(DAY)));
+        backups.problem = Some(invalid("The stick is not there."));
+        assert_eq!(next(&backups), Some(AT.now + DAY + HOUR), "another try");
     }
 
     #[test]

@@ -35,6 +35,16 @@ pub(super) struct Instant {
     pub(super) steady: i64,
 }
 
+impl Instant {
+    /// So many seconds later, if nobody sets the clock.
+    pub(super) fn later(self, seconds: i64) -> Self {
+        Self {
+            now: self.now.saturating_add(seconds),
+            steady: self.steady.saturating_add(seconds),
+        }
+    }
+}
+
 /// What is known about the time.
 #[derive(Debug, Default)]
 pub(super) struct CodesTime {

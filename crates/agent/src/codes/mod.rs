@@ -13,6 +13,7 @@
 //! - Nothing secret leaves but codes on display, and one entry's QR code.
 
 mod backups;
+mod causes;
 mod clipboard;
 mod clock;
 mod errors;
