@@ -11,10 +11,11 @@ use super::{
     Stage,
     codes_import::entries,
     codes_window::{SECRET, accepted, code_of, open},
+    desktop,
 };
 use crate::{
     front::{SOON, poll},
-    harness::{App, Launch, WebDriver, family},
+    harness::{App, WebDriver, family},
 };
 
 /// What the device delivers, in pixels.
@@ -32,7 +33,7 @@ pub(super) async fn import_codes_held_before_a_camera(stage: &mut Stage) -> Resu
         ("CAMERA_SCENE", scene.to_str().context("an odd directory")?),
     ];
     let driver = WebDriver::with(&stage.session, &stage.agent, &environment).await?;
-    let app = driver.open(Launch::by_hand(&[])).await?;
+    let app = desktop::open(&driver, &[]).await?;
     let window = open(&app.page).await?;
 
     // Nothing is held before it: it goes off with its question.
