@@ -298,6 +298,8 @@ fn builder<'a>(
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .disable_drag_drop_handler()
+        // Codes and requests are not for those who watch a shared screen. Linux desktops have no such thing yet.
+        .content_protected(true)
         .devtools(cfg!(debug_assertions))
 }
 

@@ -5,6 +5,8 @@
 
 use countersign_agent_api::CodesClock;
 
+use super::released::RELEASED;
+
 /// Up to here the clock is right, in seconds: a code lasts thirty.
 const NEAR: u64 = 2;
 
@@ -13,9 +15,6 @@ const LIMIT: u64 = 5 * 60;
 
 /// How far an offset may be from the one that was told before and still count as the same, in seconds.
 const SAME: u64 = 3;
-
-/// When this release was made, roughly (2026-11-01): no right clock is before it.
-const RELEASED: i64 = 1_793_491_200;
 
 /// What an issuer's clock says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,7 @@ mod files;
 mod imports;
 mod kept;
 mod open;
+mod released;
 mod state;
 mod task;
 #[cfg(test)]
