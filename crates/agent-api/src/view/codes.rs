@@ -411,7 +411,7 @@ data! {
         /// The file is there and cannot be read; it is left as it is.
         Unreadable {
             /// What is wrong.
-            problem: super::Cause,
+            problem: Box<super::Cause>,
             /// Where it is.
             path: String,
         },
@@ -460,7 +460,7 @@ data! {
         #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
         pub next_at: Option<i64>,
         /// Why the last attempt failed, if it did.
-        pub problem: Option<crate::ApiError>,
+        pub problem: Option<Box<crate::ApiError>>,
     }
 
     /// An import before it is done.

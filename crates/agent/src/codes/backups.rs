@@ -34,7 +34,7 @@ const DAY: i64 = 24 * HOUR;
 #[derive(Debug, Default)]
 pub(super) struct Backups {
     plan: Option<Plan>,
-    problem: Option<ApiError>,
+    problem: Option<Box<ApiError>>,
     /// When it is looked whether one is due.
     look_at: Option<Instant>,
 }
@@ -115,7 +115,7 @@ impl Backups {
             }
             Err(error) => {
                 tracing::warn!(%error, "no backup was made");
-                self.problem = Some(error.clone());
+                self.problem = Some(Box::new(error.clone()));
             }
         }
     }
@@ -294,7 +294,7 @@ mod tests {
         let mut backups = planned(Some("a"));
         assert_eq!(next(&backups), Some(AT.now + DAY));
         assert!(backups.look(Some("b"), after(DAY)));
-        backups.problem = Some(invalid("The stick is not there."));
+        backups.problem = Some(Box::new(invalid("The stick is not there.")));
         assert_eq!(next(&backups), Some(AT.now + DAY + HOUR), "another try");
     }
 

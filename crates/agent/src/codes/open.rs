@@ -160,7 +160,10 @@ fn unreadable(path: &Path, problem: Cause) -> Opened {
     let path = path.display().to_string();
     let text = format!("Your codes cannot be read from {path}. {}", problem.text);
     Opened::Unusable(
-        VaultState::Unreadable { problem, path },
+        VaultState::Unreadable {
+            problem: Box::new(problem),
+            path,
+        },
         ApiError::new(ErrorCode::Storage, text),
     )
 }

@@ -119,13 +119,14 @@ fn start(device: Device, rank: usize) -> std::io::Result<Camera> {
 }
 
 fn reason(error: &Error) -> CameraTrouble {
-    match error.kind() {
-        ErrorKind::PermissionDenied => CameraTrouble::Forbidden,
-        ErrorKind::ResourceBusy => CameraTrouble::Busy,
+    const OF: [(ErrorKind, CameraTrouble); 3] = [
+        (ErrorKind::PermissionDenied, CameraTrouble::Forbidden),
+        (ErrorKind::ResourceBusy, CameraTrouble::Busy),
         // It was unplugged.
-        ErrorKind::NotFound => CameraTrouble::Missing,
-        _ => CameraTrouble::Failed,
-    }
+        (ErrorKind::NotFound, CameraTrouble::Missing),
+    ];
+    let known = OF.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or(CameraTrouble::Failed, |(_, trouble)| *trouble)
 }
 
 impl Frames for Camera {
