@@ -137,6 +137,14 @@ fn codes_link(link: &str) -> Result<Hidden, UsageError> {
     }
 }
 
+/// Whether a text is a link of one-time codes, which holds their secrets.
+pub(crate) fn is_codes_link(text: &str) -> bool {
+    CODES.iter().any(|scheme| {
+        let begins = text.trim_start().as_bytes().get(..scheme.len());
+        begins.is_some_and(|begins| begins.eq_ignore_ascii_case(scheme.as_bytes()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::ffi::OsStringExt;
@@ -208,6 +216,20 @@ mod tests {
             "otpauth://totp/\n",
         ] {
             assert_eq!(parsed(&[bad]), Err(UsageError::CodesLink));
+        }
+    }
+
+    #[test]
+    fn a_link_of_codes_is_known_however_it_is_written() {
+        for link in [
+            "otpauth://totp/a",
+            "OTPAUTH://totp/a",
+            " otpauth-migration://offline",
+        ] {
+            assert!(is_codes_link(link), "{link}");
+        }
+        for link in ["countersign://enroll?otpauth://", "otpauth:", "ötpauth://", ""] {
+            assert!(!is_codes_link(link), "{link}");
         }
     }
 

@@ -16,7 +16,10 @@ use countersign_agent_api::{
 use ts_rs::{Config, TS};
 
 use crate::{
-    commands::imports::{QrBatch, QrImport},
+    commands::{
+        imports::{QrBatch, QrImport},
+        settings::QrTexts,
+    },
     qr::{QrSource, camera::CameraView},
     view::{MainView, Page, PromptView},
 };
@@ -53,6 +56,7 @@ fn export(directory: &Path) {
     ExportForm::export_all(&config).unwrap();
     QrBatch::export_all(&config).unwrap();
     QrImport::export_all(&config).unwrap();
+    QrTexts::export_all(&config).unwrap();
     CameraView::export_all(&config).unwrap();
 }
 

@@ -23,6 +23,7 @@ import type { QrBatch } from "../bindings/QrBatch";
 import type { QrImport } from "../bindings/QrImport";
 import type { QrPicture } from "../bindings/QrPicture";
 import type { QrSource } from "../bindings/QrSource";
+import type { QrTexts } from "../bindings/QrTexts";
 import type { Reason } from "../bindings/Reason";
 import type { RequestId } from "../bindings/RequestId";
 import type { RequestView } from "../bindings/RequestView";
@@ -94,8 +95,8 @@ export const acceptEnrolment = (offer: string, deviceName: string) =>
   invoke<AccountView>("accept_enrolment", { offer, deviceName });
 export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment", { offer });
 
-/** The texts of the QR codes found there; nothing if the person has chosen no picture. */
-export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
+/** The texts of the QR codes found there, but for those of one-time codes; nothing if the person has chosen no picture. */
+export const readQr = (source: QrSource) => invoke<QrTexts | null>("read_qr", { source });
 
 /** What the camera sees, until the returned function is called. */
 export const cameraViews = (show: (view: CameraView) => void) =>
