@@ -16,8 +16,11 @@ use countersign_agent_api::{
 use ts_rs::{Config, TS};
 
 use crate::{
-    commands::imports::{QrBatch, QrImport},
-    qr::QrSource,
+    commands::{
+        imports::{QrBatch, QrImport},
+        settings::QrTexts,
+    },
+    qr::{QrSource, camera::CameraView},
     view::{MainView, Page, PromptView},
 };
 
@@ -54,6 +57,8 @@ fn export(directory: &Path) {
     ExportForm::export_all(&config).unwrap();
     QrBatch::export_all(&config).unwrap();
     QrImport::export_all(&config).unwrap();
+    QrTexts::export_all(&config).unwrap();
+    CameraView::export_all(&config).unwrap();
 }
 
 fn read(directory: &Path) -> BTreeMap<String, String> {

@@ -53,6 +53,16 @@ pub use settings::{
 };
 
 data! {
+    /// Why something does not work or cannot be used: a sentence, and what front ends need to say it in other languages.
+    pub struct Cause {
+        /// For programs and translations: `vault.damaged`, `import.archive` …
+        pub finding: String,
+        /// For people, in English.
+        pub text: String,
+        /// The values in the text, by name.
+        pub values: std::collections::BTreeMap<String, String>,
+    }
+
     /// What kind of front end is connected. Decides which surface an answer counts as.
     #[derive(Copy)]
     #[serde(rename_all = "snake_case")]

@@ -5,6 +5,7 @@
 
 mod clipboard;
 mod codes;
+mod codes_camera;
 mod codes_import;
 mod codes_vault;
 mod codes_window;
@@ -123,6 +124,7 @@ stories! {
     codes_import::import_plain_files, enrolment::not_enrolled();
     codes_import::import_encrypted_files, enrolment::not_enrolled();
     codes_import::import_batch_of_qr_codes, enrolment::not_enrolled();
+    codes_camera::import_codes_held_before_a_camera, enrolment::not_enrolled();
     codes_vault::vault_locked_keyring, enrolment::not_enrolled();
     codes_vault::vault_damaged_or_gone, enrolment::not_enrolled();
     codes_vault::vault_exported_wiped_restored, enrolment::not_enrolled();

@@ -13,7 +13,8 @@ export type Intention =
   | { name: "clear" }
   | { name: "go"; place: number }
   | { name: "copy" }
-  | { name: "move"; by: -1 | 1 };
+  | { name: "move"; by: -1 | 1 }
+  | { name: "undo" };
 
 /** Rows that Page Up and Page Down go. */
 const LEAP = 8;
@@ -42,6 +43,8 @@ function moved(key: string): Intention | null {
 }
 
 function combined(key: string, search: HTMLInputElement | undefined): Intention | null {
+  // In the search it takes back what was typed.
+  if (key.toLowerCase() === "z") return document.activeElement === search ? null : { name: "undo" };
   if (key.toLowerCase() !== "c") return null;
   const selected =
     String(getSelection() ?? "") !== "" ||

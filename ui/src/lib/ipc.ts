@@ -4,6 +4,7 @@ import { listen } from "@tauri-apps/api/event";
 import type { AccountView } from "../bindings/AccountView";
 import type { AccountId } from "../bindings/AccountId";
 import type { ApiError } from "../bindings/ApiError";
+import type { CameraView } from "../bindings/CameraView";
 import type { Check } from "../bindings/Check";
 import type { CodeEdit } from "../bindings/CodeEdit";
 import type { CodeEntry } from "../bindings/CodeEntry";
@@ -23,6 +24,7 @@ import type { QrBatch } from "../bindings/QrBatch";
 import type { QrImport } from "../bindings/QrImport";
 import type { QrPicture } from "../bindings/QrPicture";
 import type { QrSource } from "../bindings/QrSource";
+import type { QrTexts } from "../bindings/QrTexts";
 import type { Reason } from "../bindings/Reason";
 import type { RequestId } from "../bindings/RequestId";
 import type { RequestView } from "../bindings/RequestView";
@@ -94,8 +96,14 @@ export const acceptEnrolment = (offer: string, deviceName: string) =>
   invoke<EnrolledView>("accept_enrolment", { offer, deviceName });
 export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment", { offer });
 
-/** The texts of the QR codes found there; nothing if the person has chosen no picture. */
-export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
+/** The texts of the QR codes found there, but for those of one-time codes; nothing if the person has chosen no picture. */
+export const readQr = (source: QrSource) => invoke<QrTexts | null>("read_qr", { source });
+
+/** What the camera sees, until the returned function is called. */
+export const cameraViews = (show: (view: CameraView) => void) =>
+  listen<CameraView>("camera", (event) => show(event.payload), { target: "main" });
+/** What waits for the camera ends without a code. */
+export const stopCamera = () => invoke<void>("stop_camera");
 
 export const renameAccount = (account: AccountId, name: string | null) =>
   invoke<AccountView>("rename_account", { account, name });
@@ -185,8 +193,8 @@ export function failure(error: unknown): ApiError {
 /** What a failed command says to people. */
 export function message(error: unknown): string {
   if (typeof error !== "object" || error === null || !("message" in error)) return String(error);
-  const { code, message } = error as ApiError;
-  return explained(code, message);
+  const { code, message, cause } = error as ApiError;
+  return explained(code, message, cause);
 }
 
 async function views<View>(window: string, command: string, show: (view: View) => void): Promise<() => void> {

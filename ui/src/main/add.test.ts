@@ -1,11 +1,13 @@
 // Adding an account: nothing is made before the person agrees, and nothing stays when they leave.
-import { fireEvent, screen } from "@testing-library/svelte";
+import { fireEvent, screen, within } from "@testing-library/svelte";
 import { expect, test } from "vitest";
 import type { EnrolledView } from "../bindings/EnrolledView";
 import type { EnrolmentOffer } from "../bindings/EnrolmentOffer";
+import type { QrTexts } from "../bindings/QrTexts";
 import type { MainView } from "../bindings/MainView";
 import { alder, codeName, enrolled, offer, waitingCode } from "../fixtures/accounts";
-import { fresh, mains, quiet } from "../fixtures/main";
+import { looking } from "../fixtures/camera";
+import { fresh, mains, quiet, texts } from "../fixtures/main";
 import { later } from "../test/later";
 import { openMain, settled } from "../test/main";
 import { violations } from "../test/axe";
@@ -219,15 +221,41 @@ test.each([
   ["From the clipboard", "clipboard"],
   ["Scan the screen", "screen"],
 ])("%s fills the field and asks nobody", async (button, source) => {
-  const { shell } = await openMain(mains["add-link"], { read_qr: () => [other] });
+  const { shell } = await openMain(mains["add-link"], { read_qr: () => texts(other) });
   await click(button);
   expect(shell.of("read_qr")).toEqual([{ source }]);
   expect(field().value).toBe(other);
   expect(shell.of("preview_enrolment")).toEqual([]);
 });
 
+test("a code held before the camera fills the field, and Escape there only turns the camera off", async () => {
+  let answer: () => unknown = looking;
+  const { shell } = await openMain(mains["add-camera"], { read_qr: () => answer() });
+  await fireEvent.keyDown(screen.getByRole("dialog"), { key: "Escape" });
+  expect(screen.getByRole("heading", { name: "Add an account" })).toBeTruthy();
+  expect(shell.of("stop_camera")).toHaveLength(0);
+  answer = () => texts(other);
+  await fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Cancel" }));
+  await settled();
+  expect(shell.of("stop_camera")).toHaveLength(1);
+  await click("Use the camera…");
+  expect(screen.getByRole<HTMLTextAreaElement>("textbox").value).toBe(other);
+});
+
+test("one-time codes that were read wait on their page, and the form does not learn them", async () => {
+  const { shell } = await openMain(mains["add-pasted"], {
+    read_qr: () => ({ links: [], codes: "waiting" }),
+  });
+  await shell.send({ ...quiet, codes_link: { opening: 3 } });
+  await settled();
+  expect(screen.getByRole("heading", { name: "Add an account" })).toBeTruthy();
+  await click("Scan the screen");
+  expect(screen.getByRole("heading", { name: "Codes" })).toBeTruthy();
+  expect(shell.of("preview_opened_link")).toEqual([{ opening: 3 }]);
+});
+
 test("of several codes the person picks one; none is picked for them", async () => {
-  await openMain(mains["add-link"], { read_qr: () => [link, other] });
+  await openMain(mains["add-link"], { read_qr: () => texts(link, other) });
   await click("Scan the screen");
   expect(field().value).toBe("");
   for (const radio of screen.getAllByRole<HTMLInputElement>("radio")) expect(radio.checked).toBe(false);
@@ -236,11 +264,11 @@ test("of several codes the person picks one; none is picked for them", async () 
 });
 
 test("a picture without a code is said, one that was not chosen is not", async () => {
-  let codes: string[] | null = [];
-  await openMain(pasted, { read_qr: () => codes });
+  let found: QrTexts | null = texts();
+  await openMain(pasted, { read_qr: () => found });
   await click("Open a QR image…");
   expect(screen.getByRole("alert").textContent).toContain("There is no QR code in this image.");
-  codes = null;
+  found = null;
   await click("Open a QR image…");
   expect(screen.queryByRole("alert")).toBeNull();
   expect(field().value).toBe(link);

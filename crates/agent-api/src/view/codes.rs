@@ -443,8 +443,8 @@ data! {
         },
         /// The file is there and cannot be read; it is left as it is.
         Unreadable {
-            /// What is wrong, for people.
-            problem: String,
+            /// What is wrong.
+            problem: Box<super::Cause>,
             /// Where it is.
             path: String,
         },
@@ -489,8 +489,11 @@ data! {
         /// When the last one was made.
         #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
         pub last_at: Option<i64>,
+        /// Before then none is made by itself; after it the next one, once something has changed.
+        #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+        pub next_at: Option<i64>,
         /// Why the last attempt failed, if it did.
-        pub problem: Option<String>,
+        pub problem: Option<Box<crate::ApiError>>,
     }
 
     /// An import before it is done.
@@ -542,8 +545,8 @@ data! {
         Duplicate,
         /// It cannot be kept.
         Invalid {
-            /// Why, for people.
-            reason: String,
+            /// Why.
+            reason: super::Cause,
         },
     }
 }

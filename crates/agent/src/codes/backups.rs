@@ -40,9 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Backups {
     plan: Option<Plan>,
-    problem: Option<String>,
-    /// When it is looked whether one is due, steady.
-    look_at: Option<i64>,
+    problem: Option<Box<ApiError>>,
+    /// When it is looked whether one is due.
+    look_at: Option<Instant>,
 }
 
 /// What one backup is made from.
@@ -68,7 +68,7 @@ impl Backups {
     pub(super) fn new(kept: Result<Kept, ApiError>, at: Instant) -> Self {
         match kept {
             Ok(Kept { backups: plan, .. }) => Self {
-                look_at: plan.as_ref().map(|_| at.steady + MINUTE),
+                look_at: plan.as_ref().map(|_| at.later(MINUTE)),
                 plan,
                 problem: None,
             },
@@ -88,20 +88,24 @@ impl Backups {
         Some(BackupsView {
             folder: plan.folder.clone(),
             last_at: plan.last.as_ref().map(|last| last.at),
+            next_at: match (&plan.last, &self.problem) {
+                (Some(last), None) => Some(last.at + DAY),
+                (None, _) | (_, Some(_)) => self.look_at.map(|look_at| look_at.now),
+            },
             problem: self.problem.clone(),
         })
     }
 
     pub(super) fn next_wake(&self) -> Option<i64> {
-        self.look_at
+        self.look_at.map(|look_at| look_at.steady)
     }
 
     /// Whether one is due of a vault file with this [`open::fingerprint`]. Not asked again for an hour.
     pub(super) fn look(&mut self, fingerprint: Option<&str>, at: Instant) -> bool {
-        if self.look_at.is_none_or(|look_at| look_at > at.steady) {
+        if self.look_at.is_none_or(|look_at| look_at.steady > at.steady) {
             return false;
         }
-        self.look_at = Some(at.steady + HOUR);
+        self.look_at = Some(at.later(HOUR));
         let Some(plan) = &self.plan else { return false };
         match (&plan.last, fingerprint) {
             (_, None) => false,
@@ -149,7 +153,7 @@ impl Backups {
     /// None could be made.
     pub(super) fn failed(&mut self, error: &ApiError) {
         tracing::warn!(%error, "no backup was made");
-        self.problem = Some(error.message.clone());
+        self.problem = Some(Box::new(error.clone()));
     }
 
     /// The plan that was prepared is the plan now. The password of the one before is spare then.
@@ -160,7 +164,7 @@ impl Backups {
         kept.spare.extend(earlier.map(|earlier| earlier.password));
         kept.spare.retain(|spare| Some(spare) != used);
         write(state, &kept)?;
-        self.look_at = plan.as_ref().map(|_| at.steady);
+        self.look_at = plan.as_ref().map(|_| at);
         self.plan = plan;
         self.problem = None;
         Ok(())
@@ -374,6 +378,17 @@ mod tests {
             steady: AT.steady + 60,
         };
         assert!(backups.look(Some("b"), early));
+    }
+
+    #[test]
+    fn when_the_next_one_comes_is_told() {
+        let next = |backups: &Backups| backups.view().unwrap().next_at;
+        assert_eq!(next(&planned(None)), Some(AT.now + 60), "the first one");
+        let mut backups = planned(Some("a"));
+        assert_eq!(next(&backups), Some(AT.now + DAY));
+        assert!(backups.look(Some("b"), after(DAY)));
+        backups.problem = Some(Box::new(invalid("The stick is not there.")));
+        assert_eq!(next(&backups), Some(AT.now + DAY + HOUR), "another try");
     }
 
     #[test]

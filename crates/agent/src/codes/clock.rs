@@ -5,6 +5,7 @@
 
 use countersign_agent_api::CodesClock;
 
+use super::released::RELEASED;
 use crate::edge::Moment;
 
 /// Up to here the clock is right, in seconds: a code lasts thirty.
@@ -15,9 +16,6 @@ const LIMIT: u64 = 5 * 60;
 
 /// How far an offset may be from the one that was told before and still count as the same, in seconds.
 const SAME: u64 = 3;
-
-/// When this release was made, roughly (2026-11-01): no right clock is before it.
-const RELEASED: i64 = 1_793_491_200;
 
 /// What an issuer's clock says, signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +35,16 @@ pub(super) struct Instant {
     pub(super) now: i64,
     /// Since an unknown instant; nobody sets it.
     pub(super) steady: i64,
+}
+
+impl Instant {
+    /// So many seconds later, if nobody sets the clock.
+    pub(super) fn later(self, seconds: i64) -> Self {
+        Self {
+            now: self.now.saturating_add(seconds),
+            steady: self.steady.saturating_add(seconds),
+        }
+    }
 }
 
 /// What is known about the time.

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use countersign_agent_api::{ApiError, ErrorCode, ExportForm};
+use countersign_agent_api::{ApiError, Cause, ErrorCode, ExportForm};
 use countersign_codes::{
     Codes, Import, backup,
     export::{self, ExportError},
@@ -110,8 +110,10 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), ApiError> {
     if folder.is_dir() {
         return Ok(());
     }
-    let text = format!("There is no folder {}. Create or connect it.", folder.display());
-    Err(invalid(text))
+    let path = folder.display();
+    let text = format!("There is no folder {path}. Create or connect it.");
+    let cause = Cause::new("file.no_folder", text).with("path", path);
+    Err(ApiError::because(ErrorCode::InvalidValue, cause))
 }
 
 fn check_absolute(path: &Path) -> Result<(), ApiError> {
@@ -148,8 +150,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ApiError> {
         return Err(invalid(format!("{} is a folder. Give a file.", path.display())));
     }
     whole_file::replace(path, bytes, 0o600).map_err(|error| {
-        let text = format!("{} cannot be written: {error}.", path.display());
-        ApiError::new(ErrorCode::Storage, text)
+        let path = path.display();
+        let cause = Cause::new("file.not_written", format!("{path} cannot be written: {error}."));
+        ApiError::because(ErrorCode::Storage, cause.with("path", path))
     })
 }
 

@@ -10,8 +10,10 @@ use countersign_codes::{
     import::{Format, Item, Standing},
 };
 
-use super::errors::{busy, no_import};
-use crate::wording::sentence;
+use super::{
+    causes,
+    errors::{busy, no_import},
+};
 
 /// The most imports that wait; the oldest one is forgotten for another.
 const MAX_PENDING: usize = 4;
@@ -183,7 +185,7 @@ fn row((item, standing): (&Item, &Standing)) -> ImportRow {
             Standing::New => ImportStanding::New,
             Standing::Duplicate(_) | Standing::Repeated(_) => ImportStanding::Duplicate,
             Standing::Invalid(reason) => ImportStanding::Invalid {
-                reason: sentence(reason),
+                reason: causes::entry(reason),
             },
         },
     }

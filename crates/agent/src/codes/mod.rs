@@ -15,6 +15,7 @@
 //! - Nothing secret leaves but codes on display, and one entry's QR code.
 
 mod backups;
+mod causes;
 mod clipboard;
 mod clock;
 mod errors;
@@ -22,6 +23,7 @@ mod files;
 mod imports;
 mod kept;
 mod open;
+mod released;
 mod state;
 mod task;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-use countersign_agent_api::{ApiError, ErrorCode, VaultState};
+use countersign_agent_api::{ApiError, Cause, ErrorCode, VaultState};
 use countersign_codes::{
     Codes,
     vault::{self, VaultKey},
@@ -28,14 +28,13 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::{
-    VAULT_FILE, errors,
+    VAULT_FILE, causes, errors,
     kept::{Kept, Made},
     state::no_key,
 };
 use crate::{
     keystore::{Interaction, KeyRef, KeyStoreError, Keys, Purpose},
     state_dir::{Document as _, StateDir},
-    wording::sentence,
 };
 
 /// What was found.
@@ -63,17 +62,17 @@ pub(super) async fn open(state: Arc<StateDir>, keys: Keys, interaction: Interact
     let path = state.root().join(VAULT_FILE);
     let mut kept: Kept = match state.read() {
         Ok(kept) => kept.unwrap_or_default(),
-        Err(error) => return unreadable(&state.root().join(Kept::FILE), &error),
+        Err(error) => return unreadable(&state.root().join(Kept::FILE), causes::kept(&error)),
     };
     let is_there = match std::fs::symlink_metadata(&path) {
         Ok(_) => true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return unreadable(&path, &error),
+        Err(error) => return unreadable(&path, causes::looked(&error)),
     };
     let made = match (kept.vault.clone(), is_there) {
         (None | Some(Made { made_at: None, .. }), false) => return Opened::None,
         (Some(Made { made_at: Some(_), .. }), false) => return gone(&path),
-        (None, true) => return unreadable(&path, &Nameless),
+        (None, true) => return unreadable(&path, causes::nameless()),
         (Some(made), true) => made,
     };
     let secret = match keys.secret(&made.key, interaction).await {
@@ -101,7 +100,7 @@ pub(super) async fn open(state: Arc<StateDir>, keys: Keys, interaction: Interact
             Opened::Vault(codes, VaultFile { key, fingerprint })
         }
         Ok(Ok(None)) => gone(&path),
-        Ok(Err(error)) => unreadable(&path, &error),
+        Ok(Err(error)) => unreadable(&path, causes::vault(&error)),
         Err(_) => Opened::Unusable(VaultState::Closed, errors::failed()),
     }
 }
@@ -198,18 +197,20 @@ fn note_made(state: &StateDir, kept: &Kept) {
 #[error(
     "codes.json, which says which key opens it, is missing beside it. Restore both from a backup, or move the vault away"
 )]
-struct Nameless;
+pub(super) struct Nameless;
 
 fn keyless(error: &KeyStoreError) -> Opened {
     Opened::Unusable(no_key(error.state()), errors::keyring(error))
 }
 
-fn unreadable(path: &Path, error: &dyn std::error::Error) -> Opened {
-    let problem = sentence(error);
+fn unreadable(path: &Path, problem: Cause) -> Opened {
     let path = path.display().to_string();
-    let text = format!("Your codes cannot be read from {path}. {problem}");
+    let text = format!("Your codes cannot be read from {path}. {}", problem.text);
     Opened::Unusable(
-        VaultState::Unreadable { problem, path },
+        VaultState::Unreadable {
+            problem: Box::new(problem),
+            path,
+        },
         ApiError::new(ErrorCode::Storage, text),
     )
 }

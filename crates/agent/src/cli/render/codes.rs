@@ -217,7 +217,7 @@ pub(in crate::cli) fn import(view: &ImportView) {
         let standing = match &row.standing {
             ImportStanding::New => "new".to_owned(),
             ImportStanding::Duplicate => "there".to_owned(),
-            ImportStanding::Invalid { reason } => format!("no: {}", plain(reason)),
+            ImportStanding::Invalid { reason } => format!("no: {}", plain(&reason.text)),
         };
         line(&format!("  {standing:<6} {}", name(&row.issuer, &row.account)));
     }
@@ -266,7 +266,7 @@ pub(in crate::cli) fn backups(backups: Option<&BackupsView>, output: Output) -> 
         line(&format!("The last one was made {}.", instant(at)));
     }
     if let Some(problem) = &backups.problem {
-        line(&format!("The last attempt failed: {}", plain(problem)));
+        line(&format!("The last attempt failed: {}", plain(&problem.message)));
     }
     Ok(Exit::Done)
 }

@@ -266,7 +266,15 @@ impl State {
         let taken = place
             .and_then(|place| self.removed.remove(place))
             .ok_or_else(too_late)?;
-        let Taken { id, removed, until } = taken;
+        let Taken {
+            id,
+            mut removed,
+            until,
+        } = taken;
+        // From now on it was the last one: so it is put back, and so it is kept if it cannot be written.
+        for later in self.removed.iter_mut().skip(place.unwrap_or(0)) {
+            removed.pass(&mut later.removed);
+        }
         let mut again = None;
         let step = self.change(|codes| {
             codes.put_back(removed).map_err(errors::change)?;

@@ -118,7 +118,7 @@ async fn a_backup_that_fails_is_told_and_the_next_one_takes_it_back() {
     fs::remove_dir_all(&folder).unwrap();
     desk.call(CodesRequest::BackUp).await.unwrap_err();
     let problem = desk.view().await.backups.unwrap().problem.unwrap();
-    assert!(problem.contains("stick"), "{problem}");
+    assert!(problem.message.contains("stick"), "{problem}");
     fs::create_dir(&folder).unwrap();
     desk.call(CodesRequest::BackUp).await.unwrap();
     let backups = desk.view().await.backups.unwrap();

@@ -47,7 +47,14 @@ async fn a_preview_changes_nothing_and_applying_adds_what_is_new() {
     assert_eq!((new, duplicate, invalid), (1, 1, 1));
     assert_eq!(rows[0].standing, ImportStanding::New);
     assert_eq!(rows[1].standing, ImportStanding::Duplicate);
-    assert!(matches!(&rows[2].standing, ImportStanding::Invalid { reason } if reason.contains("secret")));
+    let ImportStanding::Invalid { reason } = &rows[2].standing else {
+        panic!()
+    };
+    assert_eq!(reason.finding, "entry.not_base32");
+    assert!(
+        reason.text.starts_with("The secret has a character"),
+        "{reason:?}"
+    );
     assert!(!desk.vault().exists());
     assert_eq!(
         desk.call(apply(&view)).await.unwrap(),

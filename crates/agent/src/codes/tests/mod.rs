@@ -280,6 +280,14 @@ impl Desk {
         }
     }
 
+    /// Why the vault cannot be read.
+    async fn problem(&mut self) -> String {
+        match self.view().await.state {
+            VaultState::Unreadable { problem, .. } => problem.finding,
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn inspect(&mut self) -> VaultView {
         let (answer, view) = oneshot::channel();
         self.codes.tell(Inbox::Inspect(answer)).unwrap();

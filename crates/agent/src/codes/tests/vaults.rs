@@ -139,7 +139,8 @@ async fn another_key_in_its_place_is_said() {
     let VaultState::Unreadable { problem, path } = desk.view().await.state else {
         panic!()
     };
-    assert!(problem.contains("another key"), "{problem}");
+    assert_eq!(problem.finding, "vault.other_key");
+    assert!(problem.text.contains("another key"), "{problem:?}");
     assert_eq!(path, desk.vault().display().to_string());
     store.spoil_secrets(b"short");
     assert_eq!(desk.refusal(list()).await, ErrorCode::KeyMissing);
@@ -151,15 +152,15 @@ async fn a_damaged_vault_is_explained_and_left_as_it_is() {
     let whole = fs::read(desk.vault()).unwrap();
     let mut flipped = whole.clone();
     flipped[100] ^= 1;
-    for damaged in [
-        Vec::new(),
-        whole[..1000].to_vec(),
-        flipped,
-        b"something else".to_vec(),
+    for (damaged, finding) in [
+        (Vec::new(), "vault.not_a_vault"),
+        (whole[..1000].to_vec(), "vault.damaged"),
+        (flipped, "vault.damaged"),
+        (b"something else".to_vec(), "vault.not_a_vault"),
     ] {
         fs::write(desk.vault(), &damaged).unwrap();
         assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::Storage);
-        assert!(matches!(desk.view().await.state, VaultState::Unreadable { .. }));
+        assert_eq!(desk.problem().await, finding);
         assert_eq!(fs::read(desk.vault()).unwrap(), damaged);
     }
     fs::write(desk.vault(), &whole).unwrap();
@@ -190,13 +191,17 @@ async fn a_vault_that_is_gone_is_not_one_that_never_was() {
 async fn a_vault_without_the_name_of_its_key_is_left_as_it_is() {
     let (mut desk, _) = filled().await;
     let kept = fs::read(desk.path("codes.json")).unwrap();
-    for content in [None, Some("{"), Some("{\"version\":9,\"content\":{}}")] {
+    for (content, finding) in [
+        (None, "vault.nameless"),
+        (Some("{"), "vault.damaged"),
+        (Some("{\"version\":9,\"content\":{}}"), "vault.newer"),
+    ] {
         fs::remove_file(desk.path("codes.json")).unwrap();
         if let Some(content) = content {
             fs::write(desk.path("codes.json"), content).unwrap();
         }
         assert_eq!(desk.refusal(list()).await, ErrorCode::Storage);
-        assert!(matches!(desk.view().await.state, VaultState::Unreadable { .. }));
+        assert_eq!(desk.problem().await, finding);
         fs::write(desk.path("codes.json"), &kept).unwrap();
     }
     assert_eq!(desk.issuers("").await, ["a", "b"]);
