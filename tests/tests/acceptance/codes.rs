@@ -9,7 +9,7 @@ use countersign_agent_api::{
 };
 use countersign_tests::{
     edge,
-    harness::{Agent, Session, SessionOptions},
+    harness::{Agent, Screens, Session, SessionOptions},
 };
 
 /// The environment variable with the number of kills, and what it is without it: as many as fit into half a minute.
@@ -31,7 +31,7 @@ async fn no_acknowledged_code_is_lost_and_no_counter_used_twice_when_the_agent_i
         .and_then(|n| n.parse().ok())
         .unwrap_or(KILLS.1);
     let options = SessionOptions {
-        display: false,
+        screens: Screens::None,
         notifications: false,
         keyring: true,
     };
