@@ -150,7 +150,7 @@ pub(super) async fn prompt_on_the_screen_with_the_pointer(stage: &mut Stage) -> 
         open.type_code(asked.code()?).await?;
         open.approve().await?;
         stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
-        desktop.gone(WINDOW).await?;
+        open.app.close().await?;
     }
     Ok(())
 }
