@@ -8,7 +8,15 @@ export function said(key: string, sentence: string, values: Values = {}): string
 }
 
 /** Codes that tell too little: what it is about is in the agent's sentence. */
-const VAGUE: readonly ErrorCode[] = ["invalid_value", "unavailable", "refused", "storage"];
+const VAGUE: readonly ErrorCode[] = [
+  "invalid_value",
+  "not_found",
+  "not_pending",
+  "refused",
+  "storage",
+  "unavailable",
+  "unknown_format",
+];
 
 /** What went wrong. Where the text of the code alone would hide what to do about it, the agent's sentence follows. */
 export function explained(code: ErrorCode, sentence: string): string {
