@@ -29,5 +29,5 @@ pub use memory::{family, pss_kib};
 pub use paths::{Paths, Program};
 pub use ports::free_port;
 pub use process::Process;
-pub use session::{Session, SessionOptions};
+pub use session::{Screens, Session, SessionOptions};
 pub use webdriver::{App, AppStarts, Launch, WebDriver};

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The title of both of the app's windows.
-const WINDOW: &str = "^Countersign$";
+pub(super) const WINDOW: &str = "^Countersign$";
 
 /// Somebody types in another program while a prompt appears that nobody asked for.
 pub(super) async fn prompt_leaves_the_keyboard_alone(stage: &mut Stage) -> Result<()> {

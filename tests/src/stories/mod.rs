@@ -110,6 +110,7 @@ stories! {
     reporting::reported_after_elsewhere, notifications::on_review();
     window_prompt::long_right_to_left_at_200_percent, window_prompt::twice_as_large();
     window_prompt::prompt_without_notifications, window_prompt::without_notifications();
+    window_prompt::prompt_on_the_screen_with_the_pointer, window_prompt::two_screens();
     window_axe::axe_in_the_real_window, notifications::on_review();
     window_versions::two_versions_refuse_each_other;
     keyrings::keyring_locked;

@@ -10,7 +10,7 @@ use countersign_agent_api::{
 use countersign_tests::{
     edge,
     front::{SOON, poll},
-    harness::{Agent, Gateway, Session, SessionOptions},
+    harness::{Agent, Gateway, Screens, Session, SessionOptions},
     stories::enrol,
 };
 
@@ -18,7 +18,7 @@ use countersign_tests::{
 const KILLS: (&str, u32) = ("COUNTERSIGN_KILLS", 20);
 
 const WITH_KEYRING: SessionOptions = SessionOptions {
-    display: false,
+    screens: Screens::None,
     notifications: false,
     keyring: true,
 };

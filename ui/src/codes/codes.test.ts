@@ -254,8 +254,41 @@ test("codes on display stay when something else changes, and go when the clock's
   const clock = { state: "corrected", offset: 40, issuer_name: "Alder Group" };
   await shell.send({ ...quiet, page: "codes", vault: { ...vault, revision: 2, clock } });
   await settled();
-  expect(shownIn("Meridian Supplies, mara")).toBe("••••••");
+  // What follows a counter has nothing to do with the clock.
+  expect(shownIn("Meridian Supplies, mara")).toBe("520489");
   expect(shell.of("show_codes")).toHaveLength(asked + 1);
+});
+
+test("Enter right after typing copies what was typed for, not what was found before", async () => {
+  let answer: () => void = () => undefined;
+  const { shell } = await openAt(list, () => NOW, {
+    list_codes: (args) =>
+      args["query"] === "harbour"
+        ? new Promise((resolve) => (answer = () => resolve(page(entries, args))))
+        : page(entries, args),
+  });
+  const field = screen.getByRole("searchbox");
+  field.focus();
+  await fireEvent.input(field, { target: { value: "harbour" } });
+  await press("Enter");
+  expect(shell.of("copy_code")).toHaveLength(0);
+  answer();
+  await settled();
+  expect(shell.of("copy_code").map(({ id }) => id)).toEqual(["harbour"]);
+});
+
+test("an opened link that cannot be read is tried once, and again when the person says so", async () => {
+  const link = { codes_link: { opening: 1 } };
+  const { shell } = await openAt({ ...list, view: { ...list.view, ...link } } as MainFixture, () => NOW, {
+    preview_opened_link: () => {
+      throw { code: "keyring_locked", message: "The keyring is locked." };
+    },
+  });
+  for (const revision of [2, 3]) {
+    await shell.send({ ...quiet, page: "codes", ...link, vault: structuredClone({ ...vault, revision }) });
+    await settled();
+  }
+  expect(shell.of("preview_opened_link")).toHaveLength(1);
 });
 
 test("what is deleted can be had back in its place, until its time is over", async () => {

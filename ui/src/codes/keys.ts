@@ -20,7 +20,8 @@ export type Intention =
 const LEAP = 8;
 
 export function intention(event: KeyboardEvent, where: Where): Intention | null {
-  if (event.defaultPrevented || document.querySelector("dialog[open]")) return null;
+  // An input method's keys are its own until the text is written.
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return null;
   const { target } = event;
   const searching = target === where.search;
   // Other fields and open menus have their keys to themselves.

@@ -9,7 +9,15 @@ export function said(key: string, sentence: string, values: Values = {}): string
 }
 
 /** Codes that tell too little: what it is about is in the agent's sentence. */
-const VAGUE: readonly ErrorCode[] = ["invalid_value", "unavailable", "refused", "storage"];
+const VAGUE: readonly ErrorCode[] = [
+  "invalid_value",
+  "not_found",
+  "not_pending",
+  "refused",
+  "storage",
+  "unavailable",
+  "unknown_format",
+];
 
 /** Why something does not work or cannot be used. */
 export const caused = ({ finding, text, values }: Cause): string => said(`cause.${finding}`, text, values);

@@ -462,7 +462,7 @@ export const de: Catalogue<"de"> = {
     "Seiten, die nach einem sechsstelligen Code fragen, zeigen beim Einrichten einen QR-Code. Die Codes gehen ohne Netz.",
   "codes.clock.behind": "Die Uhr dieses Computers geht {duration} nach",
   "codes.clock.ahead": "Die Uhr dieses Computers geht {duration} vor",
-  "codes.clock.corrected": "Die Codes sind danach berichtigt: {issuer} unterschreibt seine Zeit.",
+  "codes.clock.corrected": "Die Codes sind entsprechend berichtigt: {issuer} unterschreibt seine Zeit.",
   "codes.clock.off":
     "Das sagt {issuer}. Codes werden womöglich abgelehnt, bis die Uhr stimmt. Freigaben sind nicht betroffen.",
   "codes.clock.correct": "Codes um {duration} berichtigen",
@@ -681,12 +681,15 @@ export const de: Catalogue<"de"> = {
   "check.system.versions": "Kernel {kernel}, Desktop {desktop}, Sitzung {session}.",
   "check.state.kept": "Aufbewahrt in {path}.",
   "check.title.codes": "Einmalcodes",
-  "check.codes.kept": "{entries} Einmalcodes sind gespeichert.",
-  "check.codes.closed": "Sie wurden nicht angesehen.",
+  "check.codes.kept": {
+    one: "{count} Einmalcode ist gespeichert.",
+    other: "{count} Einmalcodes sind gespeichert.",
+  },
+  "check.codes.closed": "Die Codes wurden nicht angesehen.",
   "check.codes.no_key":
-    "Ihr Schlüssel ist zurzeit nicht aus dem Schlüsselbund zu bekommen. Die Codes sind noch da: Kümmern Sie sich um den Schlüsselbund.",
+    "Der Schlüssel der Codes ist zurzeit nicht aus dem Schlüsselbund zu bekommen. Die Codes sind noch da: Kümmern Sie sich um den Schlüsselbund.",
   "check.codes.key_missing":
-    "Ihr Schlüssel ist nicht im Schlüsselbund. Stellen Sie den Schlüsselbund wieder her; ohne ihn hilft nur eine Sicherung.",
+    "Der Schlüssel der Codes ist nicht im Schlüsselbund. Stellen Sie den Schlüsselbund wieder her; ohne ihn hilft nur eine Sicherung.",
   "check.codes.unreadable": "{path} lässt sich nicht lesen und bleibt, wie es ist.",
   "check.codes.gone":
     "Unter {path} war ein Tresor, und er ist weg. Holen Sie ihn aus einer Sicherung zurück.",
@@ -866,10 +869,10 @@ export const de: Catalogue<"de"> = {
     "Der Schlüsselbund antwortet nicht. Suchen Sie nach einem Dialog, der hinter anderen Fenstern wartet.",
   "error.storage":
     "Etwas ließ sich nicht von der Festplatte lesen oder auf sie schreiben. Prüfen Sie Speicherplatz und Zugriffsrechte.",
-  "error.refused": "Der Server hat das endgültig abgelehnt.",
+  "error.refused": "Das wurde abgelehnt.",
   "error.locked": "Diese Einstellung ist von Ihrer Organisation festgelegt.",
   "error.invalid_value": "Dieser Wert ist nicht zulässig.",
-  "error.wrong_password": "Dieses Passwort öffnet sie nicht.",
+  "error.wrong_password": "Dieses Passwort öffnet diese Datei nicht.",
   "error.unknown_format": "Das ist keine hier bekannte Datei mit Codes, oder sie ist beschädigt.",
   "error.clipboard_unavailable": "Es gibt keine Zwischenablage.",
   "error.app_unavailable": "Das Fenster lässt sich nicht öffnen.",

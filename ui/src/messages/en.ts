@@ -658,7 +658,7 @@ export const en = {
   "check.system.versions": "Kernel {kernel}, desktop {desktop}, session {session}.",
   "check.state.kept": "Kept in {path}.",
   "check.title.codes": "One-time codes",
-  "check.codes.kept": "{entries} one-time codes are kept.",
+  "check.codes.kept": { one: "{count} one-time code is kept.", other: "{count} one-time codes are kept." },
   "check.codes.closed": "They were not looked at.",
   "check.codes.no_key":
     "Their key cannot be had from the keyring now. The codes are still there: see to the keyring.",
@@ -822,10 +822,10 @@ export const en = {
   "error.keyring_timeout": "The keyring does not answer. Look for a dialog that waits behind other windows.",
   "error.storage":
     "Something could not be read from the disk or written to it. Check its space and permissions.",
-  "error.refused": "The server refused this for good.",
+  "error.refused": "This was refused.",
   "error.locked": "This setting is set by your organisation.",
   "error.invalid_value": "This value is not acceptable.",
-  "error.wrong_password": "This password does not open it.",
+  "error.wrong_password": "This password does not open this file.",
   "error.unknown_format": "This is no file of codes that is known here, or it is damaged.",
   "error.clipboard_unavailable": "There is no clipboard to write to.",
   "error.app_unavailable": "The window cannot be opened.",

@@ -707,7 +707,11 @@ export const es: Catalogue<"es"> = {
   "check.system.versions": "Núcleo {kernel}, escritorio {desktop}, sesión {session}.",
   "check.state.kept": "Se guarda en {path}.",
   "check.title.codes": "Códigos de un solo uso",
-  "check.codes.kept": "Se conservan {entries} códigos de un solo uso.",
+  "check.codes.kept": {
+    one: "Se conserva {count} código de un solo uso.",
+    many: "Se conservan {count} códigos de un solo uso.",
+    other: "Se conservan {count} códigos de un solo uso.",
+  },
   "check.codes.closed": "No se han examinado.",
   "check.codes.no_key":
     "Su clave no se puede obtener ahora del depósito de claves. Los códigos siguen ahí: revise el depósito.",
@@ -880,7 +884,7 @@ export const es: Catalogue<"es"> = {
   "error.keyring_timeout":
     "El depósito de claves no responde. Busque un diálogo que espere detrás de otras ventanas.",
   "error.storage": "Algo no se pudo leer del disco o escribir en él. Compruebe el espacio y los permisos.",
-  "error.refused": "El servidor lo rechazó definitivamente.",
+  "error.refused": "Se rechazó.",
   "error.locked": "Este ajuste lo fija su organización.",
   "error.invalid_value": "Este valor no se admite.",
   "error.wrong_password": "Esta contraseña no lo abre.",

@@ -715,7 +715,11 @@ export const fr: Catalogue<"fr"> = {
   "check.system.versions": "Noyau {kernel}, bureau {desktop}, session {session}.",
   "check.state.kept": "Conservés dans {path}.",
   "check.title.codes": "Codes à usage unique",
-  "check.codes.kept": "{entries} codes à usage unique sont conservés.",
+  "check.codes.kept": {
+    one: "{count} code à usage unique est conservé.",
+    many: "{count} codes à usage unique sont conservés.",
+    other: "{count} codes à usage unique sont conservés.",
+  },
   "check.codes.closed": "Ils n’ont pas été examinés.",
   "check.codes.no_key":
     "Leur clé ne peut pas être lue dans le trousseau pour l’instant. Les codes sont toujours là : occupez-vous du trousseau.",
@@ -893,7 +897,7 @@ export const fr: Catalogue<"fr"> = {
     "Le trousseau ne répond pas. Cherchez une boîte de dialogue qui attend derrière d’autres fenêtres.",
   "error.storage":
     "Une lecture ou une écriture sur le disque a échoué. Vérifiez l’espace disponible et les autorisations.",
-  "error.refused": "Le serveur a refusé définitivement.",
+  "error.refused": "Cela a été refusé.",
   "error.locked": "Ce paramètre est fixé par votre organisation.",
   "error.invalid_value": "Cette valeur n’est pas acceptée.",
   "error.wrong_password": "Ce mot de passe ne l’ouvre pas.",

@@ -650,7 +650,7 @@ export const ja: Catalogue<"ja"> = {
   "check.system.versions": "カーネル {kernel}、デスクトップ {desktop}、セッション {session}。",
   "check.state.kept": "{path}\u00a0に保管しています。",
   "check.title.codes": "ワンタイムコード",
-  "check.codes.kept": "{entries} 件のワンタイムコードを保存しています。",
+  "check.codes.kept": { other: "{count} 件のワンタイムコードを保存しています。" },
   "check.codes.closed": "まだ確認していません。",
   "check.codes.no_key":
     "現在、キーリングから鍵を取得できません。コードは残っています。キーリングを確認してください。",
@@ -824,7 +824,7 @@ export const ja: Catalogue<"ja"> = {
   "error.keyring_timeout":
     "キーリングが応答しません。ほかのウィンドウの後ろにダイアログがないか確認してください。",
   "error.storage": "ディスクの読み取りまたは書き込みができませんでした。空き容量と権限を確認してください。",
-  "error.refused": "サーバーが最終的に拒否しました。",
+  "error.refused": "拒否されました。",
   "error.locked": "この設定は組織が管理しています。",
   "error.invalid_value": "この値は使用できません。",
   "error.wrong_password": "このパスワードでは開けません。",

@@ -493,7 +493,7 @@ data! {
         #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
         pub next_at: Option<i64>,
         /// Why the last attempt failed, if it did.
-        pub problem: Option<Box<crate::ApiError>>,
+        pub problem: Option<Box<ApiError>>,
     }
 
     /// An import before it is done.

@@ -117,7 +117,7 @@ impl Backups {
 
     /// Something else is being done now: it is looked again in a minute.
     pub(super) fn later(&mut self, at: Instant) {
-        self.look_at = Some(at.steady + MINUTE);
+        self.look_at = Some(at.later(MINUTE));
     }
 
     /// One by this plan was made, or not.
@@ -131,7 +131,7 @@ impl Backups {
         let Some(plan) = &mut self.plan else { return };
         if (&plan.folder, &plan.password) != (&by.folder, &by.password) {
             // They were set up anew meanwhile: this one does not count.
-            self.look_at = Some(at.steady);
+            self.look_at = Some(at);
             return;
         }
         match result {

@@ -59,5 +59,5 @@ fn usable(vault: &VaultView) -> Found {
     } else {
         "They are not backed up regularly."
     };
-    Found::passed("codes.kept", format!("{entries} entries. {kept}")).with("entries", entries)
+    Found::passed("codes.kept", format!("{entries} entries. {kept}")).with("count", entries)
 }

@@ -80,6 +80,8 @@ pub enum Event {
     NotShown(NotificationId, NotifyError),
     /// [`Effect::Launch`] was carried out.
     Launched(Window, Option<Call>, Result<Launched, LaunchError>),
+    /// The app that was started is gone.
+    AppEnded,
     /// [`Effect::Preview`] has an answer.
     Previewed(Call, Box<Result<Offer, EnrolmentError>>),
     /// [`Effect::ReserveKey`] was carried out.

@@ -150,6 +150,7 @@ impl Engine {
             Event::Notification(event) => self.acted(event, now, fx),
             Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
             Event::Launched(window, call, result) => self.launched(window, call, result, fx),
+            Event::AppEnded => self.app_ended(fx),
             Event::Previewed(call, result) => self.previewed(call, *result, fx),
             Event::KeyReserved(purpose, result) => self.key_reserved(purpose, result, fx),
             Event::KeyCreated(purpose, key, result) => self.key_created(purpose, key, result, fx),

@@ -84,6 +84,20 @@ fn a_window_asked_for_while_the_app_starts_is_opened_when_it_is_there() {
 }
 
 #[test]
+fn a_window_asked_for_while_the_app_closes_is_opened_in_a_new_one() {
+    let mut bench = Bench::new();
+    let ended = |bench: &mut Bench| {
+        bench.effects.clear();
+        bench.event(Event::AppEnded);
+        bench.launches()
+    };
+    assert_eq!(ended(&mut bench), []);
+    bench.event(Event::Launched(Window::Main, None, Ok(Launched::AlreadyRunning)));
+    assert_eq!(ended(&mut bench), [Window::Main]);
+    assert_eq!(ended(&mut bench), [], "it is started once");
+}
+
+#[test]
 fn an_app_that_cannot_be_started_is_said() {
     let mut bench = Bench::new();
     assert!(
