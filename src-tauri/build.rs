@@ -36,6 +36,7 @@ const COMMANDS: &[&str] = &[
     "change_setting",
     "mute",
     "read_qr",
+    "stop_camera",
     "choose_ca_files",
     "copy_text",
     "remember_page",

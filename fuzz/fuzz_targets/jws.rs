@@ -5,7 +5,7 @@
 use countersign_protocol::jws::{verify, verify_with_embedded_key};
 use countersign_protocol::{
     ApprovalDecision, ApprovalEnrol, ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest, ApprovalResult,
-    ApprovalRotate, Claims, Evidence, Expect, Jwk, KeySet,
+    ApprovalRotate, ApprovalTime, Claims, Evidence, Expect, Jwk, KeySet,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,6 +27,7 @@ fuzz_target!(|data: &[u8]| {
     refuse::<ApprovalProof>(token, &keys, &expect);
     refuse::<ApprovalRotate>(token, &keys, &expect);
     refuse::<ApprovalKeys>(token, &keys, &expect);
+    refuse::<ApprovalTime>(token, &keys, &expect);
     let _ = verify_with_embedded_key::<ApprovalEnrol>(token, &expect);
     let _ = Jwk::from_json(token);
     if let Ok(evidence) = Evidence::parse(data) {

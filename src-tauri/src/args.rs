@@ -7,7 +7,10 @@ use std::ffi::OsString;
 
 use countersign_agent_api::{Activation, RequestId};
 
-use crate::{qr::reader, view::Hidden};
+use crate::{
+    qr::{camera, reader},
+    view::Hidden,
+};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
@@ -43,6 +46,8 @@ pub(crate) enum Launch {
     },
     /// No window: look for codes in a picture on standard input, for the app itself.
     ReadPicture,
+    /// No window: look for codes through a camera, for the app itself.
+    WatchCamera,
     /// The usage text.
     Help,
     /// The version.
@@ -76,6 +81,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Lau
     match arguments.as_slice() {
         [] => Ok(Launch::Main { link: None }),
         [reader::ARGUMENT] => Ok(Launch::ReadPicture),
+        [camera::ARGUMENT] => Ok(Launch::WatchCamera),
         ["--help" | "-h"] => Ok(Launch::Help),
         ["--version" | "-V"] => Ok(Launch::Version),
         ["--prompt"] => Ok(prompt(None, Activation::Unasked)),
@@ -138,6 +144,14 @@ fn codes_link(link: &str) -> Result<Hidden, UsageError> {
     } else {
         Err(UsageError::CodesLink)
     }
+}
+
+/// Whether a text is a link of one-time codes, which holds their secrets.
+pub(crate) fn is_codes_link(text: &str) -> bool {
+    CODES.iter().any(|scheme| {
+        let begins = text.trim_start().as_bytes().get(..scheme.len());
+        begins.is_some_and(|begins| begins.eq_ignore_ascii_case(scheme.as_bytes()))
+    })
 }
 
 #[cfg(test)]
@@ -228,6 +242,20 @@ mod tests {
             "otpauth://totp/\n",
         ] {
             assert_eq!(parsed(&[bad]), Err(UsageError::CodesLink));
+        }
+    }
+
+    #[test]
+    fn a_link_of_codes_is_known_however_it_is_written() {
+        for link in [
+            "otpauth://totp/a",
+            "OTPAUTH://totp/a",
+            " otpauth-migration://offline",
+        ] {
+            assert!(is_codes_link(link), "{link}");
+        }
+        for link in ["countersign://enroll?otpauth://", "otpauth:", "ötpauth://", ""] {
+            assert!(!is_codes_link(link), "{link}");
         }
     }
 

@@ -9,14 +9,18 @@ use std::{
 };
 
 use countersign_agent_api::{
-    AccountView, ApiError, Check, CodeEdit, CodesPage, ExportForm, HistoryEntry, HistoryFilter, ImportView,
-    NewCode, Preview, QrPicture, Reason, RequestView, SettingChange, SettingsView, ShownCode, Verdict,
+    AccountView, ApiError, Check, CodeEdit, CodesPage, EnrolledView, ExportForm, HistoryEntry, HistoryFilter,
+    ImportView, NewCode, Preview, QrPicture, Reason, RequestView, SettingChange, SettingsView, ShownCode,
+    Verdict,
 };
 use ts_rs::{Config, TS};
 
 use crate::{
-    commands::imports::{QrBatch, QrImport},
-    qr::QrSource,
+    commands::{
+        imports::{QrBatch, QrImport},
+        settings::QrTexts,
+    },
+    qr::{QrSource, camera::CameraView},
     view::{MainView, Page, PromptView},
 };
 
@@ -32,6 +36,7 @@ fn export(directory: &Path) {
     MainView::export_all(&config).unwrap();
     RequestView::export_all(&config).unwrap();
     AccountView::export_all(&config).unwrap();
+    EnrolledView::export_all(&config).unwrap();
     Preview::export_all(&config).unwrap();
     ApiError::export_all(&config).unwrap();
     Verdict::export_all(&config).unwrap();
@@ -52,6 +57,8 @@ fn export(directory: &Path) {
     ExportForm::export_all(&config).unwrap();
     QrBatch::export_all(&config).unwrap();
     QrImport::export_all(&config).unwrap();
+    QrTexts::export_all(&config).unwrap();
+    CameraView::export_all(&config).unwrap();
 }
 
 fn read(directory: &Path) -> BTreeMap<String, String> {

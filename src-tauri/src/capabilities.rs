@@ -65,6 +65,7 @@ fn accounts_codes_settings_history_and_files_are_the_main_windows_alone() {
         "change-setting",
         "mute",
         "read-qr",
+        "stop-camera",
         "choose-ca-files",
         "copy-text",
         "remember-page",

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Ok(Launch::ReadPicture) => {
             return qr::reader::serve(std::io::stdin().lock(), std::io::stdout().lock());
         }
+        Ok(Launch::WatchCamera) => return qr::camera::serve(std::io::stdin(), std::io::stdout().lock()),
         Ok(launch @ (Launch::Main { .. } | Launch::Codes { .. } | Launch::Prompt { .. })) => launch,
         Err(e) => {
             eprintln!("countersign: {e}\n{}", args::USAGE);
@@ -119,6 +120,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             commands::settings::change_setting,
             commands::settings::mute,
             commands::settings::read_qr,
+            commands::settings::stop_camera,
             commands::settings::choose_ca_files,
             commands::settings::copy_text,
             commands::codes::list_codes,
@@ -162,6 +164,7 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
             tauri::async_runtime::spawn(accent::follow(inputs.clone()));
             app.manage(Views { prompt, main, inputs });
             app.manage(commands::imports::Batch::default());
+            app.manage(qr::camera::CameraSwitch::default());
             for effect in effects {
                 windows::perform(app.handle(), effect)?;
             }

@@ -181,7 +181,7 @@ impl Shell {
                 };
                 vec![self.tell_prompt(), Effect::ShowPrompt(activation)]
             }
-            Launch::ReadPicture | Launch::Help | Launch::Version => Vec::new(),
+            Launch::ReadPicture | Launch::WatchCamera | Launch::Help | Launch::Version => Vec::new(),
         }
     }
 

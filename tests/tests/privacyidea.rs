@@ -15,7 +15,7 @@ use countersign_privacyidea::{
 use countersign_tests::{
     edge,
     front::{SOON, Watch},
-    harness::{Agent, Ca, PrivacyIdea, Session, SessionOptions},
+    harness::{Agent, Ca, PrivacyIdea, Screens, Session, SessionOptions},
     stories::connected,
     wire::{PushDevice as Device, http_client},
 };
@@ -139,7 +139,7 @@ struct Desk {
 impl Desk {
     async fn set_up() -> Result<Self> {
         let options = SessionOptions {
-            display: false,
+            screens: Screens::None,
             notifications: false,
             keyring: true,
         };

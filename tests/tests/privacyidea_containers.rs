@@ -16,7 +16,7 @@ use countersign_privacyidea::{
 use countersign_tests::{
     edge,
     front::{SOON, Watch, poll},
-    harness::{Agent, Ca, PrivacyIdea, Session, SessionOptions},
+    harness::{Agent, Ca, PrivacyIdea, Screens, Session, SessionOptions},
     wire::http_client,
 };
 
@@ -173,7 +173,7 @@ impl Desk {
     /// With a container that was filled before it was registered.
     async fn set_up() -> Result<Self> {
         let options = SessionOptions {
-            display: false,
+            screens: Screens::None,
             notifications: false,
             keyring: true,
         };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use countersign_tests::{
     front::{Notifications, runs},
-    harness::{Process, Session, SessionOptions, pss_kib},
+    harness::{Process, Screens, Session, SessionOptions, pss_kib},
 };
 use zbus::zvariant::Value;
 
@@ -37,7 +37,7 @@ async fn a_session_has_its_parts_and_ends_them() -> Result<()> {
 #[tokio::test]
 async fn a_keyring_can_be_locked_unlocked_emptied_and_missing() -> Result<()> {
     let options = SessionOptions {
-        display: false,
+        screens: Screens::None,
         notifications: false,
         keyring: true,
     };

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 pub const MAX_FRAME: usize = 1024 * 1024;
 
 /// The most that lists in one frame take, in bytes: the rest is for what is around them.
-pub const MAX_LIST: usize = MAX_FRAME - 64 * 1024;
+const MAX_LIST: usize = MAX_FRAME - 64 * 1024;
 
 /// A frame could not be read or written. The connection is of no further use.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum FrameError {
 ///
 /// # Errors
 /// [`FrameError::Malformed`] for what is no JSON.
-pub fn size<T: Serialize>(value: &T) -> Result<usize, FrameError> {
+pub fn size<T: Serialize + ?Sized>(value: &T) -> Result<usize, FrameError> {
     struct Count(usize);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -45,6 +45,46 @@ pub fn size<T: Serialize>(value: &T) -> Result<usize, FrameError> {
     let mut count = Count(0);
     serde_json::to_writer(&mut count, value).map_err(FrameError::Malformed)?;
     Ok(count.0)
+}
+
+/// What lists in one frame still have room for.
+#[derive(Debug)]
+pub struct Room(usize);
+
+/// Whether an item has its place in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fits {
+    /// It has.
+    Yes,
+    /// It has not, and nothing after it has.
+    No,
+}
+
+impl Room {
+    /// All of it.
+    pub fn new() -> Self {
+        Self(MAX_LIST)
+    }
+
+    /// Takes the room for one more item.
+    pub fn take<T: Serialize + ?Sized>(&mut self, item: &T) -> Fits {
+        // One for the comma.
+        let left = size(item).ok().and_then(|size| self.0.checked_sub(size + 1));
+        self.0 = left.unwrap_or(0);
+        left.map_or(Fits::No, |_| Fits::Yes)
+    }
+
+    /// As many of these items as there is room for.
+    pub fn fill<T: Serialize>(mut self, items: impl IntoIterator<Item = T>) -> Vec<T> {
+        let items = items.into_iter();
+        items.take_while(|item| self.take(item) == Fits::Yes).collect()
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Reads one frame. Not cancellation-safe: keep one reader task per connection.
@@ -111,6 +151,23 @@ mod tests {
         assert_eq!(read::<Call>(&mut b).await.unwrap(), call);
         writer.await.unwrap().unwrap();
         assert!(matches!(read::<Call>(&mut b).await, Err(FrameError::Closed)));
+    }
+
+    #[test]
+    fn as_much_as_fits_is_a_list_of_that_size() {
+        // Each of them is longer in a frame than in memory.
+        let items = vec!["\"\n".repeat(500); 1000];
+        let fitting = Room::new().fill(&items);
+        let size = size(&fitting).unwrap();
+        assert!((MAX_LIST - 2500..=MAX_LIST).contains(&size), "{size}");
+    }
+
+    #[test]
+    fn after_an_item_that_does_not_fit_nothing_does() {
+        let mut room = Room::new();
+        assert_eq!(room.take(""), Fits::Yes);
+        assert_eq!(room.take(&"x".repeat(MAX_LIST)), Fits::No);
+        assert_eq!(room.take(""), Fits::No);
     }
 
     #[tokio::test]

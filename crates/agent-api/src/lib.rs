@@ -12,10 +12,12 @@
 pub mod client;
 pub mod frame;
 mod language;
+mod secret;
 pub mod socket;
 mod view;
 
 pub use language::{Language, session_locale};
+pub use secret::SecretText;
 pub use view::*;
 
 use serde::{Deserialize, Serialize};
@@ -166,7 +168,7 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trust: Option<TrustChoice>,
     },
-    /// The person agreed to the offer. Makes the key and binds. [`Reply::Account`].
+    /// The person agreed to the offer. Makes the key and binds. [`Reply::Enrolled`].
     AcceptEnrolment {
         /// From [`EnrolmentOffer::id`].
         offer: String,
@@ -301,6 +303,8 @@ pub enum Reply {
     Accounts(Vec<AccountView>),
     /// One account, after a change to it.
     Account(AccountView),
+    /// To [`Request::AcceptEnrolment`].
+    Enrolled(EnrolledView),
     /// To [`Request::Requests`].
     Requests(Vec<RequestView>),
     /// One request.
@@ -354,6 +358,10 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// For people: one or two sentences, what happened and what to do next.
     pub message: String,
+    /// What front ends need to say it in other languages, where the code alone tells too little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "bindings", ts(optional))]
+    pub cause: Option<Box<Cause>>,
 }
 
 impl ApiError {
@@ -362,7 +370,35 @@ impl ApiError {
         Self {
             code,
             message: message.into(),
+            cause: None,
         }
+    }
+
+    /// An error with the text of its cause.
+    pub fn because(code: ErrorCode, cause: Cause) -> Self {
+        Self {
+            code,
+            message: cause.text.clone(),
+            cause: Some(Box::new(cause)),
+        }
+    }
+}
+
+impl Cause {
+    /// A cause with its text for people.
+    pub fn new(finding: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            finding: finding.into(),
+            text: text.into(),
+            values: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// With a value that is in the text.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.values.insert(name.to_owned(), value.to_string());
+        self
     }
 }
 

@@ -43,8 +43,8 @@ mod settings;
 
 pub use codes::{
     BackupPlan, BackupsView, CodeAlgorithm, CodeEdit, CodeEntry, CodeId, CodeKind, CodesClock, CodesPage,
-    CodesReply, CodesRequest, ExportForm, ImportRow, ImportSource, ImportStage, ImportStanding, ImportView,
-    MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
+    CodesReply, CodesRequest, DeliveredCode, ExportForm, ImportRow, ImportSource, ImportStage,
+    ImportStanding, ImportView, MAX_CODES, NewCode, QrPicture, ShownCode, VaultState, VaultView,
 };
 pub use history::{HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage};
 pub use settings::{
@@ -53,6 +53,16 @@ pub use settings::{
 };
 
 data! {
+    /// Why something does not work or cannot be used: a sentence, and what front ends need to say it in other languages.
+    pub struct Cause {
+        /// For programs and translations: `vault.damaged`, `import.archive` …
+        pub finding: String,
+        /// For people, in English.
+        pub text: String,
+        /// The values in the text, by name.
+        pub values: std::collections::BTreeMap<String, String>,
+    }
+
     /// What kind of front end is connected. Decides which surface an answer counts as.
     #[derive(Copy)]
     #[serde(rename_all = "snake_case")]
@@ -651,6 +661,8 @@ data! {
         pub key_protection: KeyProtection,
         /// How this computer would be named.
         pub device_name: String,
+        /// Whether a one-time code comes with the account and is added to the others.
+        pub delivers_code: bool,
         /// When the offer ends.
         #[cfg_attr(feature = "bindings", ts(type = "number"))]
         pub expires_at: i64,
@@ -658,6 +670,14 @@ data! {
         pub trusted: Vec<CertificateView>,
         /// What the link says about checking the server's certificate.
         pub check: CertificateCheck,
+    }
+
+    /// An account that was added, with what came with it.
+    pub struct EnrolledView {
+        /// The account.
+        pub account: AccountView,
+        /// Its one-time code.
+        pub code: DeliveredCode,
     }
 
     /// One line of the diagnostics.

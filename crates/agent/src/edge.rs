@@ -16,10 +16,32 @@ pub trait Clock: Debug + Send + Sync {
         self.now().saturating_mul(1000)
     }
 
-    /// Seconds since an unknown instant. Nobody can set this clock, and it goes on while the computer sleeps.
-    fn steady(&self) -> i64 {
-        self.now()
+    /// Milliseconds since an unknown instant. Nobody can set this clock, and it goes on while the computer sleeps.
+    fn steady_ms(&self) -> i64 {
+        self.now_ms()
     }
+
+    /// The same in seconds.
+    fn steady(&self) -> i64 {
+        self.steady_ms().div_euclid(1000)
+    }
+
+    /// Both clocks at this moment.
+    fn moment(&self) -> Moment {
+        Moment {
+            now_ms: self.now_ms(),
+            steady_ms: self.steady_ms(),
+        }
+    }
+}
+
+/// A moment by both of this computer's clocks, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Since the Unix epoch, uncorrected.
+    pub now_ms: i64,
+    /// By the clock that nobody can set.
+    pub steady_ms: i64,
 }
 
 /// The real clock.
@@ -42,8 +64,9 @@ impl Clock for SystemClock {
         }
     }
 
-    fn steady(&self) -> i64 {
-        rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec
+    fn steady_ms(&self) -> i64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        time.tv_sec.saturating_mul(1000) + time.tv_nsec / 1_000_000
     }
 }
 

@@ -52,6 +52,17 @@ pub struct Removed {
     place: usize,
 }
 
+impl Removed {
+    /// As if it had been taken out after `later`, which was: it can be put back before that one, and both find their places.
+    pub fn pass(&mut self, later: &mut Self) {
+        if later.place < self.place {
+            self.place -= 1;
+        } else {
+            later.place += 1;
+        }
+    }
+}
+
 /// A code whose counter is not known to be written yet.
 #[derive(Debug)]
 pub struct PendingCode {
@@ -334,6 +345,30 @@ mod tests {
         assert_eq!(codes.get(ids[1]), Err(ChangeError::Unknown));
         codes.put_back(removed).unwrap();
         assert_eq!(order(&codes), ids);
+    }
+
+    #[test]
+    fn several_come_back_to_their_places_in_any_order() {
+        const PLACES: [[usize; 3]; 4] = [[0, 0, 0], [3, 1, 0], [1, 1, 2], [2, 0, 1]];
+        const ORDERS: [[usize; 3]; 6] = [[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 0], [2, 0, 0], [2, 1, 0]];
+        for (places, order_of) in PLACES.iter().flat_map(|p| ORDERS.iter().map(move |o| (p, o))) {
+            let (mut codes, ids) = filled(5);
+            let mut removed: Vec<Removed> = places
+                .iter()
+                .map(|place| {
+                    let id = codes.entries()[*place].id;
+                    codes.remove(id).unwrap()
+                })
+                .collect();
+            for next in order_of {
+                let mut back = removed.remove(*next);
+                for later in &mut removed[*next..] {
+                    back.pass(later);
+                }
+                codes.put_back(back).unwrap();
+            }
+            assert_eq!(order(&codes), ids, "{places:?} {order_of:?}");
+        }
     }
 
     #[test]

@@ -146,7 +146,7 @@ pub enum Invalid {
     #[error("{field} is longer than {limit} characters")]
     TooLong {
         /// Which.
-        field: &'static str,
+        field: Field,
         /// The most characters.
         limit: usize,
     },
@@ -159,6 +159,19 @@ pub enum Invalid {
     /// The other app had moved it into its trash.
     #[error("it is in the other app's trash")]
     InTrash,
+}
+
+/// A text of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Who the code is for.
+    Issuer,
+    /// Whose it is.
+    Account,
+    /// One of the groups.
+    Tag,
+    /// The note.
+    Note,
 }
 
 /// Why a file cannot be imported at all.
@@ -291,6 +304,17 @@ impl fmt::Display for Format {
             Self::AndOtp => "andOTP",
             Self::FreeOtpPlus => "FreeOTP+",
             Self::Raivo => "Raivo",
+        })
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Issuer => "the issuer",
+            Self::Account => "the account",
+            Self::Tag => "a tag",
+            Self::Note => "the note",
         })
     }
 }

@@ -76,6 +76,7 @@ mod rotate;
 mod signer;
 mod statement;
 pub mod text;
+mod time;
 pub mod wire;
 
 pub use claims::{Claims, ClaimsError, KeySource, MAX_INTEGER, Timestamp, Validity};
@@ -102,6 +103,7 @@ pub use result::ApprovalResult;
 pub use rotate::{ApprovalRotate, RotateNew};
 pub use signer::{Es256Key, SignError, Signer};
 pub use statement::{Line, LineValue, STATEMENT_VERSION, Statement, StatementError};
+pub use time::ApprovalTime;
 
 /// Base64url SHA-256 of the exact bytes of a request's compact JWS (section 3).
 pub fn request_hash(jws: &str) -> String {

@@ -48,6 +48,9 @@ pub enum ServerFrame {
     Welcome {
         /// Issuer time.
         time: Timestamp,
+        /// An [`ApprovalTime`](crate::ApprovalTime) as compact JWS, bound to the proof of the connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_proof: Option<String>,
         /// Where the device is in the stream.
         cursor: String,
         /// How often the issuer pings, in seconds.
@@ -253,6 +256,9 @@ pub struct PreviewOffer {
     pub issuer_name: String,
     /// When the offer ends.
     pub expires_at: Timestamp,
+    /// Whether a one-time code comes with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub otp: bool,
 }
 
 /// Enrols (section 5.2).
@@ -338,6 +344,9 @@ impl std::error::Error for InvalidOtpLink {}
 pub struct PollResponse {
     /// Issuer time.
     pub time: Timestamp,
+    /// An [`ApprovalTime`](crate::ApprovalTime) as compact JWS, bound to the proof of the poll.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_proof: Option<String>,
     /// For the next poll.
     pub cursor: String,
     /// What there is.

@@ -365,6 +365,13 @@ fn frames_are_read_as_they_were_written() {
     let frames = [
         ServerFrame::Welcome {
             time: NOW,
+            time_proof: None,
+            cursor: "7".into(),
+            heartbeat: 30,
+        },
+        ServerFrame::Welcome {
+            time: NOW,
+            time_proof: Some("a.b.c".into()),
             cursor: "7".into(),
             heartbeat: 30,
         },

@@ -53,6 +53,12 @@ pub(crate) const PACKAGES: &[Package] = &[
     // A private desktop session: bus, display, windows, keyring, notifications.
     program("dbus-daemon", "dbus-daemon"),
     program("xvfb", "Xvfb"),
+    // A display with two screens.
+    program("xserver-xorg-core", "Xorg"),
+    Package {
+        name: "xserver-xorg-video-dummy",
+        sign: Sign::Nothing,
+    },
     program("openbox", "openbox"),
     program("gnome-keyring", "gnome-keyring-daemon"),
     program("libsecret-tools", "secret-tool"),

@@ -1,7 +1,7 @@
 //! Commands of the main window that add, change and remove accounts.
 
 use countersign_agent_api::{
-    AccountId, AccountView, ApiError, Preview, Reply, Request, RequestView, TrustChoice,
+    AccountId, AccountView, ApiError, EnrolledView, Preview, Reply, Request, RequestView, TrustChoice,
 };
 use tauri::State;
 
@@ -33,12 +33,12 @@ pub(crate) async fn accept_enrolment(
     agent: State<'_, Agent>,
     offer: String,
     device_name: String,
-) -> Result<AccountView, ApiError> {
-    changed(
-        agent
-            .call(Request::AcceptEnrolment { offer, device_name })
-            .await?,
-    )
+) -> Result<EnrolledView, ApiError> {
+    let accept = Request::AcceptEnrolment { offer, device_name };
+    let Reply::Enrolled(enrolled) = agent.call(accept).await? else {
+        return Err(unexpected());
+    };
+    Ok(enrolled)
 }
 
 /// Forgets this offer.

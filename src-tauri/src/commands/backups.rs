@@ -2,7 +2,9 @@
 //!
 //! Invariant: where it is written is what the person chose in the desktop's own dialog.
 
-use countersign_agent_api::{ApiError, BackupPlan, CodesRequest, ErrorCode, ExportForm, VaultView};
+use countersign_agent_api::{
+    ApiError, BackupPlan, CodesRequest, ErrorCode, ExportForm, SecretText, VaultView,
+};
 use tauri::{AppHandle, State, WebviewWindow};
 
 use super::{
@@ -37,7 +39,7 @@ pub(crate) async fn choose_backups(
     app: AppHandle,
     window: WebviewWindow,
     agent: State<'_, Agent>,
-    password: Option<String>,
+    password: Option<SecretText>,
 ) -> Result<Option<VaultView>, ApiError> {
     let Some(path) = dialogs::open_folder(&app, &window).await? else {
         return Ok(None);
@@ -54,7 +56,7 @@ pub(crate) async fn choose_backups(
 pub(crate) async fn change_backup_password(
     agent: State<'_, Agent>,
     views: State<'_, Views>,
-    password: String,
+    password: SecretText,
 ) -> Result<VaultView, ApiError> {
     let folder = views
         .main

@@ -83,7 +83,7 @@ pub(crate) async fn advance_code(agent: State<'_, Agent>, id: CodeId) -> Result<
 /// Adds an entry that was typed in.
 #[tauri::command]
 pub(crate) async fn add_code(agent: State<'_, Agent>, entry: NewCode) -> Result<CodeEntry, ApiError> {
-    fits([&entry.issuer, &entry.account, &entry.secret].map(String::as_str))?;
+    fits([entry.issuer.as_str(), &entry.account, entry.secret.expose()])?;
     changed(ask(&agent, CodesRequest::Add { entry }).await?)
 }
 

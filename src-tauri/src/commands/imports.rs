@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use countersign_agent_api::{
-    ApiError, CodesReply, CodesRequest, ErrorCode, ImportSource, ImportStage, ImportView,
+    ApiError, CodesReply, CodesRequest, ErrorCode, ImportSource, ImportStage, ImportView, SecretText,
 };
 use serde::Serialize;
 use tauri::{AppHandle, State, WebviewWindow};
@@ -102,7 +102,8 @@ pub(crate) async fn preview_import_qr(
     source: QrSource,
     codes: QrBatch,
 ) -> Result<Option<QrImport>, ApiError> {
-    let Some(found) = qr::read(&app, &window, source).await? else {
+    let known = batch.before(codes);
+    let Some(found) = qr::read(&app, &window, source, &known).await? else {
         return Ok(None);
     };
     if found.is_empty() {
@@ -112,7 +113,7 @@ pub(crate) async fn preview_import_qr(
         hand_on(&views, link).await?;
         return Ok(None);
     }
-    let texts = batch.with(codes, found);
+    let texts = with(known, found);
     let import = preview_text(&agent, texts.join("\n")).await?;
     // What makes no sense does not spoil the codes before it, and what is whole needs none after it.
     batch.keep(if is_partial(&import) { texts } else { Vec::new() });
@@ -124,7 +125,7 @@ pub(crate) async fn preview_import_qr(
 pub(crate) async fn unlock_import(
     agent: State<'_, Agent>,
     import: String,
-    password: String,
+    password: SecretText,
 ) -> Result<ImportView, ApiError> {
     shown(ask(&agent, CodesRequest::UnlockImport { import, password }).await?)
 }
@@ -150,23 +151,27 @@ pub(crate) async fn cancel_import(
 }
 
 impl Batch {
-    /// What was read before, if this goes on with it, and what was found now: each once.
-    fn with(&self, codes: QrBatch, found: Vec<String>) -> Vec<String> {
-        let mut texts = match codes {
+    /// What was read before, if these go on with it.
+    fn before(&self, codes: QrBatch) -> Vec<String> {
+        match codes {
             QrBatch::New => Vec::new(),
             QrBatch::Continued => self.0.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        };
-        for text in found {
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
         }
-        texts
     }
 
     fn keep(&self, texts: Vec<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
     }
+}
+
+/// What was known and what was found, each once.
+fn with(mut known: Vec<String>, found: Vec<String>) -> Vec<String> {
+    for text in found {
+        if !known.contains(&text) {
+            known.push(text);
+        }
+    }
+    known
 }
 
 fn is_partial(import: &ImportView) -> bool {
@@ -195,7 +200,7 @@ async fn preview_text(agent: &Agent, text: String) -> Result<ImportView, ApiErro
             "That is too much text. Save it as a file, then import the file.",
         ));
     }
-    preview(agent, ImportSource::Text { text }).await
+    preview(agent, ImportSource::Text { text: text.into() }).await
 }
 
 async fn preview(agent: &Agent, source: ImportSource) -> Result<ImportView, ApiError> {
@@ -220,13 +225,10 @@ mod tests {
     #[test]
     fn the_codes_of_a_batch_are_read_together_and_each_counts_once() {
         let batch = Batch::default();
-        let first = batch.with(QrBatch::New, texts(&["a"]));
-        batch.keep(first);
-        assert_eq!(
-            batch.with(QrBatch::Continued, texts(&["a", "b"])),
-            texts(&["a", "b"])
-        );
-        assert_eq!(batch.with(QrBatch::New, texts(&["c"])), texts(&["c"]));
+        batch.keep(with(batch.before(QrBatch::New), texts(&["a"])));
+        let known = batch.before(QrBatch::Continued);
+        assert_eq!(with(known, texts(&["a", "b"])), texts(&["a", "b"]));
+        assert_eq!(batch.before(QrBatch::New), texts(&[]));
     }
 
     #[test]
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn codes_that_were_not_kept_do_not_come_back() {
         let batch = Batch::default();
-        drop(batch.with(QrBatch::New, texts(&["a"])));
-        assert_eq!(batch.with(QrBatch::Continued, texts(&["b"])), texts(&["b"]));
+        drop(with(batch.before(QrBatch::New), texts(&["a"])));
+        assert_eq!(batch.before(QrBatch::Continued), texts(&[]));
     }
 }

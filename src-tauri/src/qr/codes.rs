@@ -94,7 +94,7 @@ impl Picture {
     }
 
     /// A pixel, white outside.
-    fn luma(&self, x: usize, y: usize) -> u8 {
+    pub(crate) fn luma(&self, x: usize, y: usize) -> u8 {
         self.luma.get(y * self.width + x).copied().unwrap_or(u8::MAX)
     }
 }

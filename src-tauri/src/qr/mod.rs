@@ -1,9 +1,10 @@
-//! Texts of QR codes in a picture: from a file, from the clipboard, or from the screen.
+//! Texts of QR codes in a picture: from a file, from the clipboard, from the screen, or from a camera.
 //!
-//! Invariants: what GTK has decoded (the clipboard's, the screen) is checked before it is copied; a file is decoded, and codes
-//! are looked for, in a process of its own, so that no picture can end the app; what is found is untrusted text for the form,
-//! nothing else.
+//! Invariants: what GTK has decoded (the clipboard's, the screen) is checked before it is copied; a file is decoded, a camera is
+//! read, and codes are looked for, in a process of its own, so that no picture can end the app; what is found is untrusted text for
+//! the form, nothing else.
 
+pub(crate) mod camera;
 mod codes;
 mod picture;
 mod portal;
@@ -12,8 +13,9 @@ mod sources;
 
 use countersign_agent_api::{ApiError, ErrorCode};
 use serde::Deserialize;
-use tauri::{AppHandle, WebviewWindow};
+use tauri::{AppHandle, Emitter, Manager, WebviewWindow};
 
+use camera::{CAMERA_EVENT, CameraSwitch};
 use codes::PictureError;
 use picture::Pixels;
 use reader::Input;
@@ -29,6 +31,8 @@ pub(crate) enum QrSource {
     Clipboard,
     /// Everything on the screen.
     Screen,
+    /// What is held before the camera, until there is a code.
+    Camera,
 }
 
 /// There is no picture to read.
@@ -65,7 +69,8 @@ impl From<QrError> for ApiError {
     }
 }
 
-/// The texts of the codes found, each once. `None` when the person chose no file.
+/// The texts of the codes found, each once. `None` when the person chose no file, or no code came from the camera, which goes on
+/// looking while it sees codes that are `known`.
 ///
 /// # Errors
 /// [`QrError`]: there is no picture.
@@ -73,7 +78,9 @@ pub(crate) async fn read(
     app: &AppHandle,
     window: &WebviewWindow,
     source: QrSource,
+    known: &[String],
 ) -> Result<Option<Vec<String>>, QrError> {
+    let program = std::env::current_exe().map_err(|_| QrError::Unclear)?;
     let input = match source {
         QrSource::File => match sources::file(app, window).await? {
             Some(bytes) => Input::File(bytes),
@@ -81,8 +88,13 @@ pub(crate) async fn read(
         },
         QrSource::Clipboard => sources::clipboard(app).await?,
         QrSource::Screen => sources::screen(app).await?,
+        QrSource::Camera => {
+            let off = app.state::<CameraSwitch>().on();
+            // A page that is gone has turned it off.
+            let show = |view| drop(window.emit_to(window.label(), CAMERA_EVENT, view));
+            return Ok(camera::watch(camera::process(&program), known, off, show).await);
+        }
     };
-    let program = std::env::current_exe().map_err(|_| QrError::Unclear)?;
     reader::read(&program, input).await.map(Some)
 }
 

@@ -10,10 +10,11 @@ use super::{
     *,
 };
 
-const LINK: &str = "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=0123456789abcdefghijkl";
+pub(super) const LINK: &str =
+    "countersign://enroll?issuer=https%3A%2F%2Fid.alder.example&code=0123456789abcdefghijkl";
 
 /// A code in black on white, four pixels a module, with its quiet zone.
-fn code(text: &str) -> GrayImage {
+pub(super) fn code(text: &str) -> GrayImage {
     let code = qrcode::QrCode::new(text).unwrap();
     let (modules, colors) = (code.width() as u32, code.to_colors());
     let side = (modules + 8) * 4;

@@ -21,6 +21,7 @@ use memory::{Frame, Mode};
 use placement::{Area, Corner};
 
 use crate::{
+    qr::camera::CameraSwitch,
     shell::Effect,
     view::{MainView, PromptView, VIEW_EVENT},
 };
@@ -241,6 +242,7 @@ pub(crate) fn remember(window: &Window, event: &WindowEvent) {
         });
     } else if matches!(event, WindowEvent::Destroyed) {
         memory.save();
+        window.state::<CameraSwitch>().off();
     }
 }
 
@@ -266,6 +268,7 @@ fn reload_when_killed(window: &WebviewWindow) -> tauri::Result<()> {
         webview
             .inner()
             .connect_web_process_terminated(move |view, reason| {
+                own.state::<CameraSwitch>().off();
                 eprintln!("countersign: the web process of a window ended ({reason:?})");
                 reloads.set(reloads.get() + 1);
                 if reloads.get() <= RELOADS {
@@ -295,6 +298,8 @@ fn builder<'a>(
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .disable_drag_drop_handler()
+        // Codes and requests are not for those who watch a shared screen. Linux desktops have no such thing yet.
+        .content_protected(true)
         .devtools(cfg!(debug_assertions))
 }
 

@@ -8,7 +8,7 @@ use std::{path::Path, process::ExitCode};
 use anyhow::{Context, Result, bail, ensure};
 use countersign_tests::{
     bench::{Format, Report, codes, desktop, floor, idle, load, privacyidea, window},
-    harness::{Session, SessionOptions},
+    harness::{Screens, Session, SessionOptions},
 };
 
 /// What can be measured by itself.
@@ -53,7 +53,7 @@ async fn main() -> Result<ExitCode> {
 async fn measure(part: &str, report: &mut Report) -> Result<()> {
     let on_screen = matches!(part, "desktop" | "window" | "codes");
     let options = SessionOptions {
-        display: on_screen,
+        screens: if on_screen { Screens::One } else { Screens::None },
         notifications: on_screen,
         keyring: on_screen || part == "privacyidea",
     };

@@ -1,12 +1,12 @@
 //! The interactive demo: gateway, identity provider and bank on loopback, an agent with a profile of its own on this
 //! desktop. Ctrl+C ends everything and leaves nothing behind.
 
-use std::{io, pin::pin, process::Stdio, thread, time::Duration};
+use std::{env, io, pin::pin, process::Stdio, thread, time::Duration};
 
 use anyhow::Result;
 use countersign_agent_api::{Connection, Role};
 use countersign_tests::{
-    front::Watch,
+    front::{Desktop, Watch, WindowId, poll},
     harness::{Agent, AgentOptions, Demo, DemoOptions, Gateway, PASSWORD, Process, Program, Session, USER},
 };
 use tokio::{
@@ -150,18 +150,80 @@ async fn guide(mut watch: Watch, mut browser: Command, bank: String) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    if watch
-        .until("a request", PATIENCE, |seen| {
-            (!seen.requests.is_empty()).then_some(())
-        })
-        .await
-        .is_err()
-    {
-        return;
+    let halves = Halves::of_this_desktop().await;
+    let requested = watch.until("a request", PATIENCE, |seen| {
+        (!seen.requests.is_empty()).then_some(())
+    });
+    let shared = async {
+        if let Some(halves) = &halves {
+            halves.share().await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        requested = requested => if requested.is_err() { return },
+        () = shared => {}
     }
     println!();
-    println!(
-        "3. The prompt comes up over the bank's page. If it covers the six digits, put the two side by side."
-    );
+    println!("3. The prompt comes up beside the bank's page. If it covers the six digits, move it aside.");
     println!("   Compare what it says, type the digits, approve.");
+    if let Some(halves) = halves {
+        halves.aside().await;
+    }
+}
+
+/// The browser in the left half of the screen, Countersign in the right one, where a program may place the windows of others:
+/// on X11. Anywhere else, and whatever goes wrong, windows stay where they are.
+struct Halves {
+    desktop: Desktop,
+    /// Left and upper edge, width, height of all of it.
+    area: (i32, i32, i32, i32),
+    /// Countersign's windows before there was a request.
+    known: Vec<WindowId>,
+}
+
+impl Halves {
+    const BROWSER: &str = "Sample bank";
+    const COUNTERSIGN: &str = "^Countersign$";
+    /// What a title bar takes of the height.
+    const TITLE_BAR: i32 = 40;
+    /// How long a prompt may take to come up.
+    const SOON: Duration = Duration::from_secs(15);
+
+    async fn of_this_desktop() -> Option<Self> {
+        if env::var("XDG_SESSION_TYPE").is_ok_and(|kind| kind == "wayland") {
+            return None;
+        }
+        let desktop = Desktop::new(env::var("DISPLAY").ok()?);
+        let area = desktop.work_area().await.ok()?;
+        let known = desktop.windows(Self::COUNTERSIGN).await.ok()?;
+        Some(Self { desktop, area, known })
+    }
+
+    /// The two share the screen.
+    async fn share(&self) {
+        let (x, y, width, height) = self.area;
+        let size = (width / 2, height - Self::TITLE_BAR);
+        for window in &self.known {
+            let _ = self.desktop.place(window, (x + width / 2, y), size).await;
+        }
+        if let Ok(browser) = self.desktop.window(Self::BROWSER).await {
+            let _ = self.desktop.place(&browser, (x, y), size).await;
+        }
+    }
+
+    /// A new window of Countersign's goes into its half, as large as it is.
+    async fn aside(&self) {
+        let (x, y, width, height) = self.area;
+        let new = poll::until("the prompt", Self::SOON, async || {
+            let windows = self.desktop.windows(Self::COUNTERSIGN).await?;
+            Ok(windows.into_iter().find(|window| !self.known.contains(window)))
+        });
+        let Ok(prompt) = new.await else { return };
+        let Ok((_, _, wide, high)) = self.desktop.geometry(&prompt).await else {
+            return;
+        };
+        let corner = (x + width * 3 / 4 - wide / 2, y + (height - high) / 2);
+        let _ = self.desktop.place(&prompt, corner, (wide, high)).await;
+    }
 }

@@ -3,14 +3,14 @@
 use anyhow::{Context, Result};
 use countersign_tests::{
     front::Gallery,
-    harness::{Session, SessionOptions},
+    harness::{Screens, Session, SessionOptions},
 };
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let only: Vec<String> = std::env::args().skip(1).collect();
     let session = Session::with(SessionOptions {
-        display: true,
+        screens: Screens::One,
         notifications: false,
         keyring: false,
     })

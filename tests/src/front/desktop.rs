@@ -134,7 +134,16 @@ impl Desktop {
     /// # Errors
     /// When `xdotool` fails.
     pub async fn move_pointer_away(&self) -> Result<()> {
-        self.xdotool(&["mousemove", "0", "0"]).await
+        self.move_pointer((0, 0)).await
+    }
+
+    /// Moves the pointer: from the left and upper edge of all screens together.
+    ///
+    /// # Errors
+    /// When `xdotool` fails.
+    pub async fn move_pointer(&self, to: (i32, i32)) -> Result<()> {
+        self.xdotool(&["mousemove", &to.0.to_string(), &to.1.to_string()])
+            .await
     }
 
     /// How many pixels of a window have exactly this colour (red, green, blue): what can be known of a page that no WebDriver
@@ -192,6 +201,27 @@ impl Desktop {
             &text(corner.1),
         ])
         .await
+    }
+
+    /// What panels leave of the screen: left and upper edge, width, height.
+    ///
+    /// # Errors
+    /// When the window manager does not say.
+    pub async fn work_area(&self) -> Result<(i32, i32, i32, i32)> {
+        let output = self
+            .command("xprop")
+            .args(["-root", "_NET_WORKAREA"])
+            .output()
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let numbers: Vec<i32> = text
+            .split(['=', ',', ' ', '\n'])
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        match numbers[..] {
+            [x, y, width, height, ..] => Ok((x, y, width, height)),
+            _ => bail!("no work area in {text:?}"),
+        }
     }
 
     /// Which of these windows is above the others.

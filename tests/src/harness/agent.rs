@@ -243,10 +243,10 @@ impl Agent {
             offer: offer.id,
             device_name: self.name.clone(),
         };
-        let Reply::Account(account) = client.call(accept).await? else {
+        let Reply::Enrolled(enrolled) = client.call(accept).await? else {
             bail!("the agent gave no account");
         };
-        Ok(account)
+        Ok(enrolled.account)
     }
 
     /// Removes all accounts, and with them their keys from the keyring.

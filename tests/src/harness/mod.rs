@@ -34,5 +34,5 @@ pub use paths::{Paths, Program};
 pub use ports::free_port;
 pub use privacyidea::{PrivacyIdea, PushEnrolment};
 pub use process::Process;
-pub use session::{Session, SessionOptions};
+pub use session::{Screens, Session, SessionOptions};
 pub use webdriver::{App, AppStarts, Launch, WebDriver};

@@ -96,6 +96,11 @@ impl Paths {
         self.root.join("crates/codes/samples")
     }
 
+    /// The source of a camera that is not there.
+    pub fn device(&self) -> PathBuf {
+        self.root.join("tests/camera/device.c")
+    }
+
     /// `ui/`.
     pub fn interface(&self) -> PathBuf {
         self.root.join("ui")

@@ -21,6 +21,45 @@ use super::{Ca, Keyring, Logs, Paths, Process};
 
 /// The size of the screen: a small laptop.
 const SCREEN: &str = "1366x768x24";
+/// The X server of a desktop with two screens. The one in `PATH` is a wrapper that some systems keep for consoles.
+const XORG: &str = "/usr/lib/xorg/Xorg";
+/// A laptop's screen, and a larger one to the right of it. Xvfb has no second output, and GTK looks at outputs.
+const TWO_SCREENS: &str = r#"
+Section "ServerFlags"
+  Option "AutoAddDevices" "false"
+EndSection
+Section "Monitor"
+  Identifier "left"
+  HorizSync 5-1000
+  VertRefresh 5-200
+  Option "PreferredMode" "1280x800"
+  Option "Primary" "true"
+EndSection
+Section "Monitor"
+  Identifier "right"
+  HorizSync 5-1000
+  VertRefresh 5-200
+  Option "Enable" "true"
+  Option "PreferredMode" "1600x900"
+  Option "Position" "1280 0"
+EndSection
+Section "Device"
+  Identifier "screens"
+  Driver "dummy"
+  VideoRam 65536
+  Option "Monitor-DUMMY0" "left"
+  Option "Monitor-DUMMY1" "right"
+EndSection
+Section "Screen"
+  Identifier "desktop"
+  Device "screens"
+  Monitor "left"
+  DefaultDepth 24
+  SubSection "Display"
+    Virtual 2880 900
+  EndSubSection
+EndSection
+"#;
 /// How long a service may take to appear on the bus.
 const SOON: Duration = Duration::from_secs(15);
 /// The environment variable that names a directory in which the logs of every session are kept.
@@ -30,11 +69,22 @@ const ORGANISATION: &str = "organisation";
 /// What of our own environment the session gets.
 const KEPT: [&str; 4] = ["PATH", "TMPDIR", "SSL_CERT_FILE", "RUST_LOG"];
 
+/// The screens of a desktop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screens {
+    /// No X server and no window manager.
+    None,
+    /// A small laptop's.
+    One,
+    /// 1280×800 at the left, which is the primary one, and 1600×900 at the right.
+    Two,
+}
+
 /// What a session has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionOptions {
     /// X server and window manager.
-    pub display: bool,
+    pub screens: Screens,
     /// A notification daemon; needs the display.
     pub notifications: bool,
     /// A keyring, unlocked. Without one the service is missing.
@@ -44,7 +94,7 @@ pub struct SessionOptions {
 impl Default for SessionOptions {
     fn default() -> Self {
         Self {
-            display: true,
+            screens: Screens::One,
             notifications: true,
             keyring: true,
         }
@@ -104,11 +154,7 @@ impl Session {
 
         let (bus, server) =
             tokio::try_join!(start_bus(dir.path(), &bus_address, &environment, &logs), async {
-                if options.display {
-                    start_display(&environment, &logs).await.map(Some)
-                } else {
-                    Ok(None)
-                }
+                start_display(options.screens, dir.path(), &environment, &logs).await
             })?;
         if let Some((name, _)) = &server {
             environment.insert("DISPLAY".to_owned(), name.into());
@@ -119,7 +165,7 @@ impl Session {
         let mut keyring = Keyring::new(dir.path(), environment.clone(), logs.clone(), connection.clone());
         let (window_manager, notifier, ()) = tokio::try_join!(
             async {
-                if options.display {
+                if server.is_some() {
                     start_window_manager(&environment, &logs).await.map(Some)
                 } else {
                     Ok(None)
@@ -371,23 +417,36 @@ async fn start_bus(
     Ok(bus)
 }
 
-async fn start_display(environment: &BTreeMap<String, OsString>, logs: &Logs) -> Result<(String, Process)> {
-    let mut command = command("Xvfb", environment);
-    command.args([
-        "-displayfd",
-        "1",
-        "-screen",
-        "0",
-        SCREEN,
-        "-nolisten",
-        "tcp",
-        "-noreset",
-    ]);
+async fn start_display(
+    screens: Screens,
+    dir: &Path,
+    environment: &BTreeMap<String, OsString>,
+    logs: &Logs,
+) -> Result<Option<(String, Process)>> {
+    let mut command = match screens {
+        Screens::None => return Ok(None),
+        Screens::One => {
+            let mut command = command("Xvfb", environment);
+            command.args(["-screen", "0", SCREEN]);
+            command
+        }
+        Screens::Two => {
+            let config = dir.join("xorg.conf");
+            fs::write(&config, TWO_SCREENS)?;
+            let mut command = command(XORG, environment);
+            command.arg("-config").arg(&config);
+            command.arg("-logfile").arg(logs.dir().join("xorg.log"));
+            // No console of the computer's is taken.
+            command.args(["-novtswitch", "-sharevts"]);
+            command
+        }
+    };
+    command.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset"]);
     let mut server = Process::start("display", command, logs.dir())?;
     let number = server
         .line("it named its display", |line| line.parse::<u16>().ok())
         .await?;
-    Ok((format!(":{number}"), server))
+    Ok(Some((format!(":{number}"), server)))
 }
 
 async fn start_window_manager(environment: &BTreeMap<String, OsString>, logs: &Logs) -> Result<Process> {

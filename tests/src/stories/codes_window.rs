@@ -135,7 +135,7 @@ pub(super) async fn add(
     let entry = NewCode {
         issuer: issuer.to_owned(),
         account: account.to_owned(),
-        secret: secret.to_owned(),
+        secret: secret.into(),
         kind,
     };
     call(stage, CodesRequest::Add { entry }).await.map(drop)

@@ -13,11 +13,11 @@ use super::{
 };
 use crate::{
     front::{Desktop, MainWindow, SOON, found, poll},
-    harness::{App, Launch, Process, Program, family},
+    harness::{App, Launch, Process, Program, WebDriver, family},
 };
 
 /// The title of both of the app's windows.
-const WINDOW: &str = "^Countersign$";
+pub(super) const WINDOW: &str = "^Countersign$";
 
 /// Somebody types in another program while a prompt appears that nobody asked for.
 pub(super) async fn prompt_leaves_the_keyboard_alone(stage: &mut Stage) -> Result<()> {
@@ -249,7 +249,12 @@ async fn invoke(page: &Client, command: &str, arguments: Value) -> Result<Value>
 
 /// The main window, opened by the person.
 pub(super) async fn main_window(stage: &mut Stage, arguments: &[&str]) -> Result<App> {
-    let app = stage.driver().await?.open(Launch::by_hand(arguments)).await?;
+    open(stage.driver().await?, arguments).await
+}
+
+/// The main window, opened by this driver.
+pub(super) async fn open(driver: &WebDriver, arguments: &[&str]) -> Result<App> {
+    let app = driver.open(Launch::by_hand(arguments)).await?;
     poll::until("the main window's page", SOON, async || {
         found(app.page.find(Locator::Css("main")).await)
     })

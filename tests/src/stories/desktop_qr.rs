@@ -81,7 +81,7 @@ pub(super) async fn qr_from_screen(stage: &mut Stage) -> Result<()> {
     let app = main_window(stage, &[]).await?;
     begin(&app.page, "screen").await?;
     ensure!(
-        answer(&app.page).await? == json!({ "ok": [] }),
+        answer(&app.page).await? == texts(&[]),
         "a code is on the screen already"
     );
     let mut show = stage.session.command("display");
@@ -90,7 +90,7 @@ pub(super) async fn qr_from_screen(stage: &mut Stage) -> Result<()> {
     stage.desktop()?.window("^Code$").await?;
     poll::until("the code on the screen", SOON, async || {
         begin(&app.page, "screen").await?;
-        Ok((answer(&app.page).await? == json!({ "ok": [link] })).then_some(()))
+        Ok((answer(&app.page).await? == texts(&[&link])).then_some(()))
     })
     .await?;
     app.close().await
@@ -113,8 +113,13 @@ async fn answer(page: &Client) -> Result<Value> {
     .await
 }
 
+/// The answer with these links.
+fn texts(links: &[&str]) -> Value {
+    json!({ "ok": { "links": links, "codes": "none" } })
+}
+
 async fn ensure_found(page: &Client, link: &str) -> Result<()> {
     let found = answer(page).await?;
-    ensure!(found == json!({ "ok": [link] }), "{link} was read as {found}");
+    ensure!(found == texts(&[link]), "{link} was read as {found}");
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod clipboard;
 mod codes;
+mod codes_camera;
 mod codes_import;
 mod codes_vault;
 mod codes_window;
@@ -116,6 +117,7 @@ stories! {
     reporting::reported_after_elsewhere, notifications::on_review();
     window_prompt::long_right_to_left_at_200_percent, window_prompt::twice_as_large();
     window_prompt::prompt_without_notifications, window_prompt::without_notifications();
+    window_prompt::prompt_on_the_screen_with_the_pointer, window_prompt::two_screens();
     window_axe::axe_in_the_real_window, notifications::on_review();
     window_versions::two_versions_refuse_each_other;
     keyrings::keyring_locked;
@@ -130,6 +132,7 @@ stories! {
     codes_import::import_plain_files, enrolment::not_enrolled();
     codes_import::import_encrypted_files, enrolment::not_enrolled();
     codes_import::import_batch_of_qr_codes, enrolment::not_enrolled();
+    codes_camera::import_codes_held_before_a_camera, enrolment::not_enrolled();
     codes_vault::vault_locked_keyring, enrolment::not_enrolled();
     codes_vault::vault_damaged_or_gone, enrolment::not_enrolled();
     codes_vault::vault_exported_wiped_restored, enrolment::not_enrolled();

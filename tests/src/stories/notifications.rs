@@ -3,15 +3,12 @@
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, RequestState};
 
-use super::{Setup, Stage};
+use super::{Setup, Stage, desktop::WINDOW};
 use crate::{
     front::{Desktop, WindowId, poll, runs},
     harness::{AgentOptions, OpenPrompt, USER},
     wire::RelyingSide,
 };
-
-/// The title of the prompt's window.
-const WINDOW: &str = "^Countersign$";
 
 /// The interface's one accent: the ring around what has the focus, and the button that may be used.
 const ACCENT: [u8; 3] = [0x1a, 0x5f, 0xb4];

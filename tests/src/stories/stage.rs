@@ -53,7 +53,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    fn gtk(self) -> &'static str {
+    pub(super) fn gtk(self) -> &'static str {
         match self {
             Self::Light => "Adwaita",
             Self::Dark => "Adwaita:dark",

@@ -4,10 +4,10 @@ use anyhow::{Result, ensure};
 use countersign_agent_api::{Outcome, Request, SettingChange};
 use serde_json::json;
 
-use super::{Setup, Stage};
+use super::{Setup, Stage, desktop::WINDOW};
 use crate::{
     front::Prompt,
-    harness::{AgentOptions, OpenPrompt, SessionOptions, USER},
+    harness::{AgentOptions, OpenPrompt, Screens, SessionOptions, USER},
     wire::RelyingSide,
 };
 
@@ -36,6 +36,18 @@ pub(super) fn without_notifications() -> Setup {
     Setup {
         session,
         agent,
+        ..Setup::default()
+    }
+}
+
+/// A laptop with a larger screen beside it.
+pub(super) fn two_screens() -> Setup {
+    let session = SessionOptions {
+        screens: Screens::Two,
+        ..SessionOptions::default()
+    };
+    Setup {
+        session,
         ..Setup::default()
     }
 }
@@ -113,5 +125,32 @@ pub(super) async fn prompt_without_notifications(stage: &mut Stage) -> Result<()
     prompt.approve().await?;
     prompt.ended("Approved").await?;
     stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    Ok(())
+}
+
+/// The prompt comes where the person looks: in the middle of the screen with the pointer on it.
+pub(super) async fn prompt_on_the_screen_with_the_pointer(stage: &mut Stage) -> Result<()> {
+    // Each screen: left edge, width, height. The pointer is far from the middle of either.
+    for (left, width, height, pointer) in [(1280, 1600, 900, (2700, 120)), (0, 1280, 800, (100, 700))] {
+        let desktop = stage.desktop()?;
+        desktop.move_pointer(pointer).await?;
+        let (asked, _) = stage.payment().await?;
+        let open = stage.prompt().await?;
+        let prompt = desktop.window(WINDOW).await?;
+        let (x, y, wide, high) = desktop.geometry(&prompt).await?;
+        let centre = x + wide / 2 - left;
+        ensure!(
+            (width / 2 - 8..=width / 2 + 8).contains(&centre),
+            "the prompt's middle is {centre} from the left of a screen that is {width} wide"
+        );
+        ensure!(
+            y >= 0 && y + high <= height,
+            "the prompt is {y} from the top, {high} high, on a screen of {height}"
+        );
+        open.type_code(asked.code()?).await?;
+        open.approve().await?;
+        stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+        open.app.close().await?;
+    }
     Ok(())
 }

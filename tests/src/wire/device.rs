@@ -10,9 +10,10 @@ use std::sync::{
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_protocol::{
-    Amr, ApprovalDecision, ApprovalEnrol, ApprovalProof, ApprovalRequest, DecidedOn, DeviceDescription,
-    DeviceId, EnrolmentLink, ErrorBody, ErrorCode, Es256Key, Evidenced, Expect, Issuer, Jti, KeyProtection,
-    KeySet, MatchCode, ProtectionLevel, STATEMENT_VERSION, Statement, Verdict, jws, request_hash,
+    Amr, ApprovalDecision, ApprovalEnrol, ApprovalProof, ApprovalRequest, ApprovalTime, Claims, DecidedOn,
+    DeviceDescription, DeviceId, EnrolmentLink, ErrorBody, ErrorCode, Es256Key, Evidenced, Expect, Issuer,
+    Jti, KeyProtection, KeySet, MatchCode, ProtectionLevel, STATEMENT_VERSION, Statement, Unverified,
+    Verdict, jws, request_hash,
     wire::{
         Configuration, DecisionRequest, DecisionResponse, EnrolmentRequest, EnrolmentResponse, NONCE_HEADER,
         PROOF_HEADER, PollResponse, PreviewOffer, PreviewRequest, SUBPROTOCOL, ServerFrame,
@@ -152,7 +153,7 @@ impl Device {
         &self.key
     }
 
-    /// One long poll.
+    /// One long poll, whose answer has the time, signed for this very poll.
     ///
     /// # Errors
     /// [`Refused`] inside, when the gateway says no.
@@ -161,18 +162,34 @@ impl Device {
         let cursor = cursor.map_or_else(String::new, |c| format!("&cursor={c}"));
         let mut tried = false;
         loop {
+            let proof = self.proof(&Method::GET, endpoint)?;
             let response = self
                 .http
                 .get(format!("{}?wait={wait}{cursor}", self.reach(endpoint)))
-                .header(PROOF_HEADER, self.proof(&Method::GET, endpoint)?)
+                .header(PROOF_HEADER, &proof)
                 .send()
                 .await?;
             self.keep_nonce(response.headers());
             match answer(response).await {
                 Err(e) if !tried && is(&e, ErrorCode::UseNonce) => tried = true,
-                other => return other,
+                other => {
+                    let polled: PollResponse = other?;
+                    self.check_time(polled.time_proof.as_deref(), &proof)?;
+                    return Ok(polled);
+                }
             }
         }
+    }
+
+    /// The time is signed, and in answer to the call with this proof.
+    fn check_time(&self, time_proof: Option<&str>, proof: &str) -> Result<()> {
+        let time: ApprovalTime = self.opened(time_proof.context("the gateway does not sign its time")?)?;
+        let proof = Unverified::<ApprovalProof>::parse(proof)?;
+        ensure!(
+            time.proof_jti == proof.untrusted_claims().jti,
+            "the time is in answer to another call"
+        );
+        Ok(())
     }
 
     /// Waits for the request of this transaction and verifies it.
@@ -201,12 +218,17 @@ impl Device {
     /// # Errors
     /// When it does not verify.
     pub fn verified(&self, request: &str) -> Result<ApprovalRequest> {
+        self.opened(request)
+    }
+
+    /// A message for this device, verified against the pinned keys.
+    fn opened<C: Claims>(&self, message: &str) -> Result<C> {
         let expect = Expect {
             issuer: Some(self.issuer().as_str()),
             audience: self.id.as_str(),
             now: edge::now(),
         };
-        Ok(jws::verify(request, &self.issuer_keys, &expect)?)
+        Ok(jws::verify(message, &self.issuer_keys, &expect)?)
     }
 
     /// The WebSocket, once it is open.

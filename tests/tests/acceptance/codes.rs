@@ -1,19 +1,27 @@
-//! One-time codes: the agent killed while it changes them.
+//! One-time codes: the agent killed while it changes them, and the clock that they are made for.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{
-    CodeAlgorithm, CodeId, CodeKind, CodesReply, CodesRequest, MAX_CODES, NewCode, Reply, Request, Role,
-    client::Client,
+    CodeAlgorithm, CodeId, CodeKind, CodesClock, CodesReply, CodesRequest, MAX_CODES, NewCode, Reply,
+    Request, Role, client::Client,
 };
 use countersign_tests::{
     edge,
-    harness::{Agent, Session, SessionOptions},
+    front::{SOON, poll},
+    harness::{Agent, Gateway, Screens, Session, SessionOptions},
+    stories::enrol,
 };
 
 /// The environment variable with the number of kills, and what it is without it: as many as fit into half a minute.
 const KILLS: (&str, u32) = ("COUNTERSIGN_KILLS", 20);
+
+const WITH_KEYRING: SessionOptions = SessionOptions {
+    screens: Screens::None,
+    notifications: false,
+    keyring: true,
+};
 
 /// What the agent acknowledged.
 #[derive(Debug, Default)]
@@ -30,12 +38,7 @@ async fn no_acknowledged_code_is_lost_and_no_counter_used_twice_when_the_agent_i
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(KILLS.1);
-    let options = SessionOptions {
-        display: false,
-        notifications: false,
-        keyring: true,
-    };
-    let session = Session::with(options).await?;
+    let session = Session::with(WITH_KEYRING).await?;
     let mut agent = Agent::start(&session, "laptop").await?;
     let (client, _events) = Client::connect(&agent.socket(), Role::Terminal).await?;
     let hotp = CodeKind::Hotp {
@@ -120,11 +123,34 @@ async fn check(agent: &Agent, acknowledged: &Acknowledged) -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn the_clock_is_judged_by_the_time_that_a_gateway_signs() -> Result<()> {
+    let session = Session::with(WITH_KEYRING).await?;
+    let gateway = Gateway::start(&session).await?;
+    let agent = Agent::start(&session, "laptop").await?;
+    let (client, _events) = Client::connect(&agent.socket(), Role::Terminal).await?;
+    let before = clock(&client).await?;
+    ensure!(before == CodesClock::Unknown, "without an issuer: {before:?}");
+    enrol(&session, &gateway, &agent).await?;
+    // Both are of this computer. Nothing that is not signed, or not in answer to the agent's own call, leads here.
+    poll::until("the clock to be right", SOON, async || {
+        Ok((clock(&client).await? == CodesClock::Right).then_some(()))
+    })
+    .await
+}
+
+async fn clock(client: &Client) -> Result<CodesClock> {
+    let CodesReply::Vault(vault) = call(client, CodesRequest::Vault).await? else {
+        bail!("nothing about the vault")
+    };
+    Ok(vault.clock)
+}
+
 async fn add(client: &Client, issuer: &str, kind: CodeKind) -> Result<CodeId> {
     let entry = NewCode {
         issuer: issuer.to_owned(),
         account: "ada".to_owned(),
-        secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
+        secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into(),
         kind,
     };
     let CodesReply::Entry(entry) = call(client, CodesRequest::Add { entry }).await? else {

@@ -8,7 +8,7 @@ use countersign_protocol::Verdict;
 use countersign_tests::{
     edge,
     front::SOON,
-    harness::{Agent, Gateway, GatewayOptions, Session, SessionOptions, USER, free_port},
+    harness::{Agent, Gateway, GatewayOptions, Screens, Session, SessionOptions, USER, free_port},
     stories::connected_within,
     wire::{Device, Fault, Relay, RelyingSide, http_client},
 };
@@ -185,7 +185,7 @@ struct Behind {
 impl Behind {
     async fn start() -> Result<Self> {
         let options = SessionOptions {
-            display: false,
+            screens: Screens::None,
             notifications: false,
             keyring: true,
         };

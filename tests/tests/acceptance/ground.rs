@@ -3,14 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use countersign_protocol::ErrorCode;
 use countersign_tests::{
-    harness::{Gateway, GatewayOptions, Session, SessionOptions, USER},
+    harness::{Gateway, GatewayOptions, Screens, Session, SessionOptions, USER},
     wire::{Asked, Device, Refused, RelyingSide, http_client},
 };
 use serde_json::Value;
 
 /// Nothing of a desktop.
 pub(crate) const BARE: SessionOptions = SessionOptions {
-    display: false,
+    screens: Screens::None,
     notifications: false,
     keyring: false,
 };

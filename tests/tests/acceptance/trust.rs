@@ -6,13 +6,13 @@ use anyhow::{Result, ensure};
 use countersign_agent_api::{ErrorCode, Reply, Request, Role, client::ClientError};
 use countersign_tests::{
     front::SOON,
-    harness::{Agent, AgentOptions, Ca, Gateway, GatewayOptions, Session, SessionOptions, USER},
+    harness::{Agent, AgentOptions, Ca, Gateway, GatewayOptions, Screens, Session, SessionOptions, USER},
     stories::{connected, enrol},
     wire::{RelyingSide, http_client},
 };
 
 const WITH_KEYRING: SessionOptions = SessionOptions {
-    display: false,
+    screens: Screens::None,
     notifications: false,
     keyring: true,
 };

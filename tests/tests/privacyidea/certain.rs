@@ -6,13 +6,13 @@ use countersign_agent_api::{
 };
 use countersign_tests::{
     front::{SOON, Watch, poll},
-    harness::{Agent, AgentOptions, PrivacyIdea, Session, SessionOptions},
+    harness::{Agent, AgentOptions, PrivacyIdea, Screens, Session, SessionOptions},
     stories::connected,
     wire::{Fault, Relay},
 };
 
 const KEYRING: SessionOptions = SessionOptions {
-    display: false,
+    screens: Screens::None,
     notifications: false,
     keyring: true,
 };

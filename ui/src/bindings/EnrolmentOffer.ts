@@ -41,6 +41,10 @@ key_protection: KeyProtection,
  */
 device_name: string, 
 /**
+ * Whether a one-time code comes with the account and is added to the others.
+ */
+delivers_code: boolean, 
+/**
  * When the offer ends.
  */
 expires_at: number, 

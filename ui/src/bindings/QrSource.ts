@@ -3,4 +3,4 @@
 /**
  * Where a picture comes from.
  */
-export type QrSource = "file" | "clipboard" | "screen";
+export type QrSource = "file" | "clipboard" | "screen" | "camera";

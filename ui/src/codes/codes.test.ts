@@ -1,10 +1,13 @@
 // The page of codes: what is asked of the agent, what is shown, and the keyboard.
+import { emit } from "@tauri-apps/api/event";
 import { fireEvent, screen, within } from "@testing-library/svelte";
 import { tick } from "svelte";
 import { afterEach, expect, test, vi } from "vitest";
 import { render } from "@testing-library/svelte";
-import { answersOf, mains, quiet, vaultOf, type Answers, type MainFixture } from "../fixtures/main";
-import { codes, entries, page, thousands, vault } from "../fixtures/codes";
+import { answersOf, fails, mains, quiet, vaultOf, type Answers, type MainFixture } from "../fixtures/main";
+import type { CameraTrouble } from "../bindings/CameraTrouble";
+import { ended, seen } from "../fixtures/camera";
+import { batch, codes, entries, page, preview, thousands, vault } from "../fixtures/codes";
 import { NOW } from "../fixtures/requests";
 import { Ticker } from "../lib/ticker.svelte";
 import MainApp from "../main/MainApp.svelte";
@@ -251,8 +254,41 @@ test("codes on display stay when something else changes, and go when the clock's
   const clock = { state: "corrected", offset: 40, issuer_name: "Alder Group" };
   await shell.send({ ...quiet, page: "codes", vault: { ...vault, revision: 2, clock } });
   await settled();
-  expect(shownIn("Meridian Supplies, mara")).toBe("••••••");
+  // What follows a counter has nothing to do with the clock.
+  expect(shownIn("Meridian Supplies, mara")).toBe("520489");
   expect(shell.of("show_codes")).toHaveLength(asked + 1);
+});
+
+test("Enter right after typing copies what was typed for, not what was found before", async () => {
+  let answer: () => void = () => undefined;
+  const { shell } = await openAt(list, () => NOW, {
+    list_codes: (args) =>
+      args["query"] === "harbour"
+        ? new Promise((resolve) => (answer = () => resolve(page(entries, args))))
+        : page(entries, args),
+  });
+  const field = screen.getByRole("searchbox");
+  field.focus();
+  await fireEvent.input(field, { target: { value: "harbour" } });
+  await press("Enter");
+  expect(shell.of("copy_code")).toHaveLength(0);
+  answer();
+  await settled();
+  expect(shell.of("copy_code").map(({ id }) => id)).toEqual(["harbour"]);
+});
+
+test("an opened link that cannot be read is tried once, and again when the person says so", async () => {
+  const link = { codes_link: { opening: 1 } };
+  const { shell } = await openAt({ ...list, view: { ...list.view, ...link } } as MainFixture, () => NOW, {
+    preview_opened_link: () => {
+      throw { code: "keyring_locked", message: "The keyring is locked." };
+    },
+  });
+  for (const revision of [2, 3]) {
+    await shell.send({ ...quiet, page: "codes", ...link, vault: structuredClone({ ...vault, revision }) });
+    await settled();
+  }
+  expect(shell.of("preview_opened_link")).toHaveLength(1);
 });
 
 test("what is deleted can be had back in its place, until its time is over", async () => {
@@ -283,6 +319,47 @@ test("what is deleted can be had back in its place, until its time is over", asy
   await vi.advanceTimersByTimeAsync(30_000);
   expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
   expect(names(container)).toHaveLength(entries.length - 1);
+});
+
+test("of several that are deleted each can be had back in its place, and Ctrl+Z brings the last one", async () => {
+  let all = [...entries];
+  const back = (id: unknown) => {
+    const left = new Set([...all.map((entry) => entry.id), id]);
+    all = entries.filter((entry) => left.has(entry.id));
+    return entries.find((entry) => entry.id === id);
+  };
+  const { shell, container } = await openMain(list, {
+    list_codes: (args) => page(all, args),
+    remove_code: ({ id }) => {
+      all = all.filter((entry) => entry.id !== id);
+      return NOW + 30;
+    },
+    restore_code: ({ id }) => back(id),
+  });
+  await choose("More for Cobalt Cloud, root · 4471-0093", "Delete");
+  await choose("More for Fjord University, mlindqvist", "Delete");
+  await choose("More for Northlight Mail, mara@northlight.example", "Delete");
+  const places = () =>
+    screen
+      .getAllByRole("button", { name: "Undo" })
+      .map((button) => button.closest(".otprow")?.getAttribute("aria-posinset"));
+  expect(places()).toEqual(["2", "3", "6"]);
+  await fireEvent.click(screen.getAllByRole("button", { name: "Undo" })[0] ?? document.body);
+  await settled();
+  expect(names(container)).toEqual([
+    "Alder Group",
+    "Cobalt Cloud",
+    "Harbour Git",
+    "Meridian Supplies",
+    "Steam",
+  ]);
+  expect(places()).toEqual(["3", "6"]);
+  await press("z", { ctrlKey: true });
+  expect(shell.of("restore_code").at(-1)).toEqual({ id: "northlight" });
+  await press("z", { ctrlKey: true });
+  expect(names(container)).toEqual(entries.map(({ issuer }) => issuer));
+  await press("z", { ctrlKey: true });
+  expect(shell.of("restore_code")).toHaveLength(3);
 });
 
 test("Alt with an arrow moves an entry among those pinned alike, and the focus goes with it", async () => {
@@ -413,7 +490,7 @@ test("an import shows what it would add before it does, and is forgotten when it
   const dialog = screen.getByRole("dialog");
   for (const said of ["5 new", "1 already here", "1 cannot be kept"])
     expect(within(dialog).getByText(said)).toBeTruthy();
-  expect(within(dialog).getByText("Its algorithm (MD5) is not supported.")).toBeTruthy();
+  expect(within(dialog).getByText('The algorithm "MD5" is not supported.')).toBeTruthy();
   expect(shell.of("apply_import")).toEqual([]);
   await fireEvent.click(within(dialog).getByRole("button", { name: "Cancel" }));
   await settled();
@@ -438,6 +515,68 @@ test("the codes of a batch are added once all were read", async () => {
     { source: "screen", codes: "new" },
     { source: "screen", codes: "continued" },
   ]);
+});
+
+const inCamera = () => screen.getByRole("dialog", { name: "Read a QR code with the camera" });
+
+test("what is held before the camera is read without the page learning it, and shown before it is added", async () => {
+  let found: (answer: unknown) => void = () => undefined;
+  const waits = () => new Promise((resolve) => (found = resolve));
+  const { shell } = await openMain(list, { preview_import_qr: waits });
+  await choose("Add", "Use the camera…");
+  expect(within(inCamera()).getByRole("status").textContent).toBe("Turning the camera on");
+  await emit("camera", seen);
+  await settled();
+  expect(within(inCamera()).getByRole("img", { name: "What the camera sees, blurred" })).toBeTruthy();
+  expect(shell.of("preview_import_qr")).toEqual([{ source: "camera", codes: "new" }]);
+  expect(shell.of("stop_camera")).toEqual([]);
+  found({ import: preview });
+  await settled();
+  expect(screen.getByRole("dialog", { name: "Import from Aegis" })).toBeTruthy();
+  expect(shell.of("stop_camera")).toHaveLength(1);
+});
+
+test("the camera goes off when its question is left, and what it finds then is forgotten", async () => {
+  let found: (answer: unknown) => void = () => undefined;
+  const waits = () => new Promise((resolve) => (found = resolve));
+  const { shell } = await openMain(list, { preview_import_qr: waits });
+  await choose("Add", "Use the camera…");
+  await fireEvent.click(within(inCamera()).getByRole("button", { name: "Cancel" }));
+  await settled();
+  expect(shell.of("stop_camera")).toHaveLength(1);
+  found({ import: preview });
+  await settled();
+  expect(screen.queryByRole("dialog")).toBeNull();
+});
+
+test("why there is no picture is said, and it can be tried again", async () => {
+  const whys: CameraTrouble[] = ["busy", "nothing_seen"];
+  const answer = () => ended(whys.shift() ?? "failed")();
+  const { shell } = await openMain(list, { preview_import_qr: answer });
+  await choose("Add", "Use the camera…");
+  expect(screen.getByRole("alert").textContent).toContain("Another program uses the camera.");
+  await fireEvent.click(within(inCamera()).getByRole("button", { name: "Try again" }));
+  await settled();
+  expect(screen.getByRole("alert").textContent).toContain("No QR code was seen for two minutes");
+  expect(shell.of("preview_import_qr")).toHaveLength(2);
+});
+
+test("a code that cannot be used is said, and the camera is off", async () => {
+  const answers = { preview_import_qr: fails("unknown_format", "This is no code.") };
+  await openMain(list, answers);
+  await choose("Add", "Use the camera…");
+  expect(within(inCamera()).getByRole("alert").textContent).toContain("This is no code.");
+  expect(within(inCamera()).queryByRole("img")).toBeNull();
+});
+
+test("the next code of a batch can be held before the camera", async () => {
+  const { shell } = await openMain(mains["codes-import-batch"], {
+    preview_import_qr: ({ codes }) => ({ import: codes === "new" ? batch : preview }),
+  });
+  await fireEvent.click(screen.getByRole("button", { name: "Use the camera…" }));
+  await settled();
+  expect(shell.of("preview_import_qr").at(-1)).toEqual({ source: "camera", codes: "continued" });
+  expect(screen.queryByText("2 more QR codes belong to these")).toBeNull();
 });
 
 test("an export that is not encrypted says so, and one that is needs its password twice", async () => {

@@ -36,9 +36,10 @@ export class Display {
     this.codes = new Map([...this.codes, ...byId(codes)]);
   }
 
-  /** None of them counts any more. */
-  clear(): void {
-    this.codes = new Map();
+  /** They do not count any more: all of them, or those that follow the clock. */
+  forget(which: "all" | "timed"): void {
+    const kept = [...this.codes.values()].filter((code) => which === "timed" && code.until_ms === null);
+    this.codes = byId(kept);
     this.#failedAt = 0;
   }
 }

@@ -13,13 +13,15 @@ export type Intention =
   | { name: "clear" }
   | { name: "go"; place: number }
   | { name: "copy" }
-  | { name: "move"; by: -1 | 1 };
+  | { name: "move"; by: -1 | 1 }
+  | { name: "undo" };
 
 /** Rows that Page Up and Page Down go. */
 const LEAP = 8;
 
 export function intention(event: KeyboardEvent, where: Where): Intention | null {
-  if (event.defaultPrevented || document.querySelector("dialog[open]")) return null;
+  // An input method's keys are its own until the text is written.
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return null;
   const { target } = event;
   const searching = target === where.search;
   // Other fields and open menus have their keys to themselves.
@@ -42,6 +44,8 @@ function moved(key: string): Intention | null {
 }
 
 function combined(key: string, search: HTMLInputElement | undefined): Intention | null {
+  // In the search it takes back what was typed.
+  if (key.toLowerCase() === "z") return document.activeElement === search ? null : { name: "undo" };
   if (key.toLowerCase() !== "c") return null;
   const selected =
     String(getSelection() ?? "") !== "" ||

@@ -13,6 +13,14 @@ test("entries are grouped by the day of this place, in order", () => {
   expect(byDay([])).toEqual([]);
 });
 
+test("a day that is not in one piece, by issuers whose clocks differ, is one group", () => {
+  const entries = [at(22, 1), at(21, 23), at(22, 0)].map((time) => ({ at: time }));
+  expect(byDay(entries).map(({ day, entries }) => [day, entries.length])).toEqual([
+    [at(22, 0), 2],
+    [at(21, 0), 1],
+  ]);
+});
+
 test("days near are named, others dated; the year is said when it is another", () => {
   const today = startOfDay(at(22, 14));
   expect(dayName(today, today)).toBe("Today");

@@ -30,14 +30,14 @@ export function timeOfDay(minutes: number): string {
   return time(new Date(2026, 0, 15, 0, minutes).getTime() / 1000);
 }
 
-/** Entries in order, under the day each falls on. */
+/** Entries in order, under the day each falls on. Issuers' clocks differ: a day need not be in one piece. */
 export function byDay<Entry extends { at: number }>(entries: Entry[]): { day: number; entries: Entry[] }[] {
-  const days: { day: number; entries: Entry[] }[] = [];
+  const days = new Map<number, Entry[]>();
   for (const entry of entries) {
     const day = startOfDay(entry.at);
-    const last = days.at(-1);
-    if (last?.day === day) last.entries.push(entry);
-    else days.push({ day, entries: [entry] });
+    const group = days.get(day);
+    if (group === undefined) days.set(day, [entry]);
+    else group.push(entry);
   }
-  return days;
+  return [...days].map(([day, entries]) => ({ day, entries }));
 }

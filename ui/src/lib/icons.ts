@@ -18,6 +18,7 @@ export type IconName =
   | "skip"
   | "verified"
   | "unverified"
+  | "camera"
   | "computer"
   | "device"
   | "chip"

@@ -4,11 +4,13 @@ import { listen } from "@tauri-apps/api/event";
 import type { AccountView } from "../bindings/AccountView";
 import type { AccountId } from "../bindings/AccountId";
 import type { ApiError } from "../bindings/ApiError";
+import type { CameraView } from "../bindings/CameraView";
 import type { Check } from "../bindings/Check";
 import type { CodeEdit } from "../bindings/CodeEdit";
 import type { CodeEntry } from "../bindings/CodeEntry";
 import type { CodeId } from "../bindings/CodeId";
 import type { CodesPage } from "../bindings/CodesPage";
+import type { EnrolledView } from "../bindings/EnrolledView";
 import type { ExportForm } from "../bindings/ExportForm";
 import type { HistoryEntry } from "../bindings/HistoryEntry";
 import type { HistoryFilter } from "../bindings/HistoryFilter";
@@ -22,6 +24,7 @@ import type { QrBatch } from "../bindings/QrBatch";
 import type { QrImport } from "../bindings/QrImport";
 import type { QrPicture } from "../bindings/QrPicture";
 import type { QrSource } from "../bindings/QrSource";
+import type { QrTexts } from "../bindings/QrTexts";
 import type { Reason } from "../bindings/Reason";
 import type { RequestId } from "../bindings/RequestId";
 import type { RequestView } from "../bindings/RequestView";
@@ -94,11 +97,17 @@ export const linkTaken = (opening: number) => invoke<void>("link_taken", { openi
 export const previewEnrolment = (link: string, sha256: string | null) =>
   invoke<Preview>("preview_enrolment", { link, sha256 });
 export const acceptEnrolment = (offer: string, deviceName: string) =>
-  invoke<AccountView>("accept_enrolment", { offer, deviceName });
+  invoke<EnrolledView>("accept_enrolment", { offer, deviceName });
 export const cancelEnrolment = (offer: string) => invoke<void>("cancel_enrolment", { offer });
 
-/** The texts of the QR codes found there; nothing if the person has chosen no picture. */
-export const readQr = (source: QrSource) => invoke<string[] | null>("read_qr", { source });
+/** The texts of the QR codes found there, but for those of one-time codes; nothing if the person has chosen no picture. */
+export const readQr = (source: QrSource) => invoke<QrTexts | null>("read_qr", { source });
+
+/** What the camera sees, until the returned function is called. */
+export const cameraViews = (show: (view: CameraView) => void) =>
+  listen<CameraView>("camera", (event) => show(event.payload), { target: "main" });
+/** What waits for the camera ends without a code. */
+export const stopCamera = () => invoke<void>("stop_camera");
 
 export const setPolling = (account: AccountId, seconds: number | null) =>
   invoke<AccountView>("set_polling", { account, seconds });
@@ -184,11 +193,17 @@ export const copyText = (text: string) => invoke<void>("copy_text", { text });
 
 export const startAgent = () => invoke<void>("start_agent");
 
+/** Why a command failed, for programs. */
+export function failure(error: unknown): ApiError {
+  const told = typeof error === "object" && error !== null && "code" in error && "message" in error;
+  return told ? (error as ApiError) : { code: "unavailable", message: String(error) };
+}
+
 /** What a failed command says to people. */
 export function message(error: unknown): string {
   if (typeof error !== "object" || error === null || !("message" in error)) return String(error);
-  const { code, message } = error as ApiError;
-  return explained(code, message);
+  const { code, message, cause } = error as ApiError;
+  return explained(code, message, cause);
 }
 
 async function views<View>(window: string, command: string, show: (view: View) => void): Promise<() => void> {

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { chooseLanguage } from "../messages";
-import { explained, said } from "./said";
+import { caused, explained, said } from "./said";
 
 afterEach(() => chooseLanguage(null));
 
@@ -31,4 +31,14 @@ test("what the agent's sentence says beyond the text of its code is said too", (
   chooseLanguage("en");
   for (const code of ["invalid_value", "unavailable", "refused", "storage"] as const)
     expect(explained(code, sentence)).toBe(sentence);
+});
+
+test("a cause is said with its values, and takes the place of what the code alone says", () => {
+  const text = "The Aegis export is damaged or incomplete. Export it again.";
+  const cause = { finding: "import.damaged", text, values: { format: "Aegis" } };
+  expect(explained("unknown_format", text, cause)).toBe(text);
+  chooseLanguage("de");
+  const german = "Der Export aus Aegis ist beschädigt oder unvollständig. Exportieren Sie noch einmal.";
+  expect(explained("unknown_format", text, cause)).toBe(german);
+  expect(caused({ ...cause, finding: "import.of_tomorrow" })).toBe(text);
 });

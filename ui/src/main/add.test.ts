@@ -1,11 +1,13 @@
 // Adding an account: nothing is made before the person agrees, and nothing stays when they leave.
-import { fireEvent, screen } from "@testing-library/svelte";
+import { fireEvent, screen, within } from "@testing-library/svelte";
 import { expect, test } from "vitest";
-import type { AccountView } from "../bindings/AccountView";
+import type { EnrolledView } from "../bindings/EnrolledView";
 import type { Preview } from "../bindings/Preview";
+import type { QrTexts } from "../bindings/QrTexts";
 import type { MainView } from "../bindings/MainView";
-import { alder, offer, untrusted } from "../fixtures/accounts";
-import { fresh, mains, quiet } from "../fixtures/main";
+import { alder, codeName, enrolled, offer, untrusted, waitingCode } from "../fixtures/accounts";
+import { looking } from "../fixtures/camera";
+import { fresh, mains, quiet, texts } from "../fixtures/main";
 import { later } from "../test/later";
 import { openMain, settled } from "../test/main";
 import { violations } from "../test/axe";
@@ -130,13 +132,13 @@ test("another link waits for the offer on screen", async () => {
 });
 
 test("another link waits for the key that is being made, and until its account was read", async () => {
-  const made = later<AccountView>();
+  const made = later<EnrolledView>();
   const { shell } = await openMain(offered, { accept_enrolment: () => made.promise });
   await click("It matches. Add account");
   await shell.send(another);
   await settled();
   expect(screen.getByText(waits)).toBeTruthy();
-  made.resolve(alder);
+  made.resolve(enrolled);
   await settled();
   expect(screen.getByText("Account added")).toBeTruthy();
   expect(shell.of("cancel_enrolment")).toEqual([]);
@@ -257,15 +259,41 @@ test.each([
   ["From the clipboard", "clipboard"],
   ["Scan the screen", "screen"],
 ])("%s fills the field and asks nobody", async (button, source) => {
-  const { shell } = await openMain(mains["add-link"], { read_qr: () => [other] });
+  const { shell } = await openMain(mains["add-link"], { read_qr: () => texts(other) });
   await click(button);
   expect(shell.of("read_qr")).toEqual([{ source }]);
   expect(field().value).toBe(other);
   expect(shell.of("preview_enrolment")).toEqual([]);
 });
 
+test("a code held before the camera fills the field, and Escape there only turns the camera off", async () => {
+  let answer: () => unknown = looking;
+  const { shell } = await openMain(mains["add-camera"], { read_qr: () => answer() });
+  await fireEvent.keyDown(screen.getByRole("dialog"), { key: "Escape" });
+  expect(screen.getByRole("heading", { name: "Add an account" })).toBeTruthy();
+  expect(shell.of("stop_camera")).toHaveLength(0);
+  answer = () => texts(other);
+  await fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Cancel" }));
+  await settled();
+  expect(shell.of("stop_camera")).toHaveLength(1);
+  await click("Use the camera…");
+  expect(screen.getByRole<HTMLTextAreaElement>("textbox").value).toBe(other);
+});
+
+test("one-time codes that were read wait on their page, and the form does not learn them", async () => {
+  const { shell } = await openMain(mains["add-pasted"], {
+    read_qr: () => ({ links: [], codes: "waiting" }),
+  });
+  await shell.send({ ...quiet, codes_link: { opening: 3 } });
+  await settled();
+  expect(screen.getByRole("heading", { name: "Add an account" })).toBeTruthy();
+  await click("Scan the screen");
+  expect(screen.getByRole("heading", { name: "Codes" })).toBeTruthy();
+  expect(shell.of("preview_opened_link")).toEqual([{ opening: 3 }]);
+});
+
 test("of several codes the person picks one; none is picked for them", async () => {
-  await openMain(mains["add-link"], { read_qr: () => [link, other] });
+  await openMain(mains["add-link"], { read_qr: () => texts(link, other) });
   await click("Scan the screen");
   expect(field().value).toBe("");
   for (const radio of screen.getAllByRole<HTMLInputElement>("radio")) expect(radio.checked).toBe(false);
@@ -274,11 +302,11 @@ test("of several codes the person picks one; none is picked for them", async () 
 });
 
 test("a picture without a code is said, one that was not chosen is not", async () => {
-  let codes: string[] | null = [];
-  await openMain(pasted, { read_qr: () => codes });
+  let found: QrTexts | null = texts();
+  await openMain(pasted, { read_qr: () => found });
   await click("Open a QR image…");
   expect(screen.getByRole("alert").textContent).toContain("There is no QR code in this image.");
-  codes = null;
+  found = null;
   await click("Open a QR image…");
   expect(screen.queryByRole("alert")).toBeNull();
   expect(field().value).toBe(link);
@@ -301,4 +329,45 @@ test("without an account the window begins with adding one, and settings can sti
   expect(screen.getByText("Account added")).toBeTruthy();
   await click("Done");
   expect(screen.getByRole("article", { name: "Alder Group" })).toBeTruthy();
+});
+
+test("says before anything is made that a one-time code comes along, and afterwards where it is", async () => {
+  await openMain(mains["add-offer-code"], {
+    accept_enrolment: () => ({ ...enrolled, code: { state: "kept", name: codeName } }),
+  });
+  expect(screen.getByText("A one-time code. It is added to Codes")).toBeTruthy();
+  await click("It matches. Add account");
+  expect(screen.getByText(codeName)).toBeTruthy();
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("a code that could not be kept is said beside the account, and can be tried again", async () => {
+  let locked = true;
+  const { shell } = await openMain(mains["add-code-waiting"], {
+    apply_import: () => {
+      if (locked) throw waitingCode.state === "waiting" ? waitingCode.error : "";
+      return 1;
+    },
+  });
+  expect(screen.getByText("Account added")).toBeTruthy();
+  expect(screen.getByRole("alert").textContent).toContain("keyring is locked");
+  expect(await violations()).toEqual([]);
+  await click("Try again");
+  expect(screen.getByRole("alert").textContent).toContain("keyring is locked");
+  locked = false;
+  await click("Try again");
+  expect(shell.of("apply_import")).toEqual([{ import: "7" }, { import: "7" }]);
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(screen.getByText(codeName)).toBeTruthy();
+});
+
+test("a code that is lost is said to be", async () => {
+  await openMain(mains["add-code-waiting"], {
+    apply_import: () => {
+      throw { code: "not_found", message: "This import is not known any more." };
+    },
+  });
+  await click("Try again");
+  expect(screen.getByRole("alert").textContent).toContain("Ask Alder Group for another one.");
+  expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
 });

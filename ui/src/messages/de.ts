@@ -443,6 +443,7 @@ export const de: Catalogue<"de"> = {
   "codes.add.file": "QR-Bild öffnen…",
   "codes.add.clipboard": "QR-Code aus der Zwischenablage",
   "codes.add.screen": "Bildschirm scannen",
+  "codes.add.camera": "Mit der Kamera…",
   "codes.add.type": "Eintippen…",
   "codes.add.paste": "Links einfügen…",
   "codes.add.import": "Datei importieren…",
@@ -486,7 +487,7 @@ export const de: Catalogue<"de"> = {
     "Seiten, die nach einem sechsstelligen Code fragen, zeigen beim Einrichten einen QR-Code. Die Codes gehen ohne Netz.",
   "codes.clock.behind": "Die Uhr dieses Computers geht {duration} nach",
   "codes.clock.ahead": "Die Uhr dieses Computers geht {duration} vor",
-  "codes.clock.corrected": "Die Codes sind danach berichtigt: {issuer} unterschreibt seine Zeit.",
+  "codes.clock.corrected": "Die Codes sind entsprechend berichtigt: {issuer} unterschreibt seine Zeit.",
   "codes.clock.off":
     "Das sagt {issuer}. Codes werden womöglich abgelehnt, bis die Uhr stimmt. Freigaben sind nicht betroffen.",
   "codes.clock.correct": "Codes um {duration} berichtigen",
@@ -644,6 +645,9 @@ export const de: Catalogue<"de"> = {
   "backups.end.confirm": "Sicherungen beenden",
   "backups.none_yet": "Noch wurde keine angelegt.",
   "backups.last": "Letzte: {time}",
+  "backups.next": "Nächste: {time}, wenn sich etwas geändert hat",
+  "backups.next.changed": "Nächste: sobald sich etwas geändert hat",
+  "backups.next.retry": "Nächster Versuch: {time}",
   "backups.problem": "Der letzte Versuch ist misslungen. {problem}",
   "settings.network": "Netzwerk",
   "settings.proxy": "Proxy",
@@ -702,12 +706,15 @@ export const de: Catalogue<"de"> = {
   "check.system.versions": "Kernel {kernel}, Desktop {desktop}, Sitzung {session}.",
   "check.state.kept": "Aufbewahrt in {path}.",
   "check.title.codes": "Einmalcodes",
-  "check.codes.kept": "{entries} Einmalcodes sind gespeichert.",
-  "check.codes.closed": "Sie wurden nicht angesehen.",
+  "check.codes.kept": {
+    one: "{count} Einmalcode ist gespeichert.",
+    other: "{count} Einmalcodes sind gespeichert.",
+  },
+  "check.codes.closed": "Die Codes wurden nicht angesehen.",
   "check.codes.no_key":
-    "Ihr Schlüssel ist zurzeit nicht aus dem Schlüsselbund zu bekommen. Die Codes sind noch da: Kümmern Sie sich um den Schlüsselbund.",
+    "Der Schlüssel der Codes ist zurzeit nicht aus dem Schlüsselbund zu bekommen. Die Codes sind noch da: Kümmern Sie sich um den Schlüsselbund.",
   "check.codes.key_missing":
-    "Ihr Schlüssel ist nicht im Schlüsselbund. Stellen Sie den Schlüsselbund wieder her; ohne ihn hilft nur eine Sicherung.",
+    "Der Schlüssel der Codes ist nicht im Schlüsselbund. Stellen Sie den Schlüsselbund wieder her; ohne ihn hilft nur eine Sicherung.",
   "check.codes.unreadable": "{path} lässt sich nicht lesen und bleibt, wie es ist.",
   "check.codes.gone":
     "Unter {path} war ein Tresor, und er ist weg. Holen Sie ihn aus einer Sicherung zurück.",
@@ -805,6 +812,7 @@ export const de: Catalogue<"de"> = {
   "add.qr.file": "QR-Bild öffnen…",
   "add.qr.clipboard": "Aus der Zwischenablage",
   "add.qr.screen": "Bildschirm scannen",
+  "add.qr.camera": "Mit der Kamera…",
   "add.qr.looking": "QR-Code wird gesucht",
   "add.qr.found": "Aus dem QR-Code gelesen. Mit Weiter wird sein Server gefragt, wer er ist.",
   "add.qr.none.file": "In diesem Bild ist kein QR-Code. Öffnen Sie eines, das den ganzen Code zeigt.",
@@ -813,6 +821,19 @@ export const de: Catalogue<"de"> = {
   "add.qr.none.screen":
     "Auf dem Bildschirm ist kein QR-Code. Zeigen Sie den ganzen Code und versuchen Sie es noch einmal.",
   "add.qr.several": "Mehrere QR-Codes gefunden. Wählen Sie Ihren",
+  "camera.title": "QR-Code mit der Kamera lesen",
+  "camera.view": "Was die Kamera sieht, unscharf",
+  "camera.opening": "Kamera wird eingeschaltet",
+  "camera.seeing":
+    "Halten Sie den QR-Code vor die Kamera. Das Bild bleibt unscharf, damit sich nichts davon ablesen lässt.",
+  "camera.missing": "Keine Kamera gefunden. Schließen Sie eine an oder öffnen Sie den Code als Bild.",
+  "camera.forbidden":
+    "Ihr Benutzer darf die Kamera nicht verwenden. Wer diesen Computer verwaltet, kann es erlauben, oft über die Gruppe „video“.",
+  "camera.busy":
+    "Ein anderes Programm verwendet die Kamera. Schließen Sie es und versuchen Sie es noch einmal.",
+  "camera.failed":
+    "Die Kamera liefert keine lesbaren Bilder. Versuchen Sie es noch einmal oder öffnen Sie den Code als Bild.",
+  "camera.nothing_seen": "Zwei Minuten lang war kein QR-Code zu sehen, darum ist die Kamera aus.",
   "add.continue": "Weiter",
   "add.asking": "Der Server wird gefragt",
   "add.trust.title": "Dieser Server ist noch nicht bekannt",
@@ -850,6 +871,8 @@ export const de: Catalogue<"de"> = {
     "Konten und Codes, die {issuer} hier von da an hinzufügt und entfernt. Sie erfahren es jedes Mal.",
   "add.offer.key": "Ihr Schlüssel",
   "add.offer.fingerprint": "Fingerabdruck des Serverschlüssels",
+  "add.offer.code": "Dazu",
+  "add.offer.code.text": "Ein Einmalcode. Er wird unter „Codes“ hinzugefügt",
   "add.offer.device": "Name dieses Computers",
   "add.offer.device.why": "Zuerst einen Namen mit höchstens 64 Zeichen eingeben",
   "add.refuse": "Nicht meins",
@@ -863,6 +886,11 @@ export const de: Catalogue<"de"> = {
   "add.done.account": "Konto",
   "add.done.key": "Schlüssel",
   "add.done.level": "Stufe",
+  "add.done.code.kept": "{name}, unter „Codes“",
+  "add.done.code.waiting": "Der Einmalcode wurde noch nicht hinzugefügt",
+  "add.done.code.patience": "Der Code wartet zehn Minuten; danach muss {issuer} Ihnen einen neuen geben.",
+  "add.done.code.lost": "Der Einmalcode wurde nicht hinzugefügt",
+  "add.done.code.ask": "Bitten Sie {issuer} um einen neuen.",
   "add.done": "Fertig",
 
   // What went wrong, by its code. In English the agent says it, with more detail
@@ -895,12 +923,64 @@ export const de: Catalogue<"de"> = {
     "Der Schlüsselbund antwortet nicht. Suchen Sie nach einem Dialog, der hinter anderen Fenstern wartet.",
   "error.storage":
     "Etwas ließ sich nicht von der Festplatte lesen oder auf sie schreiben. Prüfen Sie Speicherplatz und Zugriffsrechte.",
-  "error.refused": "Der Server hat das endgültig abgelehnt.",
+  "error.refused": "Das wurde abgelehnt.",
   "error.locked": "Diese Einstellung ist von Ihrer Organisation festgelegt.",
   "error.invalid_value": "Dieser Wert ist nicht zulässig.",
-  "error.wrong_password": "Dieses Passwort öffnet sie nicht.",
+  "error.wrong_password": "Dieses Passwort öffnet diese Datei nicht.",
   "error.unknown_format": "Das ist keine hier bekannte Datei mit Codes, oder sie ist beschädigt.",
   "error.clipboard_unavailable": "Es gibt keine Zwischenablage.",
   "error.app_unavailable": "Das Fenster lässt sich nicht öffnen.",
   "error.unavailable": "Das ist im Moment nicht möglich. Versuchen Sie es später noch einmal.",
+  "cause.entry.not_a_link": "Das ist kein Link zu einem Einmalcode.",
+  "cause.entry.bad_link": "Der Link ist nicht richtig aufgebaut.",
+  "cause.entry.twice": "Der Link nennt {name} zweimal.",
+  "cause.entry.no_secret": "Der Schlüssel fehlt.",
+  "cause.entry.secret_long": "Der Schlüssel ist zu lang.",
+  "cause.entry.not_base32":
+    "Der Schlüssel enthält ein Zeichen, das nicht hineingehört. A bis Z und 2 bis 7 gehören hinein.",
+  "cause.entry.kind": "Codes der Art „{kind}“ werden nicht unterstützt.",
+  "cause.entry.algorithm": "Der Algorithmus „{algorithm}“ wird nicht unterstützt.",
+  "cause.entry.digits": "Codes haben 6 bis 10 Ziffern, nicht {digits}.",
+  "cause.entry.period": "Codes gelten 1 Sekunde bis einen Tag, nicht {seconds} Sekunden.",
+  "cause.entry.issuer_long": "Der Name der Website hat mehr als {limit} Zeichen.",
+  "cause.entry.account_long": "Das Konto hat mehr als {limit} Zeichen.",
+  "cause.entry.tag_long": "Eine Gruppe hat mehr als {limit} Zeichen.",
+  "cause.entry.note_long": "Die Notiz hat mehr als {limit} Zeichen.",
+  "cause.entry.many_tags": "Es ist in zu vielen Gruppen.",
+  "cause.entry.wrong_type": "{name} ist nicht, was es sein sollte.",
+  "cause.entry.in_trash": "Es liegt im Papierkorb der anderen App.",
+  "cause.import.too_large":
+    "Die Datei ist größer als 16 MiB, und das ist kein Export. Wählen Sie eine andere.",
+  "cause.import.empty": "Die Datei ist leer.",
+  "cause.import.unknown": "Das ist kein Export einer App, die hier bekannt ist.",
+  "cause.import.archive": "Das ist ein ZIP-Archiv. Packen Sie es aus und importieren Sie die Datei darin.",
+  "cause.import.picture": "Das ist ein Bild. Öffnen Sie es als QR-Bild.",
+  "cause.import.damaged":
+    "Der Export aus {format} ist beschädigt oder unvollständig. Exportieren Sie noch einmal.",
+  "cause.import.json":
+    "Die Datei ist kein gültiges JSON oder enthält viel zu viel. Exportieren Sie noch einmal.",
+  "cause.import.version": "Diese Version des Exports aus {format} wird noch nicht unterstützt.",
+  "cause.import.account_bound":
+    "Dieser Export aus Bitwarden ist an sein Konto gebunden. Exportieren Sie noch einmal, mit eigenem Passwort oder unverschlüsselt.",
+  "cause.import.no_password":
+    "Dieser Export aus {format} hat kein Passwort. Legen Sie in der App eines fest und exportieren Sie noch einmal.",
+  "cause.import.too_costly":
+    "Der Export aus {format} verlangt weit mehr Rechenarbeit als jede App. Er wurde nicht geöffnet.",
+  "cause.import.wrong_password": "Dieses Passwort öffnet den Export aus {format} nicht.",
+  "cause.import.memory":
+    "Zum Öffnen dieser Datei reicht der Arbeitsspeicher nicht. Schließen Sie andere Programme und versuchen Sie es noch einmal.",
+  "cause.import.many": "Die Datei hat mehr als 10.000 Einträge.",
+  "cause.import.nothing": "Die Datei enthält keine Einmalcodes.",
+  "cause.vault.not_a_vault": "Es ist keine Datei mit Codes.",
+  "cause.vault.damaged": "Sie ist beschädigt.",
+  "cause.vault.other_key":
+    "Sie wurde unter einem anderen Schlüssel geschrieben, als der Schlüsselbund hat. Wenn Sie einen weiteren Schlüsselbund haben, entsperren Sie diesen.",
+  "cause.vault.forged": "Sie wurde von etwas anderem als Countersign geändert.",
+  "cause.vault.newer": "Sie wurde von einer neueren Version geschrieben. Aktualisieren Sie Countersign.",
+  "cause.vault.content": "Sie hat Inhalt, den diese Version nicht versteht.",
+  "cause.vault.too_large": "Sie ist größer als alles, was Countersign schreibt.",
+  "cause.vault.io": "Der Datenträger gibt sie nicht heraus. Prüfen Sie ihre Zugriffsrechte.",
+  "cause.vault.nameless": "Die Datei codes.json daneben fehlt. Sie sagt, welcher Schlüssel sie öffnet.",
+  "cause.file.no_folder": "Den Ordner {path} gibt es nicht. Legen Sie ihn an oder schließen Sie ihn an.",
+  "cause.file.not_written": "{path} lässt sich nicht schreiben. Prüfen Sie freien Platz und Zugriffsrechte.",
 };

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{ApiError, SecretText};
+
 id! {
     /// One entry of the vault: 32 hexadecimal digits.
     CodeId
@@ -85,7 +87,7 @@ pub enum CodesRequest {
         /// From [`ImportView::id`].
         import: String,
         /// As typed.
-        password: String,
+        password: SecretText,
     },
     /// Adds all that is new, or nothing. [`CodesReply::Imported`].
     ApplyImport {
@@ -240,7 +242,8 @@ typed! {
         /// Whose it is.
         pub account: String,
         /// Base32, spaces and hyphens allowed.
-        pub secret: String,
+        #[cfg_attr(feature = "bindings", ts(type = "string"))]
+        pub secret: SecretText,
         /// How codes are made.
         pub kind: CodeKind,
     }
@@ -251,12 +254,14 @@ typed! {
         /// Our own format, encrypted.
         Encrypted {
             /// At least one character.
-            password: String,
+            #[cfg_attr(feature = "bindings", ts(type = "string"))]
+            password: SecretText,
         },
         /// For Aegis, encrypted.
         Aegis {
             /// At least one character.
-            password: String,
+            #[cfg_attr(feature = "bindings", ts(type = "string"))]
+            password: SecretText,
         },
         /// `otpauth://` links, not encrypted.
         Links,
@@ -268,7 +273,8 @@ typed! {
         /// Absolute path of the folder they go to.
         pub folder: String,
         /// What they are encrypted under; none: as before.
-        pub password: Option<String>,
+        #[cfg_attr(feature = "bindings", ts(type = "string | null"))]
+        pub password: Option<SecretText>,
     }
 
     /// Where an import comes from.
@@ -282,7 +288,8 @@ typed! {
         /// Links, or the text of QR codes, one a line. At most 256 KiB.
         Text {
             /// The text.
-            text: String,
+            #[cfg_attr(feature = "bindings", ts(type = "string"))]
+            text: SecretText,
         },
     }
 
@@ -296,6 +303,32 @@ typed! {
 }
 
 data! {
+    /// What became of a one-time code that comes with an account. The account is there in any case.
+    #[serde(tag = "state", rename_all = "snake_case")]
+    pub enum DeliveredCode {
+        /// None came.
+        None,
+        /// It is among the codes.
+        Kept {
+            /// What it is called.
+            name: String,
+        },
+        /// It is not among the codes yet. [`CodesRequest::ApplyImport`] tries it again, for ten minutes.
+        Waiting {
+            /// What it is called.
+            name: String,
+            /// As which import.
+            import: String,
+            /// Why not.
+            error: ApiError,
+        },
+        /// It is lost: only the issuer can give another one.
+        Lost {
+            /// Why.
+            error: ApiError,
+        },
+    }
+
     /// How codes are made.
     #[derive(Copy)]
     #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -410,8 +443,8 @@ data! {
         },
         /// The file is there and cannot be read; it is left as it is.
         Unreadable {
-            /// What is wrong, for people.
-            problem: String,
+            /// What is wrong.
+            problem: Box<super::Cause>,
             /// Where it is.
             path: String,
         },
@@ -456,8 +489,11 @@ data! {
         /// When the last one was made.
         #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
         pub last_at: Option<i64>,
+        /// Before then none is made by itself; after it the next one, once something has changed.
+        #[cfg_attr(feature = "bindings", ts(type = "number | null"))]
+        pub next_at: Option<i64>,
         /// Why the last attempt failed, if it did.
-        pub problem: Option<String>,
+        pub problem: Option<Box<ApiError>>,
     }
 
     /// An import before it is done.
@@ -509,8 +545,8 @@ data! {
         Duplicate,
         /// It cannot be kept.
         Invalid {
-            /// Why, for people.
-            reason: String,
+            /// Why.
+            reason: super::Cause,
         },
     }
 }

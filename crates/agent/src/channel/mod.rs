@@ -30,6 +30,7 @@ use countersign_protocol::{
 use futures_util::future::BoxFuture;
 
 use crate::{
+    edge::Moment,
     keystore::{DeviceKey, KeyStoreError},
     net::{InvalidTrust, NetError, Presented},
 };
@@ -100,8 +101,10 @@ pub trait IssuerProtocol: std::fmt::Debug + Send + Sync {
 pub enum ChannelEvent {
     /// The connection changed.
     Health(Health),
-    /// Issuer time − own clock, in seconds, changed.
+    /// Issuer time − own clock, in seconds, changed: as the connection says, for the protocol's own purposes.
     Offset(i64),
+    /// The issuer signed what time it is.
+    SignedTime(SignedTime),
     /// A request for this device, verified. May be one that was delivered before.
     Request(Box<VerifiedRequest>),
     /// A request ended without an answer of this subscription: decided elsewhere, cancelled, expired or locked. Also sent for
@@ -115,6 +118,15 @@ pub enum ChannelEvent {
     Contents(Box<Contents>),
     /// Something came that did not verify. It was dropped.
     Rejected(Rejection),
+}
+
+/// What an issuer's signed time says of this computer's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedTime {
+    /// Issuer time − own clock, in seconds.
+    pub offset: i64,
+    /// When that was so.
+    pub at: Moment,
 }
 
 /// The way to the issuer.
@@ -222,6 +234,8 @@ pub enum FrameKind {
     Receipt,
     /// `keys`.
     Keys,
+    /// `time_proof`, of a `welcome` or of the answer to a poll.
+    Time,
 }
 
 /// Why a signed frame was dropped.
@@ -239,7 +253,7 @@ pub enum RejectReason {
     /// A challenge that the server's key has not signed, or not for this token.
     #[error("it is not acceptable")]
     Challenge(#[source] ChallengeError),
-    /// A receipt for another transaction or decision.
+    /// A receipt for another transaction or decision, or the time in answer to another call.
     #[error("it is about something else")]
     Inconsistent,
 }

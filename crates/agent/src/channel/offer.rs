@@ -18,6 +18,8 @@ pub struct Offer {
     pub account: String,
     /// What people compare to know the issuer's key. Empty if it shows its key only to whom it has enrolled.
     pub fingerprint: String,
+    /// Whether a one-time code comes with it.
+    pub delivers_code: bool,
     /// When the offer ends, by this computer's clock.
     pub expires_at: i64,
     /// What is trusted for this account alone.
@@ -82,6 +84,7 @@ impl Offer {
             issuer_name: "Alder Group".into(),
             account: account.into(),
             fingerprint: fingerprint.unwrap_or_default(),
+            delivers_code: false,
             expires_at,
             trust: Trust::default(),
             check: CertificateCheck::Wanted,

@@ -5,7 +5,9 @@ use std::{
     path::Path,
 };
 
-use countersign_agent_api::{AccountId, Reply, Request, TrustChoice};
+use countersign_agent_api::{
+    AccountId, CodesRequest, DeliveredCode, ErrorCode, Reply, Request, TrustChoice, client::ClientError,
+};
 
 use super::{
     CliError, Exit,
@@ -104,10 +106,33 @@ pub(super) async fn enrol(
         offer: offer.id,
         device_name,
     };
-    let Reply::Account(account) = session.call(accept).await? else {
+    let Reply::Enrolled(mut enrolled) = session.call(accept).await? else {
         return unexpected();
     };
-    render::account_added(&account, session.output)
+    while let DeliveredCode::Waiting { name, import, error } = &enrolled.code {
+        render::waiting_code(name, error);
+        if consent == Consent::Given || !render::ask_yes("It waits for ten minutes. Type yes to try again: ")?
+        {
+            break;
+        }
+        enrolled.code = keep(session, name.clone(), import.clone()).await?;
+    }
+    render::enrolled(&enrolled, session.output)
+}
+
+/// Tries once more to keep the code that came with an account.
+async fn keep(session: &Session, name: String, import: String) -> Result<DeliveredCode, CliError> {
+    let call = CodesRequest::ApplyImport {
+        import: import.clone(),
+    };
+    match session.call(Request::Codes { call }).await {
+        Ok(_) => Ok(DeliveredCode::Kept { name }),
+        Err(CliError::Client(ClientError::Api(error))) if error.code == ErrorCode::NotFound => {
+            Ok(DeliveredCode::Lost { error })
+        }
+        Err(CliError::Client(ClientError::Api(error))) => Ok(DeliveredCode::Waiting { name, import, error }),
+        Err(error) => Err(error),
+    }
 }
 
 /// Lists the accounts, or changes one.

@@ -186,7 +186,7 @@ async fn add(session: &Session, issuer: String, account: String) -> Result<Exit,
         standard_input()?
     };
     if typed.contains("://") {
-        let text = Zeroizing::new(typed).to_string();
+        let text = typed.into();
         let view = preview(session, ImportSource::Text { text }).await?;
         return apply(session, &view).await;
     }
@@ -198,7 +198,7 @@ async fn add(session: &Session, issuer: String, account: String) -> Result<Exit,
     let entry = NewCode {
         issuer,
         account,
-        secret: typed.trim().to_owned(),
+        secret: typed.trim().into(),
         kind,
     };
     let CodesReply::Entry(entry) = call(session, CodesRequest::Add { entry }).await? else {
@@ -233,7 +233,7 @@ async fn preview(session: &Session, source: ImportSource) -> Result<ImportView, 
 
 async fn import(session: &Session, file: &Path, from: &PasswordFrom, yes: bool) -> Result<Exit, CliError> {
     let source = if file == Path::new("-") {
-        let text = standard_input()?.to_string();
+        let text = standard_input()?.into();
         ImportSource::Text { text }
     } else {
         let path = path_text(file)?;
@@ -244,9 +244,18 @@ async fn import(session: &Session, file: &Path, from: &PasswordFrom, yes: bool) 
     if session.output == Output::Text {
         render::import(&view);
     }
-    let ImportStage::Ready { new, .. } = view.stage else {
+    let ImportStage::Ready {
+        new, missing_parts, ..
+    } = view.stage
+    else {
         return unexpected();
     };
+    if missing_parts > 0 {
+        let import = view.id;
+        call(session, CodesRequest::CancelImport { import }).await?;
+        render::missing_parts(missing_parts);
+        return Ok(Exit::Refused);
+    }
     if new > 0 && !yes && !render::ask_yes("Type yes to add them: ")? {
         let import = view.id;
         call(session, CodesRequest::CancelImport { import }).await?;
@@ -267,7 +276,7 @@ async fn unlocked(session: &Session, view: ImportView, from: &PasswordFrom) -> R
         let password = password::read(from, &format!("Password of the {} export: ", view.format))?;
         let unlock = CodesRequest::UnlockImport {
             import: view.id.clone(),
-            password: password.to_string(),
+            password: password.into(),
         };
         match call(session, unlock).await {
             Ok(CodesReply::Import(view)) => return Ok(view),
@@ -314,10 +323,10 @@ async fn export(
     let new_password = || password::read_new(from, "Password for the export: ");
     let form = match format {
         ExportFormat::Encrypted => ExportForm::Encrypted {
-            password: new_password()?.to_string(),
+            password: new_password()?.into(),
         },
         ExportFormat::Aegis => ExportForm::Aegis {
-            password: new_password()?.to_string(),
+            password: new_password()?.into(),
         },
         ExportFormat::Links => ExportForm::Links,
     };
@@ -333,7 +342,7 @@ async fn backups(session: &Session, command: BackupsCommand) -> Result<Exit, Cli
         BackupsCommand::To { folder, password } => {
             let folder = path_text(&folder)?;
             let password = password::read_new(&password, "Password for the backups: ")?;
-            let password = Some(password.to_string());
+            let password = Some(password.into());
             CodesRequest::SetBackups {
                 plan: Some(BackupPlan { folder, password }),
             }
@@ -359,13 +368,34 @@ fn path_text(path: &Path) -> Result<String, CliError> {
 }
 
 fn standard_input() -> Result<Zeroizing<String>, CliError> {
+    all_of(io::stdin())
+}
+
+/// Nothing of what is too long: a link that is cut in its secret would be one of other codes.
+fn all_of(input: impl io::Read) -> Result<Zeroizing<String>, CliError> {
     let mut text = Zeroizing::new(String::new());
-    io::stdin()
-        .take(MAX_TEXT)
+    input
+        .take(MAX_TEXT + 1)
         .read_to_string(&mut text)
         .map_err(|source| CliError::Io {
             doing: "read standard input",
             source,
         })?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(CliError::TooMuchInput);
+    }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_is_read_is_refused_and_not_cut() {
+        let most = "x".repeat(usize::try_from(MAX_TEXT).unwrap());
+        assert_eq!(*all_of(most.as_bytes()).unwrap(), most);
+        let more = most + "x";
+        assert!(matches!(all_of(more.as_bytes()), Err(CliError::TooMuchInput)));
+    }
 }

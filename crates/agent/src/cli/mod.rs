@@ -68,6 +68,10 @@ enum CliError {
     NoEntry,
     #[error("the two passwords are not the same. Nothing was written")]
     PasswordsDiffer,
+    #[error("that is more than 256 KiB. Save it as a file and import the file. Nothing was read")]
+    TooMuchInput,
+    #[error("the first line of the password file is longer than 4096 bytes. Choose a shorter password")]
+    PasswordTooLong,
     #[error("this shows codes on a terminal only. Leave out --watch")]
     NotATerminal,
     #[error("the answer cannot be written as JSON")]
@@ -121,6 +125,8 @@ impl CliError {
             | Self::SeveralMatch
             | Self::NoEntry
             | Self::PasswordsDiffer
+            | Self::TooMuchInput
+            | Self::PasswordTooLong
             | Self::NotATerminal
             | Self::Json(_) => Exit::Failure,
         }

@@ -41,18 +41,22 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>, CliError> {
         doing: "read the password file",
         source,
     };
-    let file: Box<dyn io::Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
+    let line = if path == Path::new("-") {
+        line_of(io::stdin())
     } else {
-        Box::new(File::open(path).map_err(failed)?)
+        line_of(File::open(path).map_err(failed)?)
     };
-    let mut line = Zeroizing::new(String::with_capacity(MAX));
-    io::BufReader::new(file.take(MAX as u64))
-        .read_line(&mut line)
-        .map_err(failed)?;
+    line.map_err(failed)?.ok_or(CliError::PasswordTooLong)
+}
+
+/// The first line, without its end. None if it is too long: cut, it would be another password.
+fn line_of(input: impl io::Read) -> io::Result<Option<Zeroizing<String>>> {
+    let limit = MAX + "\r\n".len();
+    let mut line = Zeroizing::new(String::with_capacity(limit));
+    io::BufReader::new(input.take(limit as u64)).read_line(&mut line)?;
     let end = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(end);
-    Ok(line)
+    Ok((end <= MAX).then_some(line))
 }
 
 /// Asks on the terminal, whatever standard input is, and shows nothing of the answer.
@@ -116,5 +120,26 @@ impl<'a> Quiet<'a> {
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
         let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Option<String> {
+        let line = line_of(text.as_bytes()).unwrap();
+        line.map(|line| line.to_string())
+    }
+
+    #[test]
+    fn the_first_line_is_taken_whole_or_not_at_all() {
+        assert_eq!(line("correct horse\r\nsecond").as_deref(), Some("correct horse"));
+        assert_eq!(line("").as_deref(), Some(""));
+        let longest = "x".repeat(MAX);
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(line(&format!("{longest}{end}")).as_deref(), Some(&*longest));
+            assert_eq!(line(&format!("{longest}x{end}")), None);
+        }
     }
 }

@@ -1,18 +1,20 @@
 //! The regular backups: when one is due, and the plan as it is kept.
 //!
 //! A backup is due a day after the last one if the vault was written since; that is looked at once an hour.
+//!
+//! To set them up takes three steps, so that no password is ever in the keyring without its name on disk: [`prepare`], [`set_up`]
+//! (beside the task), [`Backups::set`]. Whatever came of it, [`forget`] then deletes the passwords that no plan uses.
 
 use std::{
-    fs::File,
-    io::{Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use countersign_agent_api::{ApiError, BackupPlan, BackupsView};
-use countersign_codes::Codes;
+use countersign_codes::{Codes, backup::Tag};
 use ring::rand::SecureRandom;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 use zeroize::Zeroizing;
 
 use super::{
@@ -27,16 +29,20 @@ use crate::{
     state_dir::StateDir,
 };
 
-const HOUR: i64 = 60 * 60;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+
+/// How long a folder may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The plan, and how it goes.
 #[derive(Debug, Default)]
 pub(super) struct Backups {
     plan: Option<Plan>,
-    problem: Option<String>,
-    /// When it is looked whether one is due, steady.
-    look_at: Option<i64>,
+    problem: Option<Box<ApiError>>,
+    /// When it is looked whether one is due.
+    look_at: Option<Instant>,
 }
 
 /// What one backup is made from.
@@ -49,12 +55,20 @@ pub(super) struct Order {
     pub(super) note: LastBackup,
 }
 
+/// What [`set_up`] does.
+pub(super) enum SetUp {
+    /// There are to be none.
+    Off,
+    /// By this plan, with its password unless that is kept already.
+    On(Plan, Option<Zeroizing<Vec<u8>>>),
+}
+
 impl Backups {
     /// As they are kept, at the start.
     pub(super) fn new(kept: Result<Kept, ApiError>, at: Instant) -> Self {
         match kept {
             Ok(Kept { backups: plan, .. }) => Self {
-                look_at: plan.as_ref().map(|_| at.steady + 60),
+                look_at: plan.as_ref().map(|_| at.later(MINUTE)),
                 plan,
                 problem: None,
             },
@@ -74,20 +88,24 @@ impl Backups {
         Some(BackupsView {
             folder: plan.folder.clone(),
             last_at: plan.last.as_ref().map(|last| last.at),
+            next_at: match (&plan.last, &self.problem) {
+                (Some(last), None) => Some(last.at + DAY),
+                (None, _) | (_, Some(_)) => self.look_at.map(|look_at| look_at.now),
+            },
             problem: self.problem.clone(),
         })
     }
 
     pub(super) fn next_wake(&self) -> Option<i64> {
-        self.look_at
+        self.look_at.map(|look_at| look_at.steady)
     }
 
-    /// Whether one is due of a vault file with this [`fingerprint`]. Not asked again for an hour.
+    /// Whether one is due of a vault file with this [`open::fingerprint`]. Not asked again for an hour.
     pub(super) fn look(&mut self, fingerprint: Option<&str>, at: Instant) -> bool {
-        if self.look_at.is_none_or(|look_at| look_at > at.steady) {
+        if self.look_at.is_none_or(|look_at| look_at.steady > at.steady) {
             return false;
         }
-        self.look_at = Some(at.steady + HOUR);
+        self.look_at = Some(at.later(HOUR));
         let Some(plan) = &self.plan else { return false };
         match (&plan.last, fingerprint) {
             (_, None) => false,
@@ -97,96 +115,176 @@ impl Backups {
         }
     }
 
-    /// One was made, or not.
-    pub(super) fn done(&mut self, result: &Result<LastBackup, ApiError>, state: &StateDir) {
+    /// Something else is being done now: it is looked again in a minute.
+    pub(super) fn later(&mut self, at: Instant) {
+        self.look_at = Some(at.later(MINUTE));
+    }
+
+    /// One by this plan was made, or not.
+    pub(super) fn made(
+        &mut self,
+        by: &Plan,
+        result: &Result<LastBackup, ApiError>,
+        state: &StateDir,
+        at: Instant,
+    ) {
+        let Some(plan) = &mut self.plan else { return };
+        if (&plan.folder, &plan.password) != (&by.folder, &by.password) {
+            // They were set up anew meanwhile: this one does not count.
+            self.look_at = Some(at);
+            return;
+        }
         match result {
             Ok(note) => {
                 self.problem = None;
-                if let Some(plan) = &mut self.plan {
-                    plan.last = Some(note.clone());
-                    if let Err(error) = keep(state, self.plan.clone()) {
-                        tracing::warn!(%error, "that there is a backup could not be noted");
-                    }
+                plan.last = Some(note.clone());
+                let noted = open::read(state).and_then(|kept| {
+                    let backups = Some(plan.clone());
+                    write(state, &Kept { backups, ..kept })
+                });
+                if let Err(error) = noted {
+                    tracing::warn!(%error, "that there is a backup could not be noted");
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, "no backup was made");
-                self.problem = Some(error.message.clone());
-            }
+            Err(error) => self.failed(error),
         }
     }
 
-    /// Sets up, changes or ends them.
-    pub(super) async fn set(
-        &mut self,
-        wanted: Option<BackupPlan>,
-        state: &StateDir,
-        keys: &Keys,
-        rng: &(dyn SecureRandom + Send + Sync),
-        at: Instant,
-    ) -> Result<(), ApiError> {
-        let earlier = open::read(state)?.backups;
-        let plan = match wanted {
-            Some(wanted) => Some(planned(wanted, earlier.as_ref(), keys, rng).await?),
-            None => None,
-        };
-        keep(state, plan.clone())?;
-        let replaced = earlier.map(|earlier| earlier.password);
-        let replaced = replaced.filter(|old| plan.as_ref().is_none_or(|plan| plan.password != *old));
-        if let Some(old) = replaced
-            && let Err(error) = keys.forget(&old, Interaction::Forbidden).await
-        {
-            tracing::info!(%error, "the earlier password of the backups stays in the keyring");
-        }
-        self.look_at = plan.as_ref().map(|_| at.steady);
+    /// None could be made.
+    pub(super) fn failed(&mut self, error: &ApiError) {
+        tracing::warn!(%error, "no backup was made");
+        self.problem = Some(Box::new(error.clone()));
+    }
+
+    /// The plan that was prepared is the plan now. The password of the one before is spare then.
+    pub(super) fn set(&mut self, plan: Option<Plan>, state: &StateDir, at: Instant) -> Result<(), ApiError> {
+        let mut kept = open::read(state)?;
+        let used = plan.as_ref().map(|plan| &plan.password);
+        let earlier = std::mem::replace(&mut kept.backups, plan.clone());
+        kept.spare.extend(earlier.map(|earlier| earlier.password));
+        kept.spare.retain(|spare| Some(spare) != used);
+        write(state, &kept)?;
+        self.look_at = plan.as_ref().map(|_| at);
         self.plan = plan;
         self.problem = None;
         Ok(())
     }
 }
 
-async fn planned(
-    wanted: BackupPlan,
-    earlier: Option<&Plan>,
-    keys: &Keys,
-    rng: &(dyn SecureRandom + Send + Sync),
-) -> Result<Plan, ApiError> {
-    let BackupPlan { folder, password } = wanted;
-    let path = PathBuf::from(&folder);
-    let checked = spawn_blocking(move || files::check_folder(&path)).await;
-    checked.map_err(|_| errors::failed())??;
-    let Some(password) = password.map(Zeroizing::new) else {
-        let earlier = earlier.ok_or_else(|| invalid("Choose a password for the backups."))?;
-        let last = earlier.last.clone().filter(|_| earlier.folder == folder);
-        return Ok(Plan {
-            folder,
-            password: earlier.password.clone(),
-            last,
-        });
+/// What is wanted, checked as far as nobody has to be waited for. The name of a new password is on disk then.
+///
+/// # Errors
+/// What the caller is told.
+pub(super) fn prepare(
+    wanted: Option<BackupPlan>,
+    state: &StateDir,
+    rng: &dyn SecureRandom,
+) -> Result<SetUp, ApiError> {
+    let mut kept = open::read(state)?;
+    let Some(BackupPlan { folder, password }) = wanted else {
+        return Ok(SetUp::Off);
     };
+    let Some(password) = password else {
+        let Some(earlier) = kept.backups else {
+            return Err(invalid("Choose a password for the backups."));
+        };
+        let last = earlier.last.filter(|_| earlier.folder == folder);
+        return Ok(SetUp::On(
+            Plan {
+                folder,
+                last,
+                ..earlier
+            },
+            None,
+        ));
+    };
+    let password = password.expose();
     if password.is_empty() || password.len() > MAX_SECRET {
         return Err(invalid(format!("Give a password of 1 to {MAX_SECRET} bytes.")));
     }
-    let mut bits = [0; 16];
-    rng.fill(&mut bits).map_err(|_| errors::failed())?;
-    let reference = KeyRef::from_random(bits);
+    let reference = KeyRef::from_random(random(rng)?);
+    let tag = match &kept.backups {
+        Some(earlier) => earlier.tag.clone(),
+        None => Some(Tag::from_random(random(rng)?)),
+    };
+    kept.spare.push(reference.clone());
+    write(state, &kept)?;
     let secret = Zeroizing::new(password.as_bytes().to_vec());
-    keys.keep(&reference, Purpose::Backups, secret, Interaction::Allowed)
-        .await
-        .map_err(|error| errors::keyring(&error))?;
-    Ok(Plan {
+    let plan = Plan {
         folder,
         password: reference,
+        tag,
         last: None,
-    })
+    };
+    Ok(SetUp::On(plan, Some(secret)))
 }
 
-fn keep(state: &StateDir, plan: Option<Plan>) -> Result<(), ApiError> {
-    let kept = Kept {
-        backups: plan,
-        ..open::read(state)?
+fn random<const N: usize>(rng: &dyn SecureRandom) -> Result<[u8; N], ApiError> {
+    let mut bits = [0; N];
+    rng.fill(&mut bits).map_err(|_| errors::failed())?;
+    Ok(bits)
+}
+
+/// Looks for the folder and keeps the password. Takes as long as the folder's disk and the person do, within limits.
+///
+/// # Errors
+/// What the caller is told.
+pub(super) async fn set_up(set_up: SetUp, keys: Keys) -> Result<Option<Plan>, ApiError> {
+    let (plan, secret) = match set_up {
+        SetUp::Off => return Ok(None),
+        SetUp::On(plan, secret) => (plan, secret),
     };
-    state.write(&kept).map_err(|error| errors::storage(&error))
+    let path = PathBuf::from(&plan.folder);
+    let looked = spawn_blocking(move || files::check_folder(&path));
+    let silent = || {
+        invalid(format!(
+            "The folder {} does not answer. Choose another one.",
+            plan.folder
+        ))
+    };
+    let looked = timeout(PATIENCE, looked).await.map_err(|_| silent())?;
+    looked.map_err(|_| errors::failed())??;
+    if let Some(secret) = secret {
+        keys.keep(&plan.password, Purpose::Backups, secret, Interaction::Allowed)
+            .await
+            .map_err(|error| errors::keyring(&error))?;
+    }
+    Ok(Some(plan))
+}
+
+/// The passwords that no plan uses.
+pub(super) fn spare(state: &StateDir) -> Vec<KeyRef> {
+    open::read(state).map(|kept| kept.spare).unwrap_or_default()
+}
+
+/// Deletes passwords: those that are gone then.
+pub(super) async fn forget(spare: Vec<KeyRef>, keys: Keys) -> Vec<KeyRef> {
+    let mut gone = Vec::new();
+    for password in spare {
+        match keys.forget(&password, Interaction::Forbidden).await {
+            Ok(()) => gone.push(password),
+            Err(error) => tracing::info!(%error, "an earlier password of the backups is deleted later"),
+        }
+    }
+    gone
+}
+
+/// They are gone: their names are not kept any more.
+pub(super) fn forgotten(gone: &[KeyRef], state: &StateDir) {
+    if gone.is_empty() {
+        return;
+    }
+    let noted = open::read(state).and_then(|mut kept| {
+        kept.spare.retain(|spare| !gone.contains(spare));
+        write(state, &kept)
+    });
+    if let Err(error) = noted {
+        tracing::info!(%error, "names of deleted passwords are forgotten later");
+    }
+}
+
+fn write(state: &StateDir, kept: &Kept) -> Result<(), ApiError> {
+    state.write(kept).map_err(|error| errors::storage(&error))
 }
 
 /// Makes a backup. Takes part of a second, or as long as the folder's disk.
@@ -208,19 +306,17 @@ pub(super) async fn make(
     let now = note.at;
     let work = move || {
         let password = std::str::from_utf8(&password).map_err(|_| errors::failed())?;
-        files::back_up(Path::new(&plan.folder), password, &codes, now, &*rng)
+        files::back_up(
+            Path::new(&plan.folder),
+            plan.tag.as_ref(),
+            password,
+            &codes,
+            now,
+            &*rng,
+        )
     };
     spawn_blocking(work).await.map_err(|_| errors::failed())??;
     Ok(note)
-}
-
-/// What tells one state of a vault file from another: the checksum at its end. None if there is no file.
-pub(super) fn fingerprint(vault: &Path) -> Option<String> {
-    let mut file = File::open(vault).ok()?;
-    file.seek(SeekFrom::End(-32)).ok()?;
-    let mut checksum = [0; 32];
-    file.read_exact(&mut checksum).ok()?;
-    Some(checksum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
@@ -243,14 +339,15 @@ mod tests {
         let plan = Plan {
             folder: "/backups".into(),
             password: KeyRef::drawn(),
+            tag: None,
             last: last.map(|of| LastBackup {
                 at: AT.now,
                 of: of.into(),
             }),
         };
         let kept = Kept {
-            vault: None,
             backups: Some(plan),
+            ..Kept::default()
         };
         Backups::new(Ok(kept), AT)
     }
@@ -281,6 +378,17 @@ mod tests {
             steady: AT.steady + 60,
         };
         assert!(backups.look(Some("b"), early));
+    }
+
+    #[test]
+    fn when_the_next_one_comes_is_told() {
+        let next = |backups: &Backups| backups.view().unwrap().next_at;
+        assert_eq!(next(&planned(None)), Some(AT.now + 60), "the first one");
+        let mut backups = planned(Some("a"));
+        assert_eq!(next(&backups), Some(AT.now + DAY));
+        assert!(backups.look(Some("b"), after(DAY)));
+        backups.problem = Some(Box::new(invalid("The stick is not there.")));
+        assert_eq!(next(&backups), Some(AT.now + DAY + HOUR), "another try");
     }
 
     #[test]

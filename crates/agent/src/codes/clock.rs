@@ -1,9 +1,12 @@
 //! What time codes are made for: this computer's clock, corrected by an issuer that signs its time.
 //!
 //! Invariants: up to [`NEAR`] nothing is corrected, up to [`LIMIT`] it is and is said, beyond only what the person agreed to. What an
-//! issuer told is forgotten when this computer's clock has been set since.
+//! issuer signed is forgotten when this computer's clock has been set since.
 
 use countersign_agent_api::CodesClock;
+
+use super::released::RELEASED;
+use crate::edge::Moment;
 
 /// Up to here the clock is right, in seconds: a code lasts thirty.
 const NEAR: u64 = 2;
@@ -14,14 +17,13 @@ const LIMIT: u64 = 5 * 60;
 /// How far an offset may be from the one that was told before and still count as the same, in seconds.
 const SAME: u64 = 3;
 
-/// When this release was made, roughly (2026-11-01): no right clock is before it.
-const RELEASED: i64 = 1_793_491_200;
-
-/// What an issuer's clock says.
+/// What an issuer's clock says, signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerTime {
     /// Issuer time − this computer's clock, in seconds.
     pub offset: i64,
+    /// When that was so.
+    pub at: Moment,
     /// Whose clock, for people.
     pub issuer_name: String,
 }
@@ -35,24 +37,28 @@ pub(super) struct Instant {
     pub(super) steady: i64,
 }
 
+impl Instant {
+    /// So many seconds later, if nobody sets the clock.
+    pub(super) fn later(self, seconds: i64) -> Self {
+        Self {
+            now: self.now.saturating_add(seconds),
+            steady: self.steady.saturating_add(seconds),
+        }
+    }
+}
+
 /// What is known about the time.
 #[derive(Debug, Default)]
 pub(super) struct CodesTime {
-    told: Option<Told>,
+    told: Option<IssuerTime>,
     /// The offset beyond the limit that the person agreed to.
     agreed: Option<i64>,
 }
 
-#[derive(Debug)]
-struct Told {
-    time: IssuerTime,
-    at: Instant,
-}
-
 impl CodesTime {
     /// An issuer told its time.
-    pub(super) fn tell(&mut self, time: IssuerTime, at: Instant) {
-        self.told = Some(Told { time, at });
+    pub(super) fn tell(&mut self, time: IssuerTime) {
+        self.told = Some(time);
     }
 
     /// The person agrees to the correction by this offset. Whether it is the one there is.
@@ -69,7 +75,10 @@ impl CodesTime {
 
     /// Whether codes will be accepted.
     pub(super) fn clock(&self, at: Instant) -> CodesClock {
-        let Some(IssuerTime { offset, issuer_name }) = self.valid(at) else {
+        let Some(IssuerTime {
+            offset, issuer_name, ..
+        }) = self.valid(at)
+        else {
             return if at.now < RELEASED {
                 CodesClock::Wrong
             } else {
@@ -96,9 +105,9 @@ impl CodesTime {
     /// What was told, unless the clock was set since.
     fn valid(&self, at: Instant) -> Option<&IssuerTime> {
         let told = self.told.as_ref()?;
-        let passed = at.now.saturating_sub(told.at.now);
-        let steady = at.steady.saturating_sub(told.at.steady);
-        (passed.abs_diff(steady) <= SAME).then_some(&told.time)
+        let passed = at.now.saturating_sub(told.at.now_ms.div_euclid(1000));
+        let steady = at.steady.saturating_sub(told.at.steady_ms.div_euclid(1000));
+        (passed.abs_diff(steady) <= SAME).then_some(told)
     }
 }
 
@@ -111,10 +120,22 @@ mod tests {
         steady: 50,
     };
 
+    fn signed(offset: i64, at: Instant) -> IssuerTime {
+        let at = Moment {
+            now_ms: at.now * 1000,
+            steady_ms: at.steady * 1000,
+        };
+        let issuer_name = "Alder Group".to_owned();
+        IssuerTime {
+            offset,
+            at,
+            issuer_name,
+        }
+    }
+
     fn told(offset: i64) -> CodesTime {
         let mut time = CodesTime::default();
-        let issuer_name = "Alder Group".to_owned();
-        time.tell(IssuerTime { offset, issuer_name }, AT);
+        time.tell(signed(offset, AT));
         time
     }
 
@@ -152,14 +173,7 @@ mod tests {
         assert_eq!(time.correction(AT), 0);
         assert!(time.agree(4000, AT));
         assert_eq!((time.clock(AT), time.correction(AT)), (corrected(4000), 4000));
-        let issuer_name = "Alder Group".to_owned();
-        time.tell(
-            IssuerTime {
-                offset: 8000,
-                issuer_name,
-            },
-            AT,
-        );
+        time.tell(signed(8000, AT));
         assert_eq!((time.clock(AT), time.correction(AT)), (off(8000), 0));
     }
 
@@ -173,6 +187,10 @@ mod tests {
         assert_eq!(time.clock(later(9000, 9001)), corrected(120));
         assert_eq!(time.clock(later(9120, 9000)), CodesClock::Unknown);
         assert_eq!(time.correction(later(9120, 9000)), 0);
+        // Set before it is told of.
+        let mut time = CodesTime::default();
+        time.tell(signed(120, later(0, -120)));
+        assert_eq!(time.clock(AT), CodesClock::Unknown);
     }
 
     #[test]
@@ -184,14 +202,7 @@ mod tests {
         let mut time = CodesTime::default();
         assert_eq!(time.clock(early), CodesClock::Wrong);
         assert_eq!(time.clock(AT), CodesClock::Unknown);
-        let issuer_name = "Alder Group".to_owned();
-        time.tell(
-            IssuerTime {
-                offset: 60,
-                issuer_name,
-            },
-            early,
-        );
+        time.tell(signed(60, early));
         assert_eq!(time.clock(early), corrected(60));
     }
 }

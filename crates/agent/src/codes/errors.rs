@@ -3,6 +3,7 @@
 use countersign_agent_api::{ApiError, ErrorCode, KeyringState};
 use countersign_codes::{ChangeError, TooLong, import::ImportError};
 
+use super::causes;
 use crate::{keystore::KeyStoreError, wording::sentence};
 
 pub(super) fn invalid(text: impl Into<String>) -> ApiError {
@@ -64,7 +65,7 @@ pub(super) fn import(error: ImportError) -> ApiError {
         | ImportError::TooMany
         | ImportError::Nothing => ErrorCode::UnknownFormat,
     };
-    ApiError::new(code, sentence(&error))
+    ApiError::because(code, causes::import(&error))
 }
 
 /// The vault's key cannot be had, or not be kept.

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use countersign_agent_api::{ApiError, ErrorCode, ExportForm};
+use countersign_agent_api::{ApiError, Cause, ErrorCode, ExportForm};
 use countersign_codes::{
     Codes, Import, backup,
     export::{self, ExportError},
@@ -51,49 +51,51 @@ pub(super) fn read_import(path: &Path) -> Result<Import, ApiError> {
     Import::read(&bytes).map_err(errors::import)
 }
 
-/// Writes all entries to a file.
+/// Writes all entries to a file, anywhere but in the agent's `own` directory.
 ///
 /// # Errors
-/// [`ErrorCode::InvalidValue`] for a path or password that is none, [`ErrorCode::Storage`] for a disk that does not take it.
+/// [`ErrorCode::InvalidValue`] for a path or password that cannot be one, [`ErrorCode::Storage`] for a disk that does not take it.
 pub(super) fn write_export(
     path: &Path,
+    own: &Path,
     form: ExportForm,
     codes: &Codes,
     rng: &dyn SecureRandom,
 ) -> Result<(), ApiError> {
     check_absolute(path)?;
+    check_elsewhere(path, own)?;
     let bytes = match form {
         ExportForm::Encrypted { password } => {
-            let password = Zeroizing::new(password);
-            Zeroizing::new(export::encrypted(codes, &password, rng).map_err(refused)?)
+            Zeroizing::new(export::encrypted(codes, password.expose(), rng).map_err(refused)?)
         }
         ExportForm::Aegis { password } => {
-            let password = Zeroizing::new(password);
-            Zeroizing::new(export::aegis(codes, &password, rng).map_err(refused)?)
+            Zeroizing::new(export::aegis(codes, password.expose(), rng).map_err(refused)?)
         }
         ExportForm::Links => Zeroizing::new(export::links(codes).as_bytes().to_vec()),
     };
     write(path, &bytes)
 }
 
-/// Writes a backup made at `now` (seconds since 1970) and deletes those that need not be kept any more.
+/// Writes a backup made at `now` (seconds since 1970) and deletes those with its tag that need not be kept any more.
 ///
 /// # Errors
 /// [`ErrorCode::Storage`]; what was there is still there.
 pub(super) fn back_up(
     folder: &Path,
+    tag: Option<&backup::Tag>,
     password: &str,
     codes: &Codes,
     now: i64,
     rng: &dyn SecureRandom,
 ) -> Result<(), ApiError> {
     check_folder(folder)?;
-    let name = u64::try_from(now).ok().and_then(backup::name);
+    let name = u64::try_from(now).ok().and_then(|now| backup::name(now, tag));
     let name = name.ok_or_else(|| invalid("The clock is too far off to name a backup. Correct it."))?;
     let bytes = export::encrypted(codes, password, rng).map_err(refused)?;
     write(&folder.join(name), &bytes)?;
     let names = names(folder).unwrap_or_default();
-    for old in backup::to_delete(names.iter().map(String::as_str), backup::Retention::default()) {
+    let names = names.iter().map(String::as_str);
+    for old in backup::to_delete(names, tag, backup::Retention::default()) {
         if let Err(error) = fs::remove_file(folder.join(old)) {
             tracing::warn!(%error, "an old backup could not be deleted");
         }
@@ -108,8 +110,10 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), ApiError> {
     if folder.is_dir() {
         return Ok(());
     }
-    let text = format!("There is no folder {}. Create or connect it.", folder.display());
-    Err(invalid(text))
+    let path = folder.display();
+    let text = format!("There is no folder {path}. Create or connect it.");
+    let cause = Cause::new("file.no_folder", text).with("path", path);
+    Err(ApiError::because(ErrorCode::InvalidValue, cause))
 }
 
 fn check_absolute(path: &Path) -> Result<(), ApiError> {
@@ -117,6 +121,21 @@ fn check_absolute(path: &Path) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(invalid("Give an absolute path."))
+}
+
+/// An export in the place of a file of the agent would be the end of that file.
+fn check_elsewhere(path: &Path, own: &Path) -> Result<(), ApiError> {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, own.canonicalize()) {
+        (Some(folder), Ok(own)) if folder.starts_with(&own) => {
+            let text = format!(
+                "{} is where Countersign keeps its own files. Choose another folder.",
+                path.display()
+            );
+            Err(invalid(text))
+        }
+        (Some(_) | None, Ok(_) | Err(_)) => Ok(()),
+    }
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -131,8 +150,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ApiError> {
         return Err(invalid(format!("{} is a folder. Give a file.", path.display())));
     }
     whole_file::replace(path, bytes, 0o600).map_err(|error| {
-        let text = format!("{} cannot be written: {error}.", path.display());
-        ApiError::new(ErrorCode::Storage, text)
+        let path = path.display();
+        let cause = Cause::new("file.not_written", format!("{path} cannot be written: {error}."));
+        ApiError::because(ErrorCode::Storage, cause.with("path", path))
     })
 }
 

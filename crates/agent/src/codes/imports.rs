@@ -10,8 +10,10 @@ use countersign_codes::{
     import::{Format, Item, Standing},
 };
 
-use super::errors::{busy, no_import};
-use crate::wording::sentence;
+use super::{
+    causes,
+    errors::{busy, no_import},
+};
 
 /// The most imports that wait; the oldest one is forgotten for another.
 const MAX_PENDING: usize = 4;
@@ -88,22 +90,14 @@ impl Imports {
         };
     }
 
-    /// What would be added, as it was read.
+    /// What would be added, as it was read. It stays until [`Imports::cancel`]: what could not be written can be tried again.
     ///
     /// # Errors
     /// It is not there, or its password is not known.
-    pub(super) fn take_found(&mut self, id: &str) -> Result<Found, ApiError> {
-        let number = number(id)?;
-        match self.pending.remove(&number) {
-            Some(Pending {
-                stage: Stage::Found(found),
-                ..
-            }) => Ok(found),
-            Some(other) => {
-                self.pending.insert(number, other);
-                Err(no_import())
-            }
-            None => Err(no_import()),
+    pub(super) fn found(&self, id: &str) -> Result<&Found, ApiError> {
+        match self.pending.get(&number(id)?).map(|pending| &pending.stage) {
+            Some(Stage::Found(found)) => Ok(found),
+            Some(Stage::Locked(_) | Stage::Underway) | None => Err(no_import()),
         }
     }
 
@@ -169,17 +163,9 @@ fn name(format: Format) -> String {
 fn ready(found: &Found, codes: &Codes) -> ImportStage {
     let preview = found.preview(codes);
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let mut room = frame::MAX_LIST;
     let rows = found.items.iter().zip(&preview.standings).map(row);
-    let rows = rows.take(MAX_ROWS).take_while(|row| {
-        // One for the comma.
-        let size = frame::size(row).map_or(usize::MAX, |size| size + 1);
-        let fits = size <= room;
-        room = room.saturating_sub(size);
-        fits
-    });
     ImportStage::Ready {
-        rows: rows.collect(),
+        rows: frame::Room::new().fill(rows.take(MAX_ROWS)),
         new: count(preview.new),
         duplicate: count(preview.duplicate),
         invalid: count(preview.invalid),
@@ -199,7 +185,7 @@ fn row((item, standing): (&Item, &Standing)) -> ImportRow {
             Standing::New => ImportStanding::New,
             Standing::Duplicate(_) | Standing::Repeated(_) => ImportStanding::Duplicate,
             Standing::Invalid(reason) => ImportStanding::Invalid {
-                reason: sentence(reason),
+                reason: causes::entry(reason),
             },
         },
     }

@@ -9,10 +9,13 @@
 //!   is left as it is; nothing is written before the vault was opened.
 //! - The vault's key is in the OS keystore alone and is never made anew for a vault that exists.
 //! - Decrypted entries are dropped, and their secrets wiped, when nobody has used them for five minutes.
-//! - What takes seconds runs on a thread of its own, one at a time; the task itself never waits for it.
+//! - What takes seconds runs beside the task, one at a time, as does a plan of backups that is set up. The task itself waits for writes
+//!   of the vault alone, and before the first of them for the keyring.
+//! - A vault file that something else changed while the vault was open is not written over: it is read again.
 //! - Nothing secret leaves but codes on display, and one entry's QR code.
 
 mod backups;
+mod causes;
 mod clipboard;
 mod clock;
 mod errors;
@@ -20,6 +23,7 @@ mod files;
 mod imports;
 mod kept;
 mod open;
+mod released;
 mod state;
 mod task;
 #[cfg(test)]

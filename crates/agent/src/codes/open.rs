@@ -8,11 +8,17 @@
 //! | a vault | there | opened with its key, or without it unusable |
 //! | cannot be read | | unreadable |
 //!
-//! Invariant: nothing here changes a vault file that is there, and no key is made for one.
+//! Invariants: nothing here changes a vault file that is there, and no key is made for one. A file that is not the one that was read
+//! or written last is never written over ([`check_unchanged`]).
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
 
-use countersign_agent_api::{ApiError, ErrorCode, VaultState};
+use countersign_agent_api::{ApiError, Cause, ErrorCode, VaultState};
 use countersign_codes::{
     Codes,
     vault::{self, VaultKey},
@@ -22,14 +28,13 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::{
-    VAULT_FILE, errors,
+    VAULT_FILE, causes, errors,
     kept::{Kept, Made},
     state::no_key,
 };
 use crate::{
     keystore::{Interaction, KeyRef, KeyStoreError, Keys, Purpose},
     state_dir::{Document as _, StateDir},
-    wording::sentence,
 };
 
 /// What was found.
@@ -37,10 +42,19 @@ use crate::{
 pub(super) enum Opened {
     /// No vault was made yet.
     None,
-    /// The entries and their key.
-    Vault(Codes, VaultKey),
+    /// The entries and the file they are from.
+    Vault(Codes, VaultFile),
     /// It cannot be used, and what callers are told.
     Unusable(VaultState, ApiError),
+}
+
+/// The vault file that memory agrees with.
+#[derive(Debug, Clone)]
+pub(super) struct VaultFile {
+    /// What opens it.
+    pub(super) key: VaultKey,
+    /// Its [`fingerprint`].
+    pub(super) fingerprint: Option<String>,
 }
 
 /// Looks for the vault and opens it.
@@ -48,17 +62,17 @@ pub(super) async fn open(state: Arc<StateDir>, keys: Keys, interaction: Interact
     let path = state.root().join(VAULT_FILE);
     let mut kept: Kept = match state.read() {
         Ok(kept) => kept.unwrap_or_default(),
-        Err(error) => return unreadable(&state.root().join(Kept::FILE), &error),
+        Err(error) => return unreadable(&state.root().join(Kept::FILE), causes::kept(&error)),
     };
     let is_there = match std::fs::symlink_metadata(&path) {
         Ok(_) => true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return unreadable(&path, &error),
+        Err(error) => return unreadable(&path, causes::looked(&error)),
     };
     let made = match (kept.vault.clone(), is_there) {
         (None | Some(Made { made_at: None, .. }), false) => return Opened::None,
         (Some(Made { made_at: Some(_), .. }), false) => return gone(&path),
-        (None, true) => return unreadable(&path, &Nameless),
+        (None, true) => return unreadable(&path, causes::nameless()),
         (Some(made), true) => made,
     };
     let secret = match keys.secret(&made.key, interaction).await {
@@ -70,18 +84,23 @@ pub(super) async fn open(state: Arc<StateDir>, keys: Keys, interaction: Interact
     };
     let file = path.clone();
     let with = key.clone();
-    match spawn_blocking(move || vault::read(&file, &with)).await {
-        Ok(Ok(Some(codes))) => {
+    // The fingerprint first: a file that is replaced in between looks changed then, and is not written over.
+    let read = move || {
+        let fingerprint = fingerprint(&file);
+        vault::read(&file, &with).map(|codes| codes.map(|codes| (codes, fingerprint)))
+    };
+    match spawn_blocking(read).await {
+        Ok(Ok(Some((codes, fingerprint)))) => {
             if made.made_at.is_none() {
                 // The first write was complete after all.
                 let made_at = Some(now);
                 kept.vault = Some(Made { made_at, ..made });
                 note_made(&state, &kept);
             }
-            Opened::Vault(codes, key)
+            Opened::Vault(codes, VaultFile { key, fingerprint })
         }
         Ok(Ok(None)) => gone(&path),
-        Ok(Err(error)) => unreadable(&path, &error),
+        Ok(Err(error)) => unreadable(&path, causes::vault(&error)),
         Err(_) => Opened::Unusable(VaultState::Closed, errors::failed()),
     }
 }
@@ -131,6 +150,33 @@ pub(super) fn made(state: &StateDir, now: i64) {
     }
 }
 
+/// What tells one state of a vault file from another: the checksum at its end. None if there is no file.
+pub(super) fn fingerprint(vault: &Path) -> Option<String> {
+    let mut file = File::open(vault).ok()?;
+    file.seek(SeekFrom::End(-32)).ok()?;
+    let mut checksum = [0; 32];
+    file.read_exact(&mut checksum).ok()?;
+    Some(checksum.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether the vault file is the one that memory agrees with, or there is none and never was.
+///
+/// # Errors
+/// It was replaced, changed, moved away or put there by something else.
+pub(super) fn check_unchanged(path: &Path, known: Option<&VaultFile>) -> Result<(), ApiError> {
+    let is_known = match known {
+        Some(file) => file.fingerprint.is_some() && fingerprint(path) == file.fingerprint,
+        None => path
+            .symlink_metadata()
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
+    };
+    if is_known {
+        return Ok(());
+    }
+    let text = "The file of your codes was changed by something else. Nothing was written: look at your codes again.";
+    Err(ApiError::new(ErrorCode::Storage, text))
+}
+
 /// What is kept beside the vault.
 ///
 /// # Errors
@@ -151,18 +197,20 @@ fn note_made(state: &StateDir, kept: &Kept) {
 #[error(
     "codes.json, which says which key opens it, is missing beside it. Restore both from a backup, or move the vault away"
 )]
-struct Nameless;
+pub(super) struct Nameless;
 
 fn keyless(error: &KeyStoreError) -> Opened {
     Opened::Unusable(no_key(error.state()), errors::keyring(error))
 }
 
-fn unreadable(path: &Path, error: &dyn std::error::Error) -> Opened {
-    let problem = sentence(error);
+fn unreadable(path: &Path, problem: Cause) -> Opened {
     let path = path.display().to_string();
-    let text = format!("Your codes cannot be read from {path}. {problem}");
+    let text = format!("Your codes cannot be read from {path}. {}", problem.text);
     Opened::Unusable(
-        VaultState::Unreadable { problem, path },
+        VaultState::Unreadable {
+            problem: Box::new(problem),
+            path,
+        },
         ApiError::new(ErrorCode::Storage, text),
     )
 }

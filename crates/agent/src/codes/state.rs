@@ -5,7 +5,7 @@
 
 mod calls;
 
-pub(super) use calls::{asks_person, needs_vault};
+pub(super) use calls::Takes;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -14,12 +14,11 @@ use std::{
 };
 
 use countersign_agent_api::{
-    ApiError, BackupPlan, BackupsView, CodeId, CodesClock, CodesReply, ExportForm, KeyringState, VaultState,
-    VaultView, frame,
+    ApiError, BackupPlan, BackupsView, CodeId, CodesClock, CodesReply, ExportForm, KeyringState, SecretText,
+    VaultState, VaultView, frame,
 };
 use countersign_codes::{
     Code, Codes, Entry, EntryId, Import, Kind, Locked, PendingCode, Removed, Written, search::Index,
-    vault::VaultKey,
 };
 use zeroize::Zeroizing;
 
@@ -28,7 +27,7 @@ use super::{
     clock::{CodesTime, Instant},
     errors,
     imports::Imports,
-    open::Opened,
+    open::{Opened, VaultFile},
     views,
 };
 
@@ -71,7 +70,7 @@ struct Open {
     codes: Arc<Codes>,
     index: Index,
     /// None before the first write.
-    key: Option<VaultKey>,
+    file: Option<VaultFile>,
     summary: Summary,
 }
 
@@ -134,7 +133,11 @@ enum Then {
     Entry(EntryId),
     Removed(EntryId, Removed),
     Restored(EntryId),
-    Imported(u32),
+    Imported {
+        /// Forgotten then.
+        import: String,
+        added: u32,
+    },
     Advanced(EntryId, PendingCode),
 }
 
@@ -144,16 +147,25 @@ pub(super) enum Work {
     /// Read an import, then [`State::imported`].
     Read(ImportText),
     /// Try a password, then [`State::unlocked`].
-    Unlock(String, Locked, Zeroizing<String>),
+    Unlock(String, Locked, SecretText),
     /// Write all entries.
     Export(PathBuf, ExportForm, Arc<Codes>),
+}
+
+/// A code that came with an enrolment.
+#[derive(Debug)]
+pub(super) struct Delivered {
+    /// As what it waits.
+    pub(super) import: String,
+    /// What it is called.
+    pub(super) name: String,
 }
 
 /// What an import is read from.
 #[derive(Debug)]
 pub(super) enum ImportText {
     File(PathBuf),
-    Typed(Zeroizing<String>),
+    Typed(SecretText),
 }
 
 impl State {
@@ -175,10 +187,10 @@ impl State {
         matches!(self.vault, Vault::Open(_))
     }
 
-    /// The entries and, unless nothing was written yet, their key.
-    pub(super) fn open(&self) -> Option<(&Arc<Codes>, Option<&VaultKey>)> {
+    /// The entries and, unless nothing was written yet, the file they are in.
+    pub(super) fn open(&self) -> Option<(&Arc<Codes>, Option<&VaultFile>)> {
         match &self.vault {
-            Vault::Open(open) => Some((&open.codes, open.key.as_ref())),
+            Vault::Open(open) => Some((&open.codes, open.file.as_ref())),
             Vault::Closed | Vault::Resting(_) | Vault::Unusable(..) => None,
         }
     }
@@ -186,9 +198,9 @@ impl State {
     /// It was tried to open the vault. Says why it cannot be used, if it cannot.
     pub(super) fn opened(&mut self, opened: Opened, at: Instant) -> Result<(), ApiError> {
         self.used_at = at.steady;
-        let (codes, key) = match opened {
+        let (codes, file) = match opened {
             Opened::None => (Codes::default(), None),
-            Opened::Vault(codes, key) => (codes, Some(key)),
+            Opened::Vault(codes, file) => (codes, Some(file)),
             Opened::Unusable(state, error) => {
                 self.vault = Vault::Unusable(state, error.clone());
                 return Err(error);
@@ -202,28 +214,22 @@ impl State {
         self.vault = Vault::Open(Open {
             index: Index::new(&codes),
             codes: Arc::new(codes),
-            key,
+            file,
             summary,
         });
         Ok(())
     }
 
-    /// The vault's key was made.
-    pub(super) fn key_made(&mut self, key: VaultKey) {
-        match &mut self.vault {
-            Vault::Open(open) => open.key = Some(key),
-            Vault::Closed | Vault::Resting(_) | Vault::Unusable(..) => {}
-        }
-    }
-
-    /// What is on disk may be something else now: it is looked at again.
+    /// What is on disk is something else now: it is looked at again, and nothing of what was there is put into it.
     pub(super) fn close(&mut self) {
         self.vault = Vault::Closed;
+        self.removed.clear();
+        self.counted.clear();
     }
 
-    /// An issuer told its time.
-    pub(super) fn told(&mut self, time: IssuerTime, at: Instant) {
-        self.time.tell(time, at);
+    /// An issuer signed its time.
+    pub(super) fn told(&mut self, time: IssuerTime) {
+        self.time.tell(time);
     }
 
     /// The entries of a change are on disk: they are the vault now.
@@ -231,6 +237,7 @@ impl State {
         &mut self,
         change: Change,
         written: &Written,
+        file: VaultFile,
         at: At,
     ) -> Result<CodesReply, ApiError> {
         let Change { codes, then } = change;
@@ -240,6 +247,7 @@ impl State {
         open.index = Index::new(&codes);
         open.summary = Summary::of(&codes);
         open.codes = codes;
+        open.file = Some(file);
         self.revision += 1;
         match then {
             Then::Done => Ok(CodesReply::Done),
@@ -259,7 +267,10 @@ impl State {
                 self.removed.retain(|taken| taken.id != id);
                 self.entry_reply(id)
             }
-            Then::Imported(added) => Ok(CodesReply::Imported { added }),
+            Then::Imported { import, added } => {
+                self.imports.cancel(&import);
+                Ok(CodesReply::Imported { added })
+            }
             Then::Advanced(id, pending) => {
                 let code = pending.reveal(written).map_err(|error| errors::storage(&error))?;
                 let shown = views::counted(id, &code);
@@ -301,8 +312,8 @@ impl State {
             && self.removed.is_empty()
             && let Vault::Open(open) = &self.vault
         {
+            // What was counted stays: a counter's code may be on display for long, and copied then.
             self.vault = Vault::Resting(open.summary.clone());
-            self.counted.clear();
         }
     }
 
@@ -378,26 +389,13 @@ impl Summary {
             .collect();
         Self {
             entries: u32::try_from(codes.entries().len()).unwrap_or(u32::MAX),
-            tags: fitting(tags),
+            tags: frame::Room::new().fill(tags.into_iter().map(str::to_owned)),
             follows_clock: codes.entries().iter().any(|entry| match entry.details.kind {
                 Kind::Totp { .. } | Kind::Steam => true,
                 Kind::Hotp { .. } => false,
             }),
         }
     }
-}
-
-/// As many tags as a frame holds.
-fn fitting(tags: BTreeSet<&str>) -> Vec<String> {
-    let mut room = frame::MAX_LIST;
-    let tags = tags.into_iter().take_while(|tag| {
-        // Quotes and a comma; an escaped character takes two.
-        let size = 2 * tag.len() + 3;
-        let fits = size <= room;
-        room = room.saturating_sub(size);
-        fits
-    });
-    tags.map(str::to_owned).collect()
 }
 
 /// The vault's state while its key cannot be had.

@@ -1,9 +1,15 @@
 //! The task that owns the vault: carries calls out one after another, and what takes long beside them.
 
+mod jobs;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
-use countersign_agent_api::{ApiError, CodeId, CodesReply, CodesRequest, ErrorCode, VaultView};
-use countersign_codes::{Import, Locked, vault};
+use countersign_agent_api::{
+    ApiError, CodeId, CodesReply, CodesRequest, DeliveredCode, ErrorCode, VaultView,
+};
+use countersign_codes::vault;
 use countersign_protocol::wire::OtpLink;
 use ring::rand::SecureRandom;
 use tokio::{
@@ -13,14 +19,14 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
+use self::jobs::{Done, Underway};
 use super::{
     Clipboard, IssuerTime, News, VAULT_FILE,
-    backups::{self, Backups},
+    backups::Backups,
     clock::Instant,
-    errors, files,
-    kept::LastBackup,
-    open::{self, Opened},
-    state::{At, Change, ImportText, State, Step, Work, asks_person, needs_vault},
+    errors,
+    open::{self, Opened, VaultFile},
+    state::{At, Change, Delivered, State, Step, Takes},
 };
 use crate::{
     edge::Clock,
@@ -84,7 +90,7 @@ pub enum Inbox {
         clear_after: Option<u16>,
     },
     /// Keep the code that an issuer delivered, unless it is there already.
-    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    Keep(OtpLink, oneshot::Sender<DeliveredCode>),
     /// Keep or drop a code that an account brings along. Answers what it is called; nothing if there is none to drop.
     Part(PartChange, oneshot::Sender<Result<Option<String>, ApiError>>),
     /// How the vault is, opened if nobody has to be asked for that.
@@ -153,17 +159,13 @@ struct Task {
     /// Whether the vault is being opened, and how.
     opening: Option<Interaction>,
     waiting: VecDeque<Waiting>,
-    /// Something that takes long is being done.
+    /// What takes long, one at a time.
     work: Underway,
+    /// Another plan of the backups is being set up. Beside the work: that may hang at the folder of the present one.
+    planning: Underway,
     jobs: JoinSet<Done>,
     out: mpsc::Sender<Output>,
     published: Option<News>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Underway {
-    Nothing,
-    Work,
 }
 
 /// What waits for the vault to be opened.
@@ -171,19 +173,9 @@ enum Underway {
 enum Waiting {
     Call(Call, CodesRequest, Option<u16>),
     Inspect(oneshot::Sender<VaultView>),
-    Keep(OtpLink, oneshot::Sender<Result<(), ApiError>>),
+    Keep(Delivered, oneshot::Sender<DeliveredCode>),
     Part(PartChange, oneshot::Sender<Result<Option<String>, ApiError>>),
     Backup,
-}
-
-/// What a job came to.
-#[derive(Debug)]
-enum Done {
-    Opened(Opened),
-    Read(Call, Result<Import, ApiError>),
-    Unlocked(Call, String, Result<Import, (Option<Locked>, ApiError)>),
-    Exported(Call, Result<(), ApiError>),
-    BackedUp(Option<Call>, Result<LastBackup, ApiError>),
 }
 
 impl Task {
@@ -196,6 +188,7 @@ impl Task {
             opening: None,
             waiting: VecDeque::new(),
             work: Underway::Nothing,
+            planning: Underway::Nothing,
             jobs: JoinSet::new(),
             out,
             published: None,
@@ -215,12 +208,15 @@ impl Task {
                 },
                 Some(done) = self.jobs.join_next() => match done {
                     Ok(done) => self.done(done).await,
-                    Err(error) => tracing::error!(%error, "a job of one-time codes failed"),
+                    Err(error) => {
+                        tracing::error!(%error, "a job of one-time codes failed");
+                        self.job_failed().await;
+                    }
                 },
                 Ok(()) = told.changed() => {
                     let time = told.borrow_and_update().clone();
                     if let Some(time) = time {
-                        self.state.told(time, instant(&self.parts));
+                        self.state.told(time);
                     }
                 }
                 () = wake => self.tick(),
@@ -243,17 +239,13 @@ impl Task {
                 request,
                 clear_after,
             } => {
-                if !needs_vault(&request) || self.state.is_open() {
-                    return self.carry_out(call, request, clear_after).await;
-                }
+                let interaction = match Takes::of(&request).entries() {
+                    Some(interaction) if !self.state.is_open() => interaction,
+                    Some(_) | None => return self.carry_out(call, request, clear_after).await,
+                };
                 if self.waiting.len() >= QUEUE {
                     return self.reply(call, Err(errors::busy())).await;
                 }
-                let interaction = if asks_person(&request) {
-                    Interaction::Allowed
-                } else {
-                    Interaction::Forbidden
-                };
                 self.waiting.push_back(Waiting::Call(call, request, clear_after));
                 self.open(interaction);
             }
@@ -266,12 +258,19 @@ impl Task {
                 self.reply(call, copied).await;
             }
             Inbox::Keep(otp, answer) => {
+                let delivered = match self.state.delivered(otp.expose(), at(&self.parts)) {
+                    Ok(delivered) => delivered,
+                    Err(error) => {
+                        let _ = answer.send(DeliveredCode::Lost { error });
+                        return;
+                    }
+                };
                 if self.state.is_open() {
-                    self.keep(&otp, answer).await;
+                    self.keep(delivered, answer).await;
                 } else if self.waiting.len() >= QUEUE {
-                    let _ = answer.send(Err(errors::busy()));
+                    let _ = answer.send(waits(delivered, errors::busy()));
                 } else {
-                    self.waiting.push_back(Waiting::Keep(otp, answer));
+                    self.waiting.push_back(Waiting::Keep(delivered, answer));
                     self.open(Interaction::Allowed);
                 }
             }
@@ -298,10 +297,14 @@ impl Task {
     }
 
     async fn carry_out(&mut self, call: Call, request: CodesRequest, clear_after: Option<u16>) {
-        let step = if takes_long(&request) && self.work == Underway::Work {
-            Err(errors::busy())
-        } else {
-            self.state.call(request, at(&self.parts), &*self.parts.rng)
+        let before = match Takes::of(&request) {
+            Takes::Nothing | Takes::EntriesUnasked | Takes::Entries => Underway::Nothing,
+            Takes::EntriesAndTime => self.work,
+            Takes::Plan => self.planning,
+        };
+        let step = match before {
+            Underway::Nothing => self.state.call(request, at(&self.parts), &*self.parts.rng),
+            Underway::Call(_) | Underway::DueBackup => Err(errors::busy()),
         };
         let result = match step {
             Ok(Step::Reply(reply)) => Ok(reply),
@@ -309,13 +312,11 @@ impl Task {
             Ok(Step::Write(change)) => self.write(change).await,
             Ok(Step::Copy(code)) => self.copy(code, clear_after).await,
             Ok(Step::Work(work)) => return self.start(call, work),
-            Ok(Step::SetBackups(plan)) => {
-                let Parts { state, keys, rng, .. } = &self.parts;
-                let at = instant(&self.parts);
-                let set = self.backups.set(plan, state, keys, &**rng, at).await;
-                set.map(|()| CodesReply::Vault(self.news().view))
-            }
-            Ok(Step::BackUp) => match self.back_up(Some(call), Interaction::Allowed) {
+            Ok(Step::SetBackups(plan)) => match self.set_up(call, plan) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Ok(Step::BackUp) => match self.back_up(Underway::Call(call), Interaction::Allowed) {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
@@ -327,38 +328,53 @@ impl Task {
     /// Writes the vault: it is on disk when this returns.
     async fn write(&mut self, change: Change) -> Result<CodesReply, ApiError> {
         let Parts { state, keys, rng, .. } = &self.parts;
-        let (_, key) = self.state.open().ok_or_else(errors::failed)?;
+        let (_, file) = self.state.open().ok_or_else(errors::failed)?;
         let path = self.vault_file();
-        let (key, is_first) = match key {
-            Some(key) => (key.clone(), false),
-            None if path.symlink_metadata().is_ok() => {
-                // Somebody put one there in the meantime.
-                self.state.close();
-                return Err(errors::failed());
-            }
+        if let Err(error) = open::check_unchanged(&path, file) {
+            self.state.close();
+            return Err(error);
+        }
+        let (key, is_first) = match file {
+            Some(file) => (file.key.clone(), false),
             None => (open::make_key(state, keys, &**rng).await?, true),
         };
         let (codes, with, rng) = (Arc::clone(&change.codes), key.clone(), Arc::clone(rng));
-        let written = spawn_blocking(move || vault::write(&path, &codes, &with, &*rng)).await;
-        let written = written
+        let write = move || {
+            let written = vault::write(&path, &codes, &with, &*rng)?;
+            Ok::<_, vault::WriteError>((written, open::fingerprint(&path)))
+        };
+        let (written, fingerprint) = spawn_blocking(write)
+            .await
             .map_err(|_| errors::failed())?
             .map_err(|error| errors::storage(&error))?;
         if is_first {
             open::made(state, self.parts.clock.now());
-            self.state.key_made(key);
         }
-        self.state.written(change, &written, at(&self.parts))
+        let file = VaultFile { key, fingerprint };
+        self.state.written(change, &written, file, at(&self.parts))
     }
 
-    /// Adds what an issuer delivered.
-    async fn keep(&mut self, otp: &OtpLink, answer: oneshot::Sender<Result<(), ApiError>>) {
-        let step = self.state.keep(otp.expose(), at(&self.parts), &*self.parts.rng);
-        let result = match step {
-            Ok(Some(change)) => self.write(change).await.map(drop),
-            Ok(None) => Ok(()),
+    /// Adds what an issuer delivered. Where that does not work it waits, as an import that can be applied.
+    async fn keep(&mut self, delivered: Delivered, answer: oneshot::Sender<DeliveredCode>) {
+        let import = delivered.import.clone();
+        let apply = CodesRequest::ApplyImport { import };
+        let result = match self.state.call(apply, at(&self.parts), &*self.parts.rng) {
+            Ok(Step::Write(change)) => self.write(change).await.map(drop),
+            // It is there already.
+            Ok(
+                Step::Reply(_)
+                | Step::View
+                | Step::Copy(_)
+                | Step::Work(_)
+                | Step::SetBackups(_)
+                | Step::BackUp,
+            ) => Ok(()),
             Err(error) => Err(error),
         };
-        let _ = answer.send(result);
+        let _ = answer.send(match result {
+            Ok(()) => DeliveredCode::Kept { name: delivered.name },
+            Err(error) => waits(delivered, error),
+        });
     }
 
     /// Keeps or drops what an account brings along.
@@ -392,104 +408,15 @@ impl Task {
             .spawn(async move { Done::Opened(open::open(state, keys, interaction, clock.now()).await) });
     }
 
-    /// Begins something that takes long.
-    fn start(&mut self, call: Call, work: Work) {
-        self.work = Underway::Work;
-        let rng = Arc::clone(&self.parts.rng);
-        match work {
-            Work::Read(text) => self.jobs.spawn(async move {
-                let read = spawn_blocking(move || match text {
-                    ImportText::File(path) => files::read_import(&path),
-                    ImportText::Typed(text) => Import::read(text.as_bytes()).map_err(errors::import),
-                });
-                Done::Read(call, read.await.unwrap_or_else(|_| Err(errors::failed())))
-            }),
-            Work::Unlock(id, locked, password) => self.jobs.spawn(async move {
-                let unlock = spawn_blocking(move || match locked.unlock(&password) {
-                    Ok(found) => Ok(Import::Found(found)),
-                    Err(error) => {
-                        let error = errors::import(error);
-                        // Another password may do.
-                        let again =
-                            error.code == ErrorCode::WrongPassword || error.code == ErrorCode::Unavailable;
-                        Err((again.then_some(locked), error))
-                    }
-                });
-                let unlocked = unlock.await.unwrap_or_else(|_| Err((None, errors::failed())));
-                Done::Unlocked(call, id, unlocked)
-            }),
-            Work::Export(path, form, codes) => self.jobs.spawn(async move {
-                let write = spawn_blocking(move || files::write_export(&path, form, &codes, &*rng));
-                Done::Exported(call, write.await.unwrap_or_else(|_| Err(errors::failed())))
-            }),
-        };
-    }
-
-    /// Begins a backup.
-    fn back_up(&mut self, call: Option<Call>, interaction: Interaction) -> Result<(), ApiError> {
-        if self.work == Underway::Work {
-            return Err(errors::busy());
-        }
-        let none = || {
-            ApiError::new(
-                ErrorCode::InvalidCall,
-                "There are no regular backups. Set them up first.",
-            )
-        };
-        let plan = self.backups.plan().ok_or_else(none)?.clone();
-        let (codes, _) = self.state.open().ok_or_else(errors::failed)?;
-        let nothing = || errors::invalid("There is nothing to back up yet.");
-        let of = backups::fingerprint(&self.vault_file()).ok_or_else(nothing)?;
-        let order = backups::Order {
-            plan,
-            codes: Arc::clone(codes),
-            interaction,
-            note: LastBackup {
-                at: self.parts.clock.now(),
-                of,
-            },
-        };
-        self.work = Underway::Work;
-        let Parts { keys, rng, .. } = self.parts.clone();
-        self.jobs
-            .spawn(async move { Done::BackedUp(call, backups::make(order, keys, rng).await) });
-        Ok(())
-    }
-
-    async fn done(&mut self, done: Done) {
-        match done {
-            Done::Opened(opened) => return self.opened(opened).await,
-            Done::Read(call, result) => {
-                self.work = Underway::Nothing;
-                let result = result.and_then(|import| self.state.imported(import, at(&self.parts)));
-                self.reply(call, result).await;
-            }
-            Done::Unlocked(call, id, result) => {
-                self.work = Underway::Nothing;
-                let result = self.state.unlocked(&id, result);
-                self.reply(call, result).await;
-            }
-            Done::Exported(call, result) => {
-                self.work = Underway::Nothing;
-                self.reply(call, result.map(|()| CodesReply::Done)).await;
-            }
-            Done::BackedUp(call, result) => {
-                self.work = Underway::Nothing;
-                self.backups.done(&result, &self.parts.state);
-                if let Some(call) = call {
-                    let result = result.map(|_| CodesReply::Vault(self.news().view));
-                    self.reply(call, result).await;
-                }
-            }
-        }
-    }
-
     /// The vault was opened, or not: what waited goes on.
     async fn opened(&mut self, opened: Opened) {
         let how = self.opening.take();
         let result = self.state.opened(opened, instant(&self.parts));
-        let asked =
-            |waiting: &Waiting| matches!(waiting, Waiting::Call(_, request, _) if asks_person(request));
+        let asked = |waiting: &Waiting| match waiting {
+            Waiting::Call(_, request, _) => Takes::of(request).entries() == Some(Interaction::Allowed),
+            Waiting::Keep(..) => true,
+            Waiting::Part(..) | Waiting::Inspect(_) | Waiting::Backup => false,
+        };
         if result.is_err() && how == Some(Interaction::Forbidden) && self.waiting.iter().any(asked) {
             return self.open(Interaction::Allowed);
         }
@@ -499,9 +426,9 @@ impl Task {
                     self.carry_out(call, request, clear_after).await;
                 }
                 (Waiting::Call(call, ..), Err(error)) => self.reply(call, Err(error.clone())).await,
-                (Waiting::Keep(otp, answer), Ok(())) => self.keep(&otp, answer).await,
-                (Waiting::Keep(_, answer), Err(error)) => {
-                    let _ = answer.send(Err(error.clone()));
+                (Waiting::Keep(delivered, answer), Ok(())) => self.keep(delivered, answer).await,
+                (Waiting::Keep(delivered, answer), Err(error)) => {
+                    let _ = answer.send(waits(delivered, error.clone()));
                 }
                 (Waiting::Part(change, answer), Ok(())) => self.part(change, answer).await,
                 (Waiting::Part(_, answer), Err(error)) => {
@@ -511,7 +438,7 @@ impl Task {
                     let _ = answer.send(self.news().view);
                 }
                 (Waiting::Backup, Ok(())) => self.due_backup(),
-                (Waiting::Backup, Err(error)) => self.backups.done(&Err(error.clone()), &self.parts.state),
+                (Waiting::Backup, Err(error)) => self.backups.failed(error),
             }
         }
     }
@@ -521,7 +448,7 @@ impl Task {
         let at = instant(&self.parts);
         self.state.tidy(at);
         if self.backups.next_wake().is_some_and(|due| due <= at.steady) {
-            let fingerprint = backups::fingerprint(&self.vault_file());
+            let fingerprint = open::fingerprint(&self.vault_file());
             if self.backups.look(fingerprint.as_deref(), at) {
                 if self.state.is_open() {
                     self.due_backup();
@@ -530,12 +457,6 @@ impl Task {
                     self.open(Interaction::Forbidden);
                 }
             }
-        }
-    }
-
-    fn due_backup(&mut self) {
-        if let Err(error) = self.back_up(None, Interaction::Forbidden) {
-            self.backups.done(&Err(error), &self.parts.state);
         }
     }
 
@@ -561,12 +482,13 @@ impl Task {
     }
 }
 
-/// Whether a call is one of those of which only one is carried out at a time.
-fn takes_long(request: &CodesRequest) -> bool {
-    matches!(
-        request,
-        CodesRequest::PreviewImport { .. } | CodesRequest::UnlockImport { .. } | CodesRequest::Export { .. }
-    )
+/// A code that could not be kept yet.
+fn waits(delivered: Delivered, error: ApiError) -> DeliveredCode {
+    DeliveredCode::Waiting {
+        name: delivered.name,
+        import: delivered.import,
+        error,
+    }
 }
 
 fn instant(parts: &Parts) -> Instant {

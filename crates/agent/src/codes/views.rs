@@ -7,7 +7,6 @@ use countersign_codes::{
     Algorithm, Code, Details, Digits, Entry, EntryId, Kind, Label, Note, Period, QUIET_ZONE, QrModules,
     Secret, TimedCode,
 };
-use zeroize::Zeroizing;
 
 use super::errors::{invalid, no_entry, too_long};
 use crate::wording::sentence;
@@ -33,6 +32,13 @@ pub(super) fn entry(entry: &Entry) -> CodeEntry {
         note: details.note.as_str().to_owned(),
         pinned: details.pinned,
     }
+}
+
+/// What an entry is called in one line.
+pub(super) fn name(details: &Details) -> String {
+    let names = [details.issuer.as_str(), details.account.as_str()];
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    names.join(" · ")
 }
 
 fn kind(kind: Kind) -> CodeKind {
@@ -69,8 +75,7 @@ fn algorithm(algorithm: Algorithm) -> CodeAlgorithm {
 
 /// What a person typed.
 pub(super) fn details(typed: NewCode) -> Result<Details, ApiError> {
-    let secret = Zeroizing::new(typed.secret);
-    let secret = Secret::from_base32(&secret).map_err(|error| invalid(sentence(&error)))?;
+    let secret = Secret::from_base32(typed.secret.expose()).map_err(|error| invalid(sentence(&error)))?;
     let digits = |digits: u8| Digits::new(digits.into()).ok_or_else(|| invalid("Codes have 6 to 10 digits."));
     let algorithm = |algorithm| match algorithm {
         CodeAlgorithm::Sha1 => Algorithm::Sha1,

@@ -28,7 +28,7 @@ pub(super) fn vault(vault: &VaultView) -> Found {
             Found::failed("codes.no_key", detail)
         }
         VaultState::Unreadable { problem, path } => {
-            let detail = format!("{path} cannot be read. {problem}");
+            let detail = format!("{path} cannot be read. {}", problem.text);
             Found::failed("codes.unreadable", detail).with("path", path)
         }
         VaultState::Gone { path } => {
@@ -59,5 +59,5 @@ fn usable(vault: &VaultView) -> Found {
     } else {
         "They are not backed up regularly."
     };
-    Found::passed("codes.kept", format!("{entries} entries. {kept}")).with("entries", entries)
+    Found::passed("codes.kept", format!("{entries} entries. {kept}")).with("count", entries)
 }

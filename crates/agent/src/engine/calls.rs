@@ -309,6 +309,13 @@ impl Engine {
         }
     }
 
+    /// A window that was asked for while the app was closing is opened in a new one.
+    pub(super) fn app_ended(&mut self, fx: &mut Vec<Effect>) {
+        if let Some(window) = self.attention.window.take() {
+            self.open(window, None, fx);
+        }
+    }
+
     /// A person did something with a notification.
     pub(super) fn acted(&mut self, event: NotificationEvent, now: i64, fx: &mut Vec<Effect>) {
         match self.attention.react(event) {

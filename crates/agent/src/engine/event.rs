@@ -1,8 +1,9 @@
 //! What the engine is told, and what it asks for.
 
 use countersign_agent_api::{
-    AccountId, ApiError, CodeId, CodesRequest, Event as FrontEndEvent, HistoryFilter, KeyProtection,
-    RecordsCursor, Reply, Request, RequestId, Role, SettingChange, SettingsView, TrustChoice, Window,
+    AccountId, ApiError, CodeId, CodesRequest, DeliveredCode, Event as FrontEndEvent, HistoryFilter,
+    KeyProtection, RecordsCursor, Reply, Request, RequestId, Role, SettingChange, SettingsView, TrustChoice,
+    Window,
 };
 use countersign_protocol::wire::OtpLink;
 use zeroize::Zeroizing;
@@ -83,6 +84,8 @@ pub enum Event {
     NotShown(NotificationId, NotifyError),
     /// [`Effect::Launch`] was carried out.
     Launched(Window, Option<Call>, Result<Launched, LaunchError>),
+    /// The app that was started is gone.
+    AppEnded,
     /// [`Effect::Preview`] has an answer.
     Previewed(Call, Box<Result<Offer, EnrolmentError>>),
     /// [`Effect::ReserveKey`] was carried out.
@@ -98,7 +101,7 @@ pub enum Event {
     /// [`Effect::ChangeSetting`] was carried out.
     SettingChanged(Call, Box<Result<Changed, ApiError>>),
     /// [`Effect::KeepCode`] was carried out.
-    CodeKept(Call, AccountId, Result<(), ApiError>),
+    CodeKept(Call, AccountId, DeliveredCode),
     /// [`Effect::KeepPart`] was carried out; what the code is called.
     PartKept(Origin, Result<Option<String>, ApiError>),
     /// [`Effect::DropPart`] was carried out; what the code was called, if there was one.

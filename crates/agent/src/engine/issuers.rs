@@ -5,7 +5,7 @@ use countersign_agent_api::{AccountId, ApiError, Connection, ErrorCode, KeyringS
 use super::{Effect, Engine, Then, inbox::Admission};
 use crate::{
     accounts::{Account, Standing},
-    channel::{ChannelEvent, ChannelProblem, Health, VerifiedRequest},
+    channel::{ChannelEvent, ChannelProblem, Health, SignedTime, VerifiedRequest},
     keystore::{Interaction, KeyStoreError},
 };
 
@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Line {
     pub(super) connection: Connection,
     pub(super) key: KeyringState,
+    /// What the issuer last signed of the time.
+    pub(super) signed_time: Option<SignedTime>,
     /// Frames that did not verify.
     pub(super) rejected: u64,
     /// Since when issuer and device have been out of touch although they want not to be, own clock.
@@ -47,6 +49,7 @@ impl Line {
         Self {
             connection,
             key: KeyringState::Unknown,
+            signed_time: None,
             rejected: 0,
             offline_since,
             revocation: Revocation::NotAsked,
@@ -72,6 +75,11 @@ impl Engine {
                 // Kept with the next change that is written: it is only where the next start begins.
                 if let Some(account) = self.account_mut(account) {
                     account.binding.offset = offset;
+                }
+            }
+            ChannelEvent::SignedTime(time) => {
+                if let Some(line) = self.lines.get_mut(account) {
+                    line.signed_time = Some(time);
                 }
             }
             ChannelEvent::Request(request) => self.requested(account, *request, now, fx),

@@ -7,8 +7,8 @@
 //! - *Remove*: account off the disk, its keys spare → the issuer told, where its protocol has that → keys deleted.
 
 use countersign_agent_api::{
-    AccountId, ApiError, CertificateCheck, CertificateKind, EnrolmentOffer, ErrorCode, KeyringState, Reply,
-    UntrustedServer,
+    AccountId, ApiError, CertificateCheck, CertificateKind, DeliveredCode, EnrolledView, EnrolmentOffer,
+    ErrorCode, KeyringState, Reply, UntrustedServer,
 };
 use countersign_protocol::wire::OtpLink;
 
@@ -121,6 +121,7 @@ impl Engine {
             brings: offer.brings(),
             key_protection: protection_view(self.settings.key_protection),
             device_name: self.settings.device_name.clone(),
+            delivers_code: offer.delivers_code,
             expires_at: offer.expires_at,
             trusted: trusted(&offer.trust),
             check: offer.check,
@@ -341,7 +342,7 @@ impl Engine {
         self.lines.insert(id.clone(), line);
         match (cause, otp) {
             (Cause::Call(call), Some(otp)) => fx.push(Effect::KeepCode(call, id.clone(), otp)),
-            (Cause::Call(call), None) => self.reply_account(call, id, fx),
+            (Cause::Call(call), None) => self.code_kept(call, id, DeliveredCode::None, fx),
             (Cause::Origin(origin), _) => self.part_added(&origin, fx),
         }
     }
@@ -351,17 +352,15 @@ impl Engine {
         &self,
         call: Call,
         account: &AccountId,
-        result: Result<(), ApiError>,
+        code: DeliveredCode,
         fx: &mut Vec<Effect>,
     ) {
-        let Err(mut error) = result else {
-            return self.reply_account(call, account, fx);
+        let enrolled = |account| {
+            let account = self.account_view(account);
+            Reply::Enrolled(EnrolledView { account, code })
         };
-        error.message = format!(
-            "The account was added, but not the one-time code that came with it: ask for that again. {}",
-            error.message
-        );
-        fx.push(Effect::Reply(call, Err(error)));
+        let reply = self.account(account).map(enrolled).ok_or_else(no_account);
+        fx.push(Effect::Reply(call, reply));
     }
 
     pub(super) fn start_rotation(

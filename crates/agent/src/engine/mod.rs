@@ -154,6 +154,7 @@ impl Engine {
             Event::Notification(event) => self.acted(event, now, fx),
             Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
             Event::Launched(window, call, result) => self.launched(window, call, result, fx),
+            Event::AppEnded => self.app_ended(fx),
             Event::Previewed(call, result) => self.previewed(call, *result, fx),
             Event::KeyReserved(purpose, result) => self.key_reserved(purpose, result, fx),
             Event::KeyCreated(purpose, key, result) => self.key_created(purpose, key, result, fx),
@@ -161,7 +162,7 @@ impl Engine {
             Event::Rotated(rotation, key, result) => self.rotated(rotation, key, result, fx),
             Event::DeviceRevoked(call, account, result) => self.device_revoked(call, &account, result, fx),
             Event::SettingChanged(call, result) => self.setting_changed(call, *result, fx),
-            Event::CodeKept(call, account, result) => self.code_kept(call, &account, result, fx),
+            Event::CodeKept(call, account, code) => self.code_kept(call, &account, code, fx),
             Event::PartKept(origin, result) => self.part_kept(&origin, result, fx),
             Event::PartDropped(origin, result) => self.part_dropped(&origin, result, fx),
             Event::LeaveTaken(keys, result) => self.leave_taken(keys, result, fx),
@@ -192,16 +193,23 @@ impl Engine {
         self.inbox.iter().any(|request| !request.is_ended())
     }
 
-    /// What connected issuers say of the time: the least that any of them has to correct.
+    /// What connected issuers have signed of the time: the least that any of them has to correct.
     pub fn issuer_time(&self) -> Option<IssuerTime> {
-        let connected = self.accounts.accounts.iter().filter(|account| {
-            let line = self.lines.get(&account.id);
-            line.is_some_and(|line| matches!(line.connection, Connection::Connected { .. }))
+        let signed = self.accounts.accounts.iter().filter_map(|account| {
+            let line = self.lines.get(&account.id)?;
+            match line.connection {
+                Connection::Connected { .. } => Some((account, line.signed_time?)),
+                Connection::Connecting
+                | Connection::Retrying { .. }
+                | Connection::NoKey
+                | Connection::Revoked => None,
+            }
         });
-        let nearest = connected.min_by_key(|account| account.binding.offset.unsigned_abs())?;
+        let (account, time) = signed.min_by_key(|(_, time)| time.offset.unsigned_abs())?;
         Some(IssuerTime {
-            offset: nearest.binding.offset,
-            issuer_name: nearest.issuer_name.clone(),
+            offset: time.offset,
+            at: time.at,
+            issuer_name: account.issuer_name.clone(),
         })
     }
 

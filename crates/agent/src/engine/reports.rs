@@ -5,7 +5,7 @@
 //! request one report is under way at a time. Nothing is sent later by itself: what could not be sent is said, and the
 //! person tries again.
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, HistoryEntry, Reply, RequestId};
+use countersign_agent_api::{AccountId, ApiError, ErrorCode, HistoryEntry, KeyringState, Reply, RequestId};
 use countersign_protocol::{self as protocol, Reason, Verdict};
 
 use super::{
@@ -94,10 +94,7 @@ impl Engine {
             return refuse(ErrorCode::Unavailable, "The report is on its way.");
         }
         let Some(account) = self.account(&record.account) else {
-            return refuse(
-                ErrorCode::NotFound,
-                "The account of this request is no longer on this computer, so it cannot be reported from here.",
-            );
+            return Err(no_account());
         };
         if account.standing == Standing::Revoked {
             return refuse(
@@ -160,7 +157,7 @@ impl Engine {
             return;
         };
         let Some(account) = self.account(&report.request.account) else {
-            return self.end_report(id, no_answer(), fx);
+            return self.end_report(id, no_account(), fx);
         };
         let order = SignOrder {
             request: id.clone(),
@@ -185,6 +182,7 @@ impl Engine {
         match result {
             Ok(Signed { message, exp: _ }) => {
                 let txn = report.request.claims().txn.clone();
+                self.set_key_state(&account, KeyringState::Ready);
                 let answer = Answer {
                     txn,
                     decision: message,
@@ -314,7 +312,14 @@ enum Prepared {
     Report(Box<Report>),
 }
 
+fn no_account() -> ApiError {
+    let text =
+        "The account of this request is no longer on this computer, so it cannot be reported from here.";
+    ApiError::new(ErrorCode::NotFound, text)
+}
+
 fn no_answer() -> ApiError {
-    let text = "The report was not sent: the issuer cannot be reached. Try again when there is a connection.";
+    let text = "It is not known whether the report arrived: the issuer cannot be reached. Report it again when there is \
+                a connection; it counts once.";
     ApiError::new(ErrorCode::Unreachable, text)
 }

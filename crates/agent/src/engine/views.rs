@@ -3,7 +3,7 @@
 use countersign_agent_api as api;
 use countersign_agent_api::{
     AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, VaultView,
-    frame,
+    frame::{Fits, Room},
 };
 use countersign_protocol::{self as protocol, Issuer, Statement};
 
@@ -175,13 +175,8 @@ impl Engine {
 /// What has room in one frame: what is over gives way first, then what came last. It waits, and has its turn when there is room.
 pub(super) fn fitting(mut views: Vec<RequestView>) -> Vec<RequestView> {
     let is_over = |view: &RequestView| matches!(view.state, RequestState::Ended { .. });
-    let size = |view: &RequestView| frame::size(view).map_or(usize::MAX, |size| size.saturating_add(1));
-    let mut space = frame::MAX_LIST;
-    let mut take = |view: &RequestView| {
-        let left = space.checked_sub(size(view));
-        space = left.unwrap_or(0);
-        left.is_some()
-    };
+    let mut room = Room::new();
+    let mut take = |view: &RequestView| room.take(view) == Fits::Yes;
     let waiting: Vec<bool> = views.iter().map(|view| !is_over(view) && take(view)).collect();
     let mut over: Vec<bool> = views
         .iter()

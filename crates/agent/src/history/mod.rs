@@ -22,7 +22,8 @@ use std::{
 
 use countersign_agent_api::{
     AccountId, HistoryEntry, HistoryFilter, HistoryPage, HistoryRecord, RecordsCursor, RecordsPage,
-    RequestId, frame,
+    RequestId,
+    frame::{Fits, Room},
 };
 use countersign_protocol::Evidence;
 use serde::{Deserialize, Serialize};
@@ -182,7 +183,7 @@ impl History {
         let limit = limit.min(MAX_PAGE);
         let wanted = Wanted::new(filter);
         let mut entries = Vec::new();
-        let mut space = frame::MAX_LIST;
+        let mut room = Room::new();
         let mut seen = HashSet::new();
         let mut past = before.is_none();
         for name in self.segments()?.iter().rev() {
@@ -194,11 +195,10 @@ impl History {
                     if !wanted.includes(&record.entry) {
                         continue;
                     }
-                    let size = frame::size(&record.entry).unwrap_or(usize::MAX);
-                    if entries.len() == limit || (size > space && !entries.is_empty()) {
+                    let fits = room.take(&record.entry);
+                    if entries.len() == limit || (fits == Fits::No && !entries.is_empty()) {
                         return Ok(HistoryPage { entries, more: true });
                     }
-                    space = space.saturating_sub(size + 1);
                     entries.push(record.entry);
                 } else if Some(&record.entry.id) == before {
                     past = true;
@@ -220,7 +220,7 @@ impl History {
     ) -> Result<RecordsPage, HistoryError> {
         let wanted = Wanted::new(filter);
         let mut records = Vec::new();
-        let mut space = frame::MAX_LIST;
+        let mut room = Room::new();
         for part in self.segments()?.into_iter().rev() {
             // A segment that was dropped by age since then is passed over with the ones after it.
             if from.is_some_and(|from| part > from.part) {
@@ -236,12 +236,10 @@ impl History {
                     evidence: record.evidence.map(|evidence| file(&evidence)),
                     entry: record.entry,
                 };
-                let size = frame::size(&record).unwrap_or(usize::MAX);
-                if size > space && !records.is_empty() {
+                if room.take(&record) == Fits::No && !records.is_empty() {
                     let next = Some(RecordsCursor { part, given: place });
                     return Ok(RecordsPage { records, next });
                 }
-                space = space.saturating_sub(size + 1);
                 records.push(record);
             }
         }

@@ -1,6 +1,6 @@
 //! Segments on disk: order, pages, filters, damage, age.
 
-use countersign_agent_api::{Line as Shown, LineValue, Outcome, ReceiptState};
+use countersign_agent_api::{Line as Shown, LineValue, Outcome, ReceiptState, frame};
 
 use super::*;
 

@@ -8,6 +8,7 @@ mod process;
 pub use process::{AppCommand, ProcessLauncher};
 
 use countersign_agent_api::Window;
+use futures_util::future::BoxFuture;
 
 /// Brings up the desktop app.
 pub trait AppLauncher: std::fmt::Debug + Send + Sync {
@@ -16,6 +17,9 @@ pub trait AppLauncher: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`LaunchError`]; after it nothing runs.
     fn launch(&self, window: &Window) -> Result<Launched, LaunchError>;
+
+    /// Ends when an app that was started has ended since this was last waited for.
+    fn ended(&self) -> BoxFuture<'_, ()>;
 }
 
 /// What a launch did.

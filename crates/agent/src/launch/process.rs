@@ -9,7 +9,8 @@ use std::{
 };
 
 use countersign_agent_api::{Activation, Window};
-use tokio::process::Command;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{process::Command, sync::Notify};
 
 use super::{AppLauncher, LaunchError, Launched};
 
@@ -33,6 +34,7 @@ pub struct ProcessLauncher {
     command: AppCommand,
     display: bool,
     running: Arc<Mutex<bool>>,
+    ended: Arc<Notify>,
 }
 
 impl ProcessLauncher {
@@ -44,6 +46,7 @@ impl ProcessLauncher {
             command,
             display,
             running: Arc::default(),
+            ended: Arc::default(),
         }
     }
 
@@ -100,7 +103,7 @@ impl AppLauncher for ProcessLauncher {
             }
         })?;
         *running = true;
-        let shared = Arc::clone(&self.running);
+        let (shared, ended) = (Arc::clone(&self.running), Arc::clone(&self.ended));
         tokio::spawn(async move {
             match child.wait().await {
                 Ok(status) if status.success() => {}
@@ -108,8 +111,13 @@ impl AppLauncher for ProcessLauncher {
                 Err(e) => tracing::warn!(error = %e, "the app could not be waited for"),
             }
             *lock(&shared) = false;
+            ended.notify_one();
         });
         Ok(Launched::Started)
+    }
+
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        self.ended.notified().boxed()
     }
 }
 
@@ -228,13 +236,9 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
-        let reaped = async {
-            while *lock(&launcher.running) {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), reaped)
+        tokio::time::timeout(Duration::from_secs(30), launcher.ended())
             .await
             .expect("the app to be reaped");
+        assert!(!*lock(&launcher.running));
     }
 }

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, Message, Reply, RequestId, SettingChange};
+use countersign_agent_api::{
+    AccountId, ApiError, DeliveredCode, ErrorCode, Message, Reply, RequestId, SettingChange,
+};
 use ring::rand::SecureRandom;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -179,6 +181,7 @@ impl Driver {
         end: impl Future<Output = ()>,
     ) {
         tokio::pin!(end);
+        let launcher = Arc::clone(&self.parts.launcher);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
         self.take(Event::Started);
         while self.course == Course::On {
@@ -192,6 +195,7 @@ impl Driver {
                     Output::News(news) => self.take(Event::Vault(news)),
                 },
                 Some(event) = notifications.recv() => self.take(Event::Notification(event)),
+                () = launcher.ended() => self.take(Event::AppEnded),
                 Some(ended) = self.jobs.join_next() => report(ended),
                 () = wake => {
                     self.take(Event::Tick);
@@ -261,19 +265,23 @@ impl Driver {
         let now = self.parts.clock.now();
         let mut effects = VecDeque::from(self.engine.handle(event, now));
         while let Some(effect) = effects.pop_front() {
-            if let Effect::Save(snapshot, then) = effect {
+            let outcome = if let Effect::Save(snapshot, then) = effect {
                 let result = match &snapshot {
                     Snapshot::Accounts(accounts) => self.state.write(accounts),
                     Snapshot::Outbox(outbox) => self.state.write(outbox),
                 };
-                let following = self
-                    .engine
-                    .handle(Event::Saved(then, result), self.parts.clock.now());
-                for effect in following.into_iter().rev() {
-                    effects.push_front(effect);
-                }
+                Event::Saved(then, result)
+            } else if let Effect::Launch(window, call) = effect {
+                // Told before the app can be told to have ended.
+                let result = self.parts.launcher.launch(&window);
+                Event::Launched(window, call, result)
             } else {
                 self.carry_out(effect);
+                continue;
+            };
+            let following = self.engine.handle(outcome, self.parts.clock.now());
+            for effect in following.into_iter().rev() {
+                effects.push_front(effect);
             }
         }
         if let Some(time) = self.engine.issuer_time() {
@@ -287,7 +295,7 @@ impl Driver {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Save(..) => {}
+            Effect::Save(..) | Effect::Launch(..) => {}
             Effect::Reply(call, result) => self.reply(call, result),
             Effect::Publish(connection, event) => {
                 self.send(
@@ -325,10 +333,6 @@ impl Driver {
             }
             Effect::Notify(notification) => self.notice(Notice::Show(notification)),
             Effect::CloseNotification(id) => self.notice(Notice::Close(id)),
-            Effect::Launch(window, call) => {
-                let result = self.parts.launcher.launch(&window);
-                self.job(async move { event(Event::Launched(window, call, result)) });
-            }
             Effect::Subscribe(account, binding) => self.subscribe(account, *binding),
             Effect::Unsubscribe(account) => {
                 if let Some(channel) = self.channels.remove(&account) {
@@ -449,7 +453,9 @@ impl Driver {
                 let _ = self.codes.tell(Inbox::Keep(otp, answer));
                 self.job(async move {
                     let text = "Too much is asked of the one-time codes at once.";
-                    let busy = |_| Err(ApiError::new(ErrorCode::Unavailable, text));
+                    let busy = |_| DeliveredCode::Lost {
+                        error: ApiError::new(ErrorCode::Unavailable, text),
+                    };
                     event(Event::CodeKept(call, account, kept.await.unwrap_or_else(busy)))
                 });
             }

@@ -101,6 +101,10 @@ impl AppLauncher for Launches {
         self.0.lock().unwrap().push(window.clone());
         Ok(Launched::Started)
     }
+
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        future::pending().boxed()
+    }
 }
 
 struct World {

@@ -90,14 +90,14 @@ impl Found {
     ///
     /// # Errors
     /// [`ChangeError::Full`], [`ChangeError::Random`].
-    pub fn apply(self, codes: &mut Codes, now: u64, rng: &dyn SecureRandom) -> Result<Applied, ChangeError> {
+    pub fn apply(&self, codes: &mut Codes, now: u64, rng: &dyn SecureRandom) -> Result<Applied, ChangeError> {
         let preview = self.preview(codes);
         let mut added = Vec::with_capacity(preview.new);
-        for (item, standing) in self.items.into_iter().zip(preview.standings) {
+        for (item, standing) in self.items.iter().zip(preview.standings) {
             if let (Item::Valid(details), Standing::New) = (item, standing) {
                 added.push(Entry {
                     id: EntryId::random(rng)?,
-                    details: *details,
+                    details: Details::clone(details),
                     added_at: now,
                 });
             }

@@ -1,7 +1,7 @@
 //! Proton Authenticator's export, version 1, plain and with password.
 
 use super::{
-    Format, ImportError, Invalid, Item, Sealed, base64, decrypted, each, item,
+    Field, Format, ImportError, Invalid, Item, Sealed, base64, decrypted, each, item,
     json::Json,
     kdf::{Kdf, Unacceptable},
     otpauth,
@@ -53,14 +53,14 @@ pub(super) fn items(json: &Json) -> Result<Vec<Item>, ImportError> {
 fn details(entry: &Json, content: &Json) -> Result<Details, Invalid> {
     let mut details = otpauth::parse(content.text("uri")?)?;
     let name = Label::new(content.text("name")?).map_err(|e| Invalid::TooLong {
-        field: "the name",
+        field: Field::Account,
         limit: e.limit,
     })?;
     if details.account.is_empty() {
         details.account = name;
     }
     details.note = Note::new(entry.text("note")?).map_err(|e| Invalid::TooLong {
-        field: "the note",
+        field: Field::Note,
         limit: e.limit,
     })?;
     Ok(details)

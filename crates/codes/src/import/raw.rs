@@ -1,6 +1,6 @@
 //! The members of a foreign entry, before they are checked.
 
-use super::{Invalid, cut};
+use super::{Field, Invalid, cut};
 use crate::{
     entry::{Algorithm, Details, Digits, Kind, Period},
     secret::Secret,
@@ -35,19 +35,19 @@ impl Raw<'_> {
     /// Checks everything.
     pub(super) fn check(&self, secret: Secret) -> Result<Details, Invalid> {
         let mut details = Details::new(
-            label("the issuer", self.issuer)?,
-            label("the account", self.account)?,
+            label(Field::Issuer, self.issuer)?,
+            label(Field::Account, self.account)?,
             self.kind()?,
             secret,
         );
         let tags = self
             .tags
             .iter()
-            .map(|tag| label("a tag", tag))
+            .map(|tag| label(Field::Tag, tag))
             .collect::<Result<Vec<_>, _>>()?;
         details.set_tags(tags).map_err(|_| Invalid::TooManyTags)?;
         details.pinned = self.pinned;
-        details.note = Note::new(self.note).map_err(too_long("the note"))?;
+        details.note = Note::new(self.note).map_err(too_long(Field::Note))?;
         Ok(details)
     }
 
@@ -110,10 +110,10 @@ pub(super) fn choose_names<'a>(
     }
 }
 
-fn label(field: &'static str, text: &str) -> Result<Label, Invalid> {
+fn label(field: Field, text: &str) -> Result<Label, Invalid> {
     Label::new(text).map_err(too_long(field))
 }
 
-fn too_long(field: &'static str) -> impl Fn(TooLong) -> Invalid {
+fn too_long(field: Field) -> impl Fn(TooLong) -> Invalid {
     move |TooLong { limit }| Invalid::TooLong { field, limit }
 }

@@ -24,10 +24,7 @@ use super::{
     body, path,
     reply::{answer, failure},
 };
-use crate::{
-    service::{Cursor, Gateway, Refusal, ServiceResult, Taken},
-    store::Device,
-};
+use crate::service::{Caller, Cursor, Gateway, Refusal, ServiceResult, Taken};
 
 /// What a poll waits when it does not say, in seconds.
 const DEFAULT_WAIT: u32 = 25;
@@ -101,7 +98,7 @@ pub(super) async fn poll(
     headers: HeaderMap,
 ) -> Response {
     let result = async {
-        let device = prove(
+        let caller = prove(
             &gateway,
             &headers,
             "GET",
@@ -110,7 +107,7 @@ pub(super) async fn poll(
         .await?;
         let query = Query::parse(query.as_deref(), MAX_POLL_WAIT)?;
         let wait = Duration::from_secs(query.wait.unwrap_or(DEFAULT_WAIT).into());
-        gateway.poll(&device, query.cursor, wait).await
+        gateway.poll(&caller, query.cursor, wait).await
     }
     .await;
     answer(StatusCode::OK, result, Some(gateway.now()))
@@ -157,13 +154,13 @@ pub(super) fn stream_url(issuer: &Issuer) -> String {
     )
 }
 
-/// The device that a call's proof is of.
+/// Who makes a call, by its proof.
 pub(super) async fn prove(
     gateway: &Gateway,
     headers: &HeaderMap,
     method: &str,
     urls: &[&str],
-) -> ServiceResult<Arc<Device>> {
+) -> ServiceResult<Caller> {
     gateway.prove(proof(headers)?, method, urls).await
 }
 

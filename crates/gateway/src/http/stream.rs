@@ -26,8 +26,7 @@ use super::{
 };
 use crate::{
     hub::{Close, Connection, Outgoing},
-    service::{Cursor, Gateway, Refusal, ServiceResult, Taken},
-    store::Device,
+    service::{Caller, Cursor, Gateway, Refusal, ServiceResult, Taken},
 };
 
 /// How often this side pings, in seconds.
@@ -51,11 +50,11 @@ pub(super) async fn upgrade(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let checked = check(&gateway, query.as_deref(), &headers, upgrade).await;
-    let (device, cursor, upgrade) = match checked {
+    let (caller, cursor, upgrade) = match checked {
         Ok(checked) => checked,
         Err(error) => return failure(&error, Some(gateway.now())),
     };
-    upgrade.on_upgrade(move |socket| run(gateway, device, cursor, socket))
+    upgrade.on_upgrade(move |socket| run(gateway, caller, cursor, socket))
 }
 
 async fn check(
@@ -63,14 +62,14 @@ async fn check(
     query: Option<&str>,
     headers: &HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> ServiceResult<(Arc<Device>, Option<Cursor>, WebSocketUpgrade)> {
+) -> ServiceResult<(Caller, Option<Cursor>, WebSocketUpgrade)> {
     let invalid = |message: String| Refusal::new(ErrorCode::InvalidRequest, message);
     // Devices sign the URL as the configuration gives it (`wss`) or as HTTP libraries see it (`https`).
     let (wss, https) = (
         stream_url(gateway.issuer()),
         format!("{}{}", gateway.issuer(), path::STREAM),
     );
-    let device = prove(gateway, headers, "GET", &[&wss, &https]).await?;
+    let caller = prove(gateway, headers, "GET", &[&wss, &https]).await?;
     let query = Query::parse(query, 0)?;
     let upgrade = upgrade.map_err(|error| invalid(format!("this is not a WebSocket handshake: {error}")))?;
     let upgrade = upgrade
@@ -82,15 +81,15 @@ async fn check(
     if upgrade.selected_protocol().is_none() {
         return Err(invalid(format!("offer the sub-protocol {SUBPROTOCOL}")).into());
     }
-    Ok((device, query.cursor, upgrade))
+    Ok((caller, query.cursor, upgrade))
 }
 
-async fn run(gateway: Arc<Gateway>, device: Arc<Device>, cursor: Option<Cursor>, mut socket: WebSocket) {
+async fn run(gateway: Arc<Gateway>, caller: Caller, cursor: Option<Cursor>, mut socket: WebSocket) {
     let connected = Instant::now();
-    let Some(connection) = Box::pin(greet(&gateway, &device, cursor, &mut socket)).await else {
+    let Some(connection) = Box::pin(greet(&gateway, &caller, cursor, &mut socket)).await else {
         return;
     };
-    drop(device);
+    drop(caller);
     gateway.observe_connected();
     let close = exchange(&gateway, &connection, &mut socket).await;
     // From here on another connection of the device is not disturbed by this one.
@@ -104,11 +103,11 @@ async fn run(gateway: Arc<Gateway>, device: Arc<Device>, cursor: Option<Cursor>,
 /// Says welcome and everything that is pending.
 async fn greet(
     gateway: &Arc<Gateway>,
-    device: &Arc<Device>,
+    caller: &Caller,
     cursor: Option<Cursor>,
     socket: &mut WebSocket,
 ) -> Option<Connection> {
-    let delivery = match gateway.connect(device, cursor, HEARTBEAT).await {
+    let delivery = match gateway.connect(caller, cursor, HEARTBEAT).await {
         Ok(delivery) => delivery,
         Err(error) => {
             let why = if refusal(&error).code == ErrorCode::DeviceRevoked {

@@ -13,11 +13,11 @@ pub use self::file::{IssuerKeys, KeyFile, KeyFileError, ListedKey, MAX_KEYS};
 ///
 /// Invariant: there is at least one key.
 pub trait KeyRing: Debug + Send + Sync {
-    /// The key that signs everything but key introductions.
+    /// The key that signs everything but key introductions and the time.
     fn current(&self) -> &dyn Signer;
 
-    /// The oldest key, which signs `approval-keys+jwt`, so that every device that pinned any key of the ring can
-    /// follow (protocol section 2.8).
+    /// The oldest key, which signs `approval-keys+jwt` and what comes before it, so that every device that pinned any key
+    /// of the ring can follow (protocol section 2.8).
     fn oldest(&self) -> &dyn Signer;
 
     /// All public keys, the current one first.

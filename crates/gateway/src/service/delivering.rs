@@ -7,10 +7,10 @@ use countersign_protocol::{
     wire::{PollResponse, ServerFrame},
 };
 
-use super::{Gateway, Happening, Refusal, ServiceResult};
+use super::{Caller, Gateway, Happening, Refusal, ServiceResult};
 use crate::{
     hub::{Connection, Polling},
-    store::{Approval, ApprovalState, Device, Inbox, Recipient, Since},
+    store::{Approval, ApprovalState, Inbox, Recipient, Since},
 };
 
 /// How far before a device's cursor endings are told again when it connects. Frames of things that happen at the same
@@ -78,26 +78,29 @@ impl Gateway {
     /// `device_revoked`, or when the store fails.
     pub async fn connect(
         &self,
-        device: &Arc<Device>,
+        caller: &Caller,
         cursor: Option<Cursor>,
         heartbeat: u32,
     ) -> ServiceResult<Delivery> {
+        let device = &caller.device.id;
         // Connected first, read second: what happens in between comes twice rather than never.
-        let connection = self.hub.connect(&device.id);
+        let connection = self.hub.connect(device);
         // Revoked since its proof was checked, it was looked for in the hub in vain.
-        self.enrolled(&device.id).await?;
+        self.enrolled(device).await?;
         let inbox = self
             .parts
             .store
-            .inbox(&device.id, Since::Connect(cursor.map(Cursor::with_overlap)))
+            .inbox(device, Since::Connect(cursor.map(Cursor::with_overlap)))
             .await?;
         let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 2);
+        let time = self.now();
         frames.push(ServerFrame::Welcome {
-            time: self.now(),
+            time,
+            time_proof: Some(self.issuing().time(caller, time)?),
             cursor: Cursor::Streamed(inbox.seq).to_string(),
             heartbeat,
         });
-        self.push_inbox(&mut frames, &device.id, inbox)?;
+        self.push_inbox(&mut frames, device, inbox)?;
         Ok(Delivery { connection, frames })
     }
 
@@ -107,12 +110,13 @@ impl Gateway {
     /// `device_revoked`, or when the store fails.
     pub async fn poll(
         &self,
-        device: &Arc<Device>,
+        caller: &Caller,
         cursor: Option<Cursor>,
         wait: Duration,
     ) -> ServiceResult<PollResponse> {
-        let poller = self.hub.poller(&device.id);
-        self.enrolled(&device.id).await?;
+        let device = &caller.device.id;
+        let poller = self.hub.poller(device);
+        self.enrolled(device).await?;
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
         let since = match cursor {
@@ -136,13 +140,15 @@ impl Gateway {
                     .into());
                 }
             }
-            let inbox = self.parts.store.inbox(&device.id, since).await?;
+            let inbox = self.parts.store.inbox(device, since).await?;
             if last || !inbox.pending.is_empty() || !inbox.ended.is_empty() {
                 let cursor = Cursor::Polled(inbox.seq).to_string();
                 let mut frames = Vec::with_capacity(inbox.pending.len() + inbox.ended.len() + 1);
-                self.push_inbox(&mut frames, &device.id, inbox)?;
+                self.push_inbox(&mut frames, device, inbox)?;
+                let time = self.now();
                 return Ok(PollResponse {
-                    time: self.now(),
+                    time,
+                    time_proof: Some(self.issuing().time(caller, time)?),
                     cursor,
                     frames,
                 });

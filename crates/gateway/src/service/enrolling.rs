@@ -31,6 +31,7 @@ impl Gateway {
                 account: offer.account,
                 issuer_name: self.parts.settings.name.clone(),
                 expires_at: offer.expires_at,
+                otp: offer.otp.is_some(),
             }),
             None => Err(self.refuse_enrolment(invalid_code()).await),
         }

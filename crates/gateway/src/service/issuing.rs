@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use countersign_protocol::{
-    ApprovalKeys, ApprovalReceipt, ApprovalResult, AuthorizationDetails, Claims, DeviceId, Issuer, Jti,
-    KeySet, Match, MatchCode, Outcome, SignError, Signer, Timestamp, Txn, jws,
+    ApprovalKeys, ApprovalReceipt, ApprovalResult, ApprovalTime, AuthorizationDetails, Claims, DeviceId,
+    Issuer, Jti, KeySet, Match, MatchCode, Outcome, SignError, Signer, Timestamp, Txn, jws,
 };
 use ring::hmac;
 
-use super::ServiceResult;
+use super::{Caller, ServiceResult};
 use crate::{
     edge::Rng,
     keys::KeyRing,
@@ -145,6 +145,19 @@ impl Issuing {
             keys: self.keys.clone(),
         };
         Ok(Some(self.signed_by(&claims, self.ring.oldest())?))
+    }
+
+    /// The time, in answer to this call.
+    pub(super) fn time(&self, caller: &Caller, now: Timestamp) -> ServiceResult<String> {
+        let claims = ApprovalTime {
+            iss: self.issuer.clone(),
+            aud: caller.device.id.clone(),
+            iat: now,
+            jti: self.jti()?,
+            proof_jti: caller.proof.clone(),
+        };
+        // It comes before the introduction of keys that the device may not know yet.
+        self.signed_by(&claims, self.ring.oldest())
     }
 
     fn signed<C: Claims>(&self, claims: &C) -> ServiceResult<String> {

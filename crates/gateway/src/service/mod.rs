@@ -43,6 +43,7 @@ pub use self::{
     enrolling::MAX_OFFER,
     error::{Refusal, ServiceError, ServiceResult, StartError},
     observer::{Happening, Observer, Unobserved},
+    proof::Caller,
     results::Outcome,
 };
 use self::{

@@ -100,6 +100,15 @@ impl SeenProofs {
     }
 }
 
+/// A device that makes a call, proven.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The device.
+    pub device: Arc<Device>,
+    /// The `jti` of its proof, which names the call.
+    pub proof: Jti,
+}
+
 /// Which devices may make a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -116,11 +125,11 @@ impl Gateway {
         self.nonces.current(self.now())
     }
 
-    /// The device that makes a call, proven. `urls` are the spellings of the URL that was called.
+    /// Who makes a call. `urls` are the spellings of the URL that was called.
     ///
     /// # Errors
     /// `use_nonce`, `stale`, `device_revoked` or `unauthorized`.
-    pub async fn prove(&self, proof: &str, method: &str, urls: &[&str]) -> ServiceResult<Arc<Device>> {
+    pub async fn prove(&self, proof: &str, method: &str, urls: &[&str]) -> ServiceResult<Caller> {
         self.prove_as(Standing::Enrolled, proof, method, urls).await
     }
 
@@ -131,7 +140,7 @@ impl Gateway {
         proof: &str,
         method: &str,
         urls: &[&str],
-    ) -> ServiceResult<Arc<Device>> {
+    ) -> ServiceResult<Caller> {
         let result = self.check_proof(standing, proof, method, urls).await;
         if let Err(error) = &result {
             self.refused("proof", error.code());
@@ -145,7 +154,7 @@ impl Gateway {
         proof: &str,
         method: &str,
         urls: &[&str],
-    ) -> ServiceResult<Arc<Device>> {
+    ) -> ServiceResult<Caller> {
         let now = self.now();
         let message = Unverified::<ApprovalProof>::parse(proof).map_err(|error| {
             Refusal::new(
@@ -194,7 +203,10 @@ impl Gateway {
             .into());
         }
         match self.seen_proofs.see(&device.id, &claims.jti, now) {
-            Sight::First => Ok(device),
+            Sight::First => Ok(Caller {
+                device,
+                proof: claims.jti,
+            }),
             Sight::Again => {
                 let refusal = Refusal::new(
                     ErrorCode::Unauthorized,

@@ -2,7 +2,10 @@
 
 use countersign_protocol::{DeviceId, ErrorCode};
 
-use super::{Gateway, Refusal, ServiceResult, proof::Standing};
+use super::{
+    Gateway, Refusal, ServiceResult,
+    proof::{Caller, Standing},
+};
 use crate::{
     audit::{Actor, Entry, Event},
     store::Revoked,
@@ -14,7 +17,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::prove`] but for `device_revoked`, or when the store fails.
     pub async fn revoke_oneself(&self, proof: &str, method: &str, urls: &[&str]) -> ServiceResult<()> {
-        let device = self.prove_as(Standing::EvenRevoked, proof, method, urls).await?;
+        let Caller { device, .. } = self.prove_as(Standing::EvenRevoked, proof, method, urls).await?;
         let now = self.now();
         let entry = Entry::new(now, Actor::Device(device.id.clone()), Event::DeviceRevoked);
         match self.parts.store.revoke_device(&device.id, now, entry).await? {

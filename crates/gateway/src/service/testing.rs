@@ -16,7 +16,9 @@ use countersign_protocol::{
 };
 use tempfile::TempDir;
 
-use super::{Ask, Asked, Gateway, Parts, Refusal, ServiceError, ServiceResult, Settings, Unobserved, sha256};
+use super::{
+    Ask, Asked, Caller, Gateway, Parts, Refusal, ServiceError, ServiceResult, Settings, Unobserved, sha256,
+};
 use crate::{
     audit::{Actor, Entry, Event},
     config::Limits,
@@ -112,6 +114,14 @@ impl World {
         let entry = Entry::new(now, Actor::Admin("root".to_owned()), Event::OfferCreated).user(user);
         self.gateway.store().add_offer(offer, entry).await.unwrap();
         code
+    }
+
+    /// A device that makes a call.
+    pub(crate) async fn caller(&self, device: &TestDevice) -> Caller {
+        Caller {
+            device: self.gateway.enrolled(&device.id).await.unwrap(),
+            proof: jti(),
+        }
     }
 
     /// A device, enrolled.

@@ -1,7 +1,7 @@
 //! The device's key for one container: ECDSA with P-384 and SHA-256, because a server takes no other.
 //!
 //! `ring` makes the key and judges it whenever it is read. It cannot sign with this curve over SHA-256: `p384` does, with nonces
-//! by RFC 6979 (docs/decisions/0019-container-keys.md).
+//! by RFC 6979 (docs/decisions/0021-container-keys.md).
 
 use std::fmt;
 

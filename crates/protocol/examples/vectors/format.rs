@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_protocol::jws::{verify, verify_with_embedded_key};
 use countersign_protocol::{
     ApprovalDecision, ApprovalEnrol, ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest,
-    ApprovalResult, ApprovalRotate, Claims, Expect, Jwk, KeySet, RotateNew, SignError, Signer, Statement,
-    VerifyError, json,
+    ApprovalResult, ApprovalRotate, ApprovalTime, Claims, Expect, Jwk, KeySet, RotateNew, SignError, Signer,
+    Statement, VerifyError, json,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -42,7 +42,7 @@ pub(crate) fn read<T: DeserializeOwned>(name: &str) -> Outcome<T> {
 pub(crate) struct JwsCase {
     /// What is particular about it.
     pub(crate) name: String,
-    /// The message expected: `request`, `decision`, `receipt`, `result`, `proof`, `enrol`, `rotate`, `rotate-new`, `keys`.
+    /// The message expected: `request`, `decision`, `receipt`, `result`, `proof`, `enrol`, `rotate`, `rotate-new`, `keys`, `time`.
     pub(crate) message: String,
     /// Names (in `keys.json`) of the keys pinned for the sender; empty where the key is in the header.
     pub(crate) keys: Vec<String>,
@@ -179,6 +179,7 @@ pub(crate) fn verify_as(
         "proof" => pinned::<ApprovalProof>(token, keys, expect),
         "rotate" => pinned::<ApprovalRotate>(token, keys, expect),
         "keys" => pinned::<ApprovalKeys>(token, keys, expect),
+        "time" => pinned::<ApprovalTime>(token, keys, expect),
         "enrol" => embedded::<ApprovalEnrol>(token, expect),
         "rotate-new" => embedded::<RotateNew>(token, expect),
         other => panic!("there is no message {other}"),

@@ -80,8 +80,11 @@ pub(crate) const ROTATE_NEW: Kind = Kind {
 /// `approval-keys+jwt`
 pub(crate) const KEYS: Kind = from_issuer(kind("keys", "approval-keys+jwt", issuer_keys), DEVICE);
 
+/// `approval-time+jwt`
+pub(crate) const TIME: Kind = from_issuer(kind("time", "approval-time+jwt", time), DEVICE);
+
 /// All types.
-pub(crate) const ALL: [&Kind; 9] = [
+pub(crate) const ALL: [&Kind; 10] = [
     &REQUEST,
     &DECISION,
     &RECEIPT,
@@ -91,6 +94,7 @@ pub(crate) const ALL: [&Kind; 9] = [
     &ROTATE,
     &ROTATE_NEW,
     &KEYS,
+    &TIME,
 ];
 
 fn request() -> Value {
@@ -172,4 +176,8 @@ fn issuer_keys() -> Value {
             "crv": "Ed25519", "kty": "OKP", "x": "cyFzs9buLS8TTDRp9otV3x1eBErG-cwOojrxoSyeIJs",
         }],
     })
+}
+
+fn time() -> Value {
+    json!({"iss": ISSUER, "aud": DEVICE, "iat": NOW, "jti": "time-1", "proof_jti": "proof-1"})
 }

@@ -12,6 +12,7 @@ use super::{
     Native,
     binding::Binding,
     exchange,
+    time::TimedCall,
     verify::{Refusal, Verifier},
 };
 use crate::{
@@ -80,18 +81,23 @@ pub(super) struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// The header (section 2.5).
-    pub(super) async fn sign(self, native: &Native, binding: &Binding) -> Result<HeaderMap, KeyStoreError> {
+    /// The header (section 2.5), and what the proof is called.
+    pub(super) async fn sign(
+        self,
+        native: &Native,
+        binding: &Binding,
+    ) -> Result<(HeaderMap, Jti), KeyStoreError> {
         let mut bare = self.url.clone();
         bare.set_query(None);
         bare.set_fragment(None);
+        let jti = Jti::from_random(random(&*native.rng)?);
         let claims = ApprovalProof {
             iss: binding.device_id.clone(),
             aud: binding.issuer.clone(),
             htm: self.method.to_owned(),
             htu: bare.into(),
             iat: self.now,
-            jti: Jti::from_random(random(&*native.rng)?),
+            jti: jti.clone(),
             nonce: self.nonce.unwrap_or(NO_NONCE).to_owned(),
         };
         let proof = native
@@ -101,7 +107,7 @@ impl Proof<'_> {
         let value = HeaderValue::from_str(&proof).map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
         let name = HeaderName::from_bytes(wire::PROOF_HEADER.as_bytes())
             .map_err(|e| KeyStoreError::Failed(Box::new(e)))?;
-        Ok(HeaderMap::from_iter([(name, value)]))
+        Ok((HeaderMap::from_iter([(name, value)]), jti))
     }
 }
 
@@ -119,6 +125,8 @@ pub(super) struct Device {
     pub(super) cursor: Option<String>,
     events: mpsc::Sender<ChannelEvent>,
     nonce: Option<String>,
+    /// The call that was made last, until it is answered.
+    call: Option<TimedCall>,
     rejected: u64,
 }
 
@@ -130,6 +138,7 @@ impl Device {
             cursor: None,
             events,
             nonce: None,
+            call: None,
             rejected: 0,
         }
     }
@@ -154,7 +163,29 @@ impl Device {
         }
     }
 
-    /// The issuer said what time it is.
+    /// The issuer said what time it is in answer to the last call, and perhaps signed it.
+    pub(super) async fn learn_times(
+        &mut self,
+        time: i64,
+        time_proof: Option<String>,
+    ) -> Result<(), Unwanted> {
+        let at = self.native.clock.moment();
+        // Taken away: the same answer again is none.
+        let call = self.call.take();
+        self.learn_time(time).await?;
+        let (Some(call), Some(time_proof)) = (call, time_proof) else {
+            return Ok(());
+        };
+        match self.verifier().time(&time_proof, &call.proof) {
+            Ok(time) => match call.answered(time, at) {
+                Some(time) => self.emit(ChannelEvent::SignedTime(time)).await,
+                None => Ok(()),
+            },
+            Err(reason) => self.reject(FrameKind::Time, reason).await,
+        }
+    }
+
+    /// The issuer said what time it is: as trustworthy as the connection.
     pub(super) async fn learn_time(&mut self, time: i64) -> Result<(), Unwanted> {
         let offset = time.saturating_sub(self.native.clock.now());
         if offset.abs_diff(self.binding.offset) < NOTEWORTHY_OFFSET as u64 {
@@ -171,7 +202,7 @@ impl Device {
     }
 
     /// The header that proves this call (section 2.5).
-    pub(super) async fn proof(&self, method: &str, url: &Url) -> Result<HeaderMap, KeyStoreError> {
+    pub(super) async fn proof(&mut self, method: &str, url: &Url) -> Result<HeaderMap, KeyStoreError> {
         let proof = Proof {
             method,
             url,
@@ -180,7 +211,10 @@ impl Device {
             // Nobody asked for this call, so nobody is asked to unlock anything.
             interaction: Interaction::Forbidden,
         };
-        proof.sign(&self.native, &self.binding).await
+        let (headers, proof) = proof.sign(&self.native, &self.binding).await?;
+        let made = self.native.clock.moment();
+        self.call = Some(TimedCall { proof, made });
+        Ok(headers)
     }
 
     /// Reads the refusal of a call with a proof. `Ok` means: try again at once.
@@ -234,10 +268,11 @@ impl Device {
         match frame {
             ServerFrame::Welcome {
                 time,
+                time_proof,
                 cursor,
                 heartbeat: _,
             } => {
-                self.learn_time(time).await?;
+                self.learn_times(time, time_proof).await?;
                 self.cursor = Some(cursor);
             }
             ServerFrame::Request { request, cursor } => {

@@ -56,6 +56,7 @@ pub(super) async fn preview(native: &Native, link: &str) -> Result<Offer, Enrolm
         issuer_name: preview.issuer_name,
         account: preview.account,
         fingerprint: configuration.keys.first().map(fingerprint).unwrap_or_default(),
+        delivers_code: preview.otp,
         expires_at: preview.expires_at.saturating_sub(offset),
         trust: Trust::default(),
         check: CertificateCheck::Wanted,
@@ -116,6 +117,11 @@ pub(super) async fn enrol(
     if response.account != offer.account {
         return Err(EnrolmentError::BadAnswer(
             "it is for another account than the one shown",
+        ));
+    }
+    if response.otp.is_some() && !offer.delivers_code {
+        return Err(EnrolmentError::BadAnswer(
+            "it delivers a one-time code that was not announced",
         ));
     }
     let offset = response.time.saturating_sub(native.clock.now());

@@ -18,6 +18,7 @@ mod task;
     reason = "a test names what it expects; everything else fails it"
 )]
 mod tests;
+mod time;
 mod verify;
 
 pub use binding::{Endpoints, Terms, Ties};

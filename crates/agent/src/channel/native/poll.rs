@@ -46,7 +46,7 @@ async fn poll(
     let mut wait = 0;
     loop {
         let response = ask(device, desk, &mut open, &endpoint, wait).await?;
-        device.learn_time(response.time).await?;
+        device.learn_times(response.time, response.time_proof).await?;
         if !*connected {
             *connected = true;
             device.health(Health::Connected(Transport::LongPoll)).await?;

@@ -79,7 +79,7 @@ async fn prove(native: &Native, binding: &Binding) -> Result<(), EnrolmentError>
             now: native.clock.now().saturating_add(offset),
             interaction: Interaction::Allowed,
         };
-        let headers = proof.sign(native, binding).await?;
+        let (headers, _) = proof.sign(native, binding).await?;
         let answer = connection
             .send(Method::DELETE, &url, headers, Vec::new(), ANSWER_LIMIT)
             .await?;

@@ -1,8 +1,8 @@
 //! What may pass to the engine. No I/O, no clock: everything is judged against the account's binding at a given time.
 
 use countersign_protocol::{
-    ApprovalKeys, ApprovalReceipt, ApprovalRequest, Claims, ErrorCode, Expect, KeySet, Statement, Txn,
-    decision_hash, jws, text,
+    ApprovalKeys, ApprovalReceipt, ApprovalRequest, ApprovalTime, Claims, ErrorCode, Expect, Jti, KeySet,
+    Statement, Timestamp, Txn, decision_hash, jws, text,
 };
 
 use super::{binding::Binding, request};
@@ -65,6 +65,16 @@ impl Verifier<'_> {
     /// A new key set, introduced by a key of the old one.
     pub(super) fn keys(&self, token: &str) -> Result<KeySet, RejectReason> {
         Ok(self.message::<ApprovalKeys>(token)?.keys)
+    }
+
+    /// The time, in answer to the call with this proof.
+    pub(super) fn time(&self, token: &str, proof: &Jti) -> Result<Timestamp, RejectReason> {
+        let claims: ApprovalTime = self.message(token)?;
+        if claims.proof_jti == *proof {
+            Ok(claims.iat)
+        } else {
+            Err(RejectReason::Inconsistent)
+        }
     }
 
     /// What a refusal means. A receipt in it that does not verify is left out and returned beside.

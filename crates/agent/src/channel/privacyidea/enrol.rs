@@ -45,6 +45,7 @@ pub(super) fn offered(link: &str, now: i64) -> Result<(Offer, Url), EnrolmentErr
         account: plain(&link.label, MAX_ACCOUNT).unwrap_or_else(|| link.serial.to_string()),
         issuer,
         fingerprint: String::new(),
+        delivers_code: false,
         // From now, since the link does not say when it was made: the server decides.
         expires_at: now.saturating_add(i64::from(link.ttl).saturating_mul(60)),
         trust: Trust::default(),

@@ -1,11 +1,12 @@
 //! Accounts and what an issuer offers.
 
 use countersign_agent_api::{
-    AccountView, Brings, CertificateCheck, CertificateKind, CertificateView, CollectionView, Connection,
-    EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState, Transport, UntrustedServer,
+    AccountView, ApiError, Brings, CertificateCheck, CertificateKind, CertificateView, CollectionView,
+    Connection, DeliveredCode, EnrolledView, EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState,
+    Transport, UntrustedServer,
 };
 
-use super::{json, line};
+use super::{json, line, note};
 use crate::{
     cli::{CliError, Exit, args::Output},
     doctor::keyring_advice,
@@ -48,17 +49,48 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
     Ok(Exit::Done)
 }
 
-pub(in crate::cli) fn account_added(account: &AccountView, output: Output) -> Result<Exit, CliError> {
-    if output == Output::Json {
-        return json(account);
+/// A failure if the account is there and its one-time code is not.
+pub(in crate::cli) fn enrolled(enrolled: &EnrolledView, output: Output) -> Result<Exit, CliError> {
+    let EnrolledView { account, code } = enrolled;
+    match output {
+        Output::Json => {
+            json(enrolled)?;
+        }
+        Output::Text => {
+            line(&format!(
+                "Added {} at {} as {}.",
+                plain(&account.account),
+                plain(&account.issuer_name),
+                account.id
+            ));
+        }
     }
-    line(&format!(
-        "Added {} at {} as {}.",
-        plain(&account.account),
-        plain(&account.issuer_name),
-        account.id
+    let ask = "Ask the issuer for another one.";
+    match code {
+        DeliveredCode::None => Ok(Exit::Done),
+        DeliveredCode::Kept { name } => {
+            note(&format!("Its one-time code is there too: {}.", plain(name)));
+            Ok(Exit::Done)
+        }
+        DeliveredCode::Waiting { .. } => {
+            note(&format!("Its one-time code was not added. {ask}"));
+            Ok(Exit::Failure)
+        }
+        DeliveredCode::Lost { error } => {
+            note(&format!(
+                "Its one-time code was not added. {} {ask}",
+                plain(&error.message)
+            ));
+            Ok(Exit::Failure)
+        }
+    }
+}
+
+pub(in crate::cli) fn waiting_code(name: &str, error: &ApiError) {
+    let (name, why) = (plain(name), plain(&error.message));
+    note(&format!(
+        "The one-time code {name} that came with the account is not added yet. {why}"
     ));
-    Ok(Exit::Done)
 }
 
 pub(in crate::cli) fn account_refreshed(account: &AccountView, output: Output) -> Result<Exit, CliError> {
@@ -143,6 +175,9 @@ pub(in crate::cli) fn offer(offer: &EnrolmentOffer) {
         ),
     }
     line(&format!("    Key          {}", protection(offer.key_protection)));
+    if offer.delivers_code {
+        line("    With it      a one-time code, added to the others");
+    }
     line(&format!("    Offer ends   {}", instant(offer.expires_at)));
     certificates(&offer.trusted);
     waived(offer.check);

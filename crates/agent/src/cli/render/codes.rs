@@ -8,7 +8,7 @@ use countersign_agent_api::{
 use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
-use super::{count, json, line, note};
+use super::{json, line, note};
 use crate::{
     cli::{CliError, Exit, args::Output},
     statement_text::{instant, plain},
@@ -203,8 +203,8 @@ pub(in crate::cli) fn import(view: &ImportView) {
         new,
         duplicate,
         invalid,
-        missing_parts,
         rows,
+        missing_parts: _,
     } = &view.stage
     else {
         return;
@@ -217,7 +217,7 @@ pub(in crate::cli) fn import(view: &ImportView) {
         let standing = match &row.standing {
             ImportStanding::New => "new".to_owned(),
             ImportStanding::Duplicate => "there".to_owned(),
-            ImportStanding::Invalid { reason } => format!("no: {}", plain(reason)),
+            ImportStanding::Invalid { reason } => format!("no: {}", plain(&reason.text)),
         };
         line(&format!("  {standing:<6} {}", name(&row.issuer, &row.account)));
     }
@@ -228,12 +228,13 @@ pub(in crate::cli) fn import(view: &ImportView) {
     if hidden > 0 {
         line(&format!("  … and {hidden} more"));
     }
-    if *missing_parts > 0 {
-        note(&format!(
-            "{} of this batch are missing. Import all links together.",
-            count(*missing_parts, "QR code")
-        ));
-    }
+}
+
+/// A batch is added as a whole or not at all.
+pub(in crate::cli) fn missing_parts(missing: u32) {
+    note(&format!(
+        "{missing} more QR codes belong to this batch. Nothing was added: import all its links together."
+    ));
 }
 
 /// What an import did.
@@ -265,7 +266,7 @@ pub(in crate::cli) fn backups(backups: Option<&BackupsView>, output: Output) -> 
         line(&format!("The last one was made {}.", instant(at)));
     }
     if let Some(problem) = &backups.problem {
-        line(&format!("The last attempt failed: {}", plain(problem)));
+        line(&format!("The last attempt failed: {}", plain(&problem.message)));
     }
     Ok(Exit::Done)
 }

@@ -10,13 +10,14 @@ use countersign_codes::{Codes, Entry, EntryId, Found, Import, QrModules, Shown, 
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
-use super::{At, Change, ImportText, Open, State, Step, Taken, Then, Work};
+use super::{At, Change, Delivered, ImportText, Open, State, Step, Taken, Then, Work};
 use crate::{
     codes::{
         PartChange,
         errors::{self, invalid, no_entry},
         views,
     },
+    keystore::Interaction,
     wording::sentence,
 };
 
@@ -27,7 +28,7 @@ const MAX_QUERY: usize = 256;
 const MAX_TEXT: usize = 256 * 1024;
 
 impl State {
-    /// Carries out a call, with the vault open if it needs it ([`needs_vault`]).
+    /// Carries out a call, with the vault open if it needs it ([`Takes::entries`]).
     ///
     /// # Errors
     /// What the caller is told. Nothing is changed then.
@@ -91,8 +92,7 @@ impl State {
             CodesRequest::PreviewImport { source } => match source {
                 ImportSource::File { path } => Ok(Step::Work(Work::Read(ImportText::File(path.into())))),
                 ImportSource::Text { text } => {
-                    let text = Zeroizing::new(text);
-                    if text.len() > MAX_TEXT {
+                    if text.expose().len() > MAX_TEXT {
                         return Err(invalid(
                             "That is more text than any QR code has. Import it as a file.",
                         ));
@@ -101,19 +101,10 @@ impl State {
                 }
             },
             CodesRequest::UnlockImport { import, password } => {
-                let password = Zeroizing::new(password);
                 let locked = self.imports.take_locked(&import)?;
                 Ok(Step::Work(Work::Unlock(import, locked, password)))
             }
-            CodesRequest::ApplyImport { import } => {
-                let found = self.imports.take_found(&import)?;
-                self.change(|codes| {
-                    let applied = found.apply(codes, seconds(at), rng).map_err(errors::change)?;
-                    Ok(Then::Imported(
-                        u32::try_from(applied.added.len()).unwrap_or(u32::MAX),
-                    ))
-                })
-            }
+            CodesRequest::ApplyImport { import } => self.apply(import, at, rng),
             CodesRequest::CancelImport { import } => {
                 self.imports.cancel(&import);
                 Ok(Step::Reply(CodesReply::Done))
@@ -134,32 +125,43 @@ impl State {
         }
     }
 
-    /// Adds the code that an issuer delivered. `None` if it is there already.
+    /// Takes in the code that an issuer delivered, as an import that [`CodesRequest::ApplyImport`] adds, with the vault open or not.
     ///
     /// # Errors
     /// What is no link to one code.
-    pub(in crate::codes) fn keep(
-        &mut self,
-        link: &str,
-        at: At,
-        rng: &dyn SecureRandom,
-    ) -> Result<Option<Change>, ApiError> {
-        self.used_at = at.instant.steady;
-        let found = delivered(link)?;
-        let step = self.change(|codes| {
-            let applied = found.apply(codes, seconds(at), rng);
-            let added = applied.map_err(errors::change)?.added.len();
-            Ok(Then::Imported(u32::try_from(added).unwrap_or(u32::MAX)))
-        })?;
-        match step {
-            Step::Write(change) => Ok(Some(change)),
-            Step::Reply(_)
-            | Step::View
-            | Step::Copy(_)
-            | Step::Work(_)
-            | Step::SetBackups(_)
-            | Step::BackUp => Ok(None),
+    pub(in crate::codes) fn delivered(&mut self, link: &str, at: At) -> Result<Delivered, ApiError> {
+        let found = match Import::read(link.as_bytes()).map_err(errors::import)? {
+            Import::Found(found) => found,
+            Import::Locked(_) => return Err(not_one()),
+        };
+        let name = match found.items.as_slice() {
+            [Item::Valid(details)] => views::name(details),
+            [Item::Invalid { reason, .. }] => return Err(invalid(sentence(reason))),
+            [] | [_, _, ..] => return Err(not_one()),
+        };
+        let import = self.imports.add(Import::Found(found), at.instant.steady);
+        Ok(Delivered { import, name })
+    }
+
+    /// Adds what is new in an import. It is forgotten when that is on disk.
+    fn apply(&mut self, import: String, at: At, rng: &dyn SecureRandom) -> Result<Step, ApiError> {
+        let found = self.imports.found(&import)?;
+        if found.missing_parts > 0 {
+            let text = "QR codes of this batch are missing. Import all of them together.";
+            return Err(ApiError::new(ErrorCode::InvalidCall, text));
         }
+        let mut codes = Codes::clone(&self.codes()?.codes);
+        let applied = found
+            .apply(&mut codes, seconds(at), rng)
+            .map_err(errors::change)?;
+        let added = u32::try_from(applied.added.len()).unwrap_or(u32::MAX);
+        if added == 0 {
+            self.imports.cancel(&import);
+            return Ok(Step::Reply(CodesReply::Imported { added }));
+        }
+        let codes = Arc::new(codes);
+        let then = Then::Imported { import, added };
+        Ok(Step::Write(Change { codes, then }))
     }
 
     /// Keeps or drops a code that an account brings along: what is to be written, and what it is called. `None` if there is none to drop.
@@ -210,9 +212,6 @@ impl State {
     fn change(&self, make: impl FnOnce(&mut Codes) -> Result<Then, ApiError>) -> Result<Step, ApiError> {
         let mut codes = Codes::clone(&self.codes()?.codes);
         let then = make(&mut codes)?;
-        if matches!(then, Then::Imported(0)) {
-            return Ok(Step::Reply(CodesReply::Imported { added: 0 }));
-        }
         let codes = Arc::new(codes);
         Ok(Step::Write(Change { codes, then }))
     }
@@ -235,16 +234,9 @@ impl State {
         }
         let total = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let place = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let mut room = frame::MAX_LIST;
         let page = found.into_iter().skip(place(from)).map(views::entry);
-        let page = page.take(place(limit.min(MAX_CODES))).take_while(|entry| {
-            let size = frame::size(entry).map_or(usize::MAX, |size| size + 1);
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        });
         Ok(CodesPage {
-            entries: page.collect(),
+            entries: frame::Room::new().fill(page.take(place(limit.min(MAX_CODES)))),
             total,
             revision: self.revision,
         })
@@ -319,7 +311,15 @@ impl State {
         let taken = place
             .and_then(|place| self.removed.remove(place))
             .ok_or_else(too_late)?;
-        let Taken { id, removed, until } = taken;
+        let Taken {
+            id,
+            mut removed,
+            until,
+        } = taken;
+        // From now on it was the last one: so it is put back, and so it is kept if it cannot be written.
+        for later in self.removed.iter_mut().skip(place.unwrap_or(0)) {
+            removed.pass(&mut later.removed);
+        }
         let mut again = None;
         let step = self.change(|codes| {
             codes.put_back(removed).map_err(errors::change)?;
@@ -341,34 +341,58 @@ impl State {
     }
 }
 
-/// Whether a call cannot be answered without the entries.
-pub(in crate::codes) fn needs_vault(request: &CodesRequest) -> bool {
-    match request {
-        CodesRequest::List { .. }
-        | CodesRequest::Show { .. }
-        | CodesRequest::Copy { .. }
-        | CodesRequest::Advance { .. }
-        | CodesRequest::Add { .. }
-        | CodesRequest::Edit { .. }
-        | CodesRequest::Move { .. }
-        | CodesRequest::Remove { .. }
-        | CodesRequest::Restore { .. }
-        | CodesRequest::Qr { .. }
-        | CodesRequest::PreviewImport { .. }
-        | CodesRequest::UnlockImport { .. }
-        | CodesRequest::ApplyImport { .. }
-        | CodesRequest::Export { .. }
-        | CodesRequest::BackUp => true,
-        CodesRequest::CancelImport { .. }
-        | CodesRequest::SetBackups { .. }
-        | CodesRequest::CorrectClock { .. }
-        | CodesRequest::Vault => false,
-    }
+fn not_one() -> ApiError {
+    invalid("The issuer delivered something else than one code.")
 }
 
-/// Whether a dialog may come up for a call: not for one that front ends make by themselves again and again.
-pub(in crate::codes) fn asks_person(request: &CodesRequest) -> bool {
-    !matches!(request, CodesRequest::Show { .. })
+/// What it takes to carry out a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::codes) enum Takes {
+    /// What is in memory anyway.
+    Nothing,
+    /// The plan of the backups: their folder, and a dialog of the keyring.
+    Plan,
+    /// The entries, if nobody has to be asked for them: front ends make such calls by themselves again and again.
+    EntriesUnasked,
+    /// The entries.
+    Entries,
+    /// The entries, and then so long that only one such call is carried out at a time.
+    EntriesAndTime,
+}
+
+impl Takes {
+    pub(in crate::codes) fn of(request: &CodesRequest) -> Self {
+        match request {
+            CodesRequest::Show { .. } => Self::EntriesUnasked,
+            CodesRequest::List { .. }
+            | CodesRequest::Copy { .. }
+            | CodesRequest::Advance { .. }
+            | CodesRequest::Add { .. }
+            | CodesRequest::Edit { .. }
+            | CodesRequest::Move { .. }
+            | CodesRequest::Remove { .. }
+            | CodesRequest::Restore { .. }
+            | CodesRequest::Qr { .. }
+            | CodesRequest::ApplyImport { .. } => Self::Entries,
+            CodesRequest::PreviewImport { .. }
+            | CodesRequest::UnlockImport { .. }
+            | CodesRequest::Export { .. }
+            | CodesRequest::BackUp => Self::EntriesAndTime,
+            CodesRequest::SetBackups { .. } => Self::Plan,
+            CodesRequest::CancelImport { .. } | CodesRequest::CorrectClock { .. } | CodesRequest::Vault => {
+                Self::Nothing
+            }
+        }
+    }
+
+    /// How the vault is opened for it, if it needs that.
+    pub(in crate::codes) fn entries(self) -> Option<Interaction> {
+        match self {
+            Self::Nothing | Self::Plan => None,
+            Self::EntriesUnasked => Some(Interaction::Forbidden),
+            Self::Entries | Self::EntriesAndTime => Some(Interaction::Allowed),
+        }
+    }
 }
 
 /// What is in a link that an issuer delivered.

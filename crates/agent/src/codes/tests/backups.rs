@@ -5,6 +5,7 @@ use std::fs;
 use countersign_agent_api::BackupPlan;
 
 use super::*;
+use crate::keystore::MemoryState;
 
 async fn set(
     desk: &mut Desk,
@@ -117,7 +118,7 @@ async fn a_backup_that_fails_is_told_and_the_next_one_takes_it_back() {
     fs::remove_dir_all(&folder).unwrap();
     desk.call(CodesRequest::BackUp).await.unwrap_err();
     let problem = desk.view().await.backups.unwrap().problem.unwrap();
-    assert!(problem.contains("stick"), "{problem}");
+    assert!(problem.message.contains("stick"), "{problem}");
     fs::create_dir(&folder).unwrap();
     desk.call(CodesRequest::BackUp).await.unwrap();
     let backups = desk.view().await.backups.unwrap();
@@ -131,14 +132,100 @@ async fn old_backups_go_and_other_files_stay() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("mine.txt"), "mine").unwrap();
     set(&mut desk, folder.path(), Some("pw")).await.unwrap();
+    until(&mut desk, |backups| backups.last_at.is_some()).await;
     for _ in 0..6 {
         desk.clock.pass(60);
-        // The one that is due by itself may be under way.
-        while let Err(busy) = desk.call(CodesRequest::BackUp).await {
-            assert_eq!(busy.code, ErrorCode::Unavailable);
-        }
+        desk.call(CodesRequest::BackUp).await.unwrap();
     }
     let names = names(folder.path());
     assert!(names.contains(&"mine.txt".to_owned()));
     assert_eq!(names.len(), 4, "{names:?}");
+}
+
+#[tokio::test]
+async fn a_backup_by_an_earlier_plan_does_not_count_for_the_present_one() {
+    let (mut desk, store) = Desk::new();
+    desk.add("a", TOTP).await;
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    set(&mut desk, first.path(), Some("pw")).await.unwrap();
+    store.set_state(MemoryState::Hanging);
+    let slow = desk.send(CodesRequest::BackUp);
+    set(&mut desk, second.path(), None).await.unwrap();
+    store.set_state(MemoryState::Ready);
+    desk.answer(slow).await.unwrap();
+    assert_eq!(desk.view().await.backups.unwrap().last_at, None);
+    assert_eq!(names(first.path()).len(), 1);
+    until(&mut desk, |backups| backups.last_at.is_some()).await;
+    assert_eq!(names(second.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_backup_that_has_to_wait_is_no_problem() {
+    let (mut desk, store) = Desk::new();
+    desk.add("a", TOTP).await;
+    let folder = tempfile::tempdir().unwrap();
+    set(&mut desk, folder.path(), Some("pw")).await.unwrap();
+    store.set_state(MemoryState::Hanging);
+    let slow = desk.send(CodesRequest::BackUp);
+    // The one that is due comes while the other one is under way.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    assert_eq!(desk.view().await.backups.unwrap().problem, None);
+    store.set_state(MemoryState::Ready);
+    desk.answer(slow).await.unwrap();
+}
+
+#[tokio::test]
+async fn codes_are_there_while_a_plan_waits_for_the_keyring() {
+    let (mut desk, store) = Desk::new();
+    desk.add("a", TOTP).await;
+    let folder = tempfile::tempdir().unwrap();
+    let plan = || {
+        Some(BackupPlan {
+            folder: folder.path().display().to_string(),
+            password: Some("pw".into()),
+        })
+    };
+    store.set_state(MemoryState::Hanging);
+    let slow = desk.send(CodesRequest::SetBackups { plan: plan() });
+    assert_eq!(desk.issuers("").await, ["a"]);
+    let another = CodesRequest::SetBackups { plan: plan() };
+    assert_eq!(desk.refusal(another).await, ErrorCode::Unavailable);
+    store.set_state(MemoryState::Ready);
+    desk.answer(slow).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_is_named_on_disk_until_it_is_out_of_the_keyring() {
+    let (mut desk, store) = Desk::new();
+    desk.add("a", TOTP).await;
+    let folder = tempfile::tempdir().unwrap();
+    let kept = |desk: &Desk| fs::read_to_string(desk.path("codes.json")).unwrap();
+    store.set_state(MemoryState::Locked);
+    let locked = set(&mut desk, folder.path(), Some("pw")).await.unwrap_err();
+    assert_eq!(locked.code, ErrorCode::KeyringLocked);
+    assert!(kept(&desk).contains("spare"), "it may be there after all");
+    store.set_state(MemoryState::Ready);
+    set(&mut desk, folder.path(), Some("pw")).await.unwrap();
+    assert_eq!(store.secrets(), 2, "the vault's key and one password");
+    assert!(!kept(&desk).contains("spare"));
+}
+
+#[tokio::test]
+async fn two_computers_that_back_up_to_one_folder_leave_each_others_backups_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut made = 0;
+    for issuer in ["laptop", "desktop"] {
+        let (mut desk, _) = Desk::new();
+        desk.add(issuer, TOTP).await;
+        set(&mut desk, folder.path(), Some("pw")).await.unwrap();
+        until(&mut desk, |backups| backups.last_at.is_some()).await;
+        for _ in 0..6 {
+            desk.clock.pass(60);
+            desk.call(CodesRequest::BackUp).await.unwrap();
+        }
+        made += 3;
+        assert_eq!(names(folder.path()).len(), made);
+    }
 }

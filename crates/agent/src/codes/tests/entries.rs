@@ -271,14 +271,14 @@ async fn the_qr_code_is_square_and_has_its_quiet_zone() {
     assert!(rows[4].starts_with("00001111111") && rows[4].ends_with("11111110000"));
 }
 
-fn told(offset: i64) -> Option<IssuerTime> {
-    let issuer_name = "Alder Group".into();
-    Some(IssuerTime { offset, issuer_name })
-}
-
 /// Waits for the clock to be told of.
 async fn clock(desk: &mut Desk, offset: i64) -> CodesClock {
-    desk.issuer_time.send(told(offset)).unwrap();
+    let told = IssuerTime {
+        offset,
+        at: desk.clock.moment(),
+        issuer_name: "Alder Group".into(),
+    };
+    desk.issuer_time.send(Some(told)).unwrap();
     let seen = |news: &News| !matches!(news.view.clock, CodesClock::Unknown);
     while !desk.news.as_ref().is_some_and(seen) {
         match desk.outputs.recv().await.unwrap() {

@@ -5,9 +5,14 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use countersign_agent_api::{ExportForm, ImportStanding};
 
 use super::*;
+use crate::keystore::MemoryState;
 
 fn sample(name: &str) -> ImportSource {
-    file(format!("{}/../codes/samples/{name}", env!("CARGO_MANIFEST_DIR")))
+    file(sample_path(name))
+}
+
+fn sample_path(name: &str) -> String {
+    format!("{}/../codes/samples/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn apply(view: &ImportView) -> CodesRequest {
@@ -42,7 +47,14 @@ async fn a_preview_changes_nothing_and_applying_adds_what_is_new() {
     assert_eq!((new, duplicate, invalid), (1, 1, 1));
     assert_eq!(rows[0].standing, ImportStanding::New);
     assert_eq!(rows[1].standing, ImportStanding::Duplicate);
-    assert!(matches!(&rows[2].standing, ImportStanding::Invalid { reason } if reason.contains("secret")));
+    let ImportStanding::Invalid { reason } = &rows[2].standing else {
+        panic!()
+    };
+    assert_eq!(reason.finding, "entry.not_base32");
+    assert!(
+        reason.text.starts_with("The secret has a character"),
+        "{reason:?}"
+    );
     assert!(!desk.vault().exists());
     assert_eq!(
         desk.call(apply(&view)).await.unwrap(),
@@ -170,11 +182,11 @@ async fn an_export_is_read_back_whole_and_only_by_this_user() {
     let (mut desk, _) = Desk::new();
     desk.add("a", TOTP).await;
     desk.add("b", HOTP).await;
-    let password = || "correct horse".to_owned();
-    for (name, form) in [
-        ("own.json", ExportForm::Encrypted { password: password() }),
-        ("links.txt", ExportForm::Links),
-    ] {
+    let password = "correct horse";
+    let encrypted = ExportForm::Encrypted {
+        password: password.into(),
+    };
+    for (name, form) in [("own.json", encrypted), ("links.txt", ExportForm::Links)] {
         let path = desk.home.path().join(name);
         // What is in the way is replaced, and not followed.
         let victim = desk.home.path().join("victim");
@@ -192,7 +204,7 @@ async fn an_export_is_read_back_whole_and_only_by_this_user() {
         let (mut other, _) = Desk::new();
         let view = other.preview(file(&path)).await;
         if view.stage == ImportStage::Locked {
-            other.call(unlock(&view, &password())).await.unwrap();
+            other.call(unlock(&view, password)).await.unwrap();
         }
         other.call(apply(&view)).await.unwrap();
         assert_eq!(other.issuers("").await, ["a", "b"]);
@@ -205,9 +217,7 @@ async fn an_export_to_nowhere_or_without_a_password_is_refused() {
     desk.add("a", TOTP).await;
     let inside = desk.home.path().join("x").display().to_string();
     let folder = desk.home.path().display().to_string();
-    let empty = || ExportForm::Encrypted {
-        password: String::new(),
-    };
+    let empty = || ExportForm::Encrypted { password: "".into() };
     for (path, form, code) in [
         ("x.txt".to_owned(), ExportForm::Links, ErrorCode::InvalidValue),
         (folder, ExportForm::Links, ErrorCode::InvalidValue),
@@ -224,16 +234,114 @@ async fn an_export_to_nowhere_or_without_a_password_is_refused() {
 async fn what_an_issuer_delivers_is_kept_once() {
     let (mut desk, store) = Desk::new();
     let link = format!("otpauth://totp/Alder:mara?secret={SECRET}&issuer=Alder");
-    desk.keep(&link).await.unwrap();
-    desk.keep(&link).await.unwrap();
+    let name = || "Alder · mara".to_owned();
+    assert_eq!(desk.keep(&link).await, DeliveredCode::Kept { name: name() });
+    assert_eq!(desk.keep(&link).await, DeliveredCode::Kept { name: name() });
     assert_eq!(desk.issuers("").await, ["Alder"]);
-    let refused = desk
-        .keep("otpauth://totp/Alder:mara?secret=01")
-        .await
-        .unwrap_err();
-    assert_eq!(refused.code, ErrorCode::InvalidValue);
+    for wrong in [
+        "otpauth://totp/Alder:mara?secret=01",
+        "otpauth://migration?data=x",
+    ] {
+        let DeliveredCode::Lost { error } = desk.keep(wrong).await else {
+            panic!("{wrong}")
+        };
+        assert_eq!(error.code, ErrorCode::InvalidValue);
+    }
+    assert_eq!(store.secrets(), 1);
+}
+
+#[tokio::test]
+async fn what_an_issuer_delivers_waits_until_the_vault_can_take_it() {
+    let (mut desk, store) = Desk::new();
+    desk.add("a", TOTP).await;
     let mut desk = desk.restart().await;
-    store.set_state(crate::keystore::MemoryState::Locked);
-    let locked = desk.keep(&link).await.unwrap_err();
-    assert_eq!(locked.code, ErrorCode::KeyringLocked);
+    store.set_state(MemoryState::Locked);
+    let link = format!("otpauth://totp/Alder:mara?secret={SECRET}&issuer=Alder");
+    let DeliveredCode::Waiting { name, import, error } = desk.keep(&link).await else {
+        panic!()
+    };
+    assert_eq!(
+        (name.as_str(), error.code),
+        ("Alder · mara", ErrorCode::KeyringLocked)
+    );
+    let apply = CodesRequest::ApplyImport { import };
+    assert_eq!(desk.refusal(apply.clone()).await, ErrorCode::KeyringLocked);
+    store.set_state(MemoryState::Ready);
+    assert_eq!(desk.call(apply).await.unwrap(), CodesReply::Imported { added: 1 });
+    assert_eq!(desk.issuers("").await, ["a", "Alder"]);
+}
+
+#[tokio::test]
+async fn what_an_issuer_delivers_behind_a_silent_call_may_still_ask_the_person() {
+    let (mut desk, store) = Desk::new();
+    desk.add("a", TOTP).await;
+    let mut desk = desk.restart().await;
+    store.set_state(MemoryState::LockedButUnlockable);
+    desk.send(CodesRequest::Show { ids: Vec::new() });
+    let kept = desk
+        .keep(&format!("otpauth://totp/Alder:mara?secret={SECRET}"))
+        .await;
+    assert!(matches!(kept, DeliveredCode::Kept { .. }), "{kept:?}");
+}
+
+#[tokio::test]
+async fn an_import_that_could_not_be_written_can_be_applied_again() {
+    let (mut desk, _) = Desk::new();
+    desk.add("a", TOTP).await;
+    let view = desk
+        .preview(typed(&format!("otpauth://totp/B:ada?secret={SECRET}&digits=7")))
+        .await;
+    fs::create_dir(desk.path("codes.vault.new")).unwrap();
+    assert_eq!(desk.refusal(apply(&view)).await, ErrorCode::Storage);
+    assert_eq!(desk.issuers("").await, ["a"]);
+    fs::remove_dir(desk.path("codes.vault.new")).unwrap();
+    assert_eq!(
+        desk.call(apply(&view)).await.unwrap(),
+        CodesReply::Imported { added: 1 }
+    );
+    assert_eq!(desk.refusal(apply(&view)).await, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_part_of_a_batch_is_not_added_alone() {
+    let (mut desk, _) = Desk::new();
+    let parts = fs::read_to_string(sample_path("google-batch.txt")).unwrap();
+    let first = parts.lines().next().unwrap();
+    let view = desk.preview(typed(first)).await;
+    assert!(matches!(
+        view.stage,
+        ImportStage::Ready {
+            missing_parts: 1..,
+            ..
+        }
+    ));
+    assert_eq!(desk.refusal(apply(&view)).await, ErrorCode::InvalidCall);
+    assert!(!desk.vault().exists());
+    let view = desk.preview(typed(&parts)).await;
+    desk.call(apply(&view)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_export_never_takes_the_place_of_the_agents_own_files() {
+    let (mut desk, _) = Desk::new();
+    desk.add("a", TOTP).await;
+    let before = fs::read(desk.vault()).unwrap();
+    let link = desk.home.path().join("link");
+    std::os::unix::fs::symlink(desk.path(""), &link).unwrap();
+    for path in [
+        desk.vault(),
+        desk.path("codes.json"),
+        desk.path("new.txt"),
+        link.join(VAULT_FILE),
+        desk.path("../data/codes.vault"),
+    ] {
+        let path = path.display().to_string();
+        let form = ExportForm::Links;
+        assert_eq!(
+            desk.refusal(CodesRequest::Export { path, form }).await,
+            ErrorCode::InvalidValue
+        );
+    }
+    assert_eq!(fs::read(desk.vault()).unwrap(), before);
+    assert!(!desk.path("new.txt").exists());
 }

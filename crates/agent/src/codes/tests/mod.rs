@@ -16,8 +16,8 @@ use std::{
 };
 
 use countersign_agent_api::{
-    ApiError, CodeAlgorithm, CodeEntry, CodeId, CodeKind, CodesPage, CodesReply, CodesRequest, ErrorCode,
-    ImportSource, ImportStage, ImportView, NewCode, ShownCode, VaultState, VaultView,
+    ApiError, CodeAlgorithm, CodeEntry, CodeId, CodeKind, CodesPage, CodesReply, CodesRequest, DeliveredCode,
+    ErrorCode, ImportSource, ImportStage, ImportView, NewCode, ShownCode, VaultState, VaultView,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use zeroize::Zeroizing;
@@ -37,7 +37,7 @@ const NOW: i64 = 1_800_000_000;
 /// The secret of RFC 6238's vectors.
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
-const TOTP: CodeKind = CodeKind::Totp {
+pub(super) const TOTP: CodeKind = CodeKind::Totp {
     algorithm: CodeAlgorithm::Sha1,
     digits: 8,
     period: 30,
@@ -68,8 +68,8 @@ impl Clock for TestClock {
         self.now_ms.load(Ordering::Relaxed)
     }
 
-    fn steady(&self) -> i64 {
-        self.steady.load(Ordering::Relaxed)
+    fn steady_ms(&self) -> i64 {
+        self.steady.load(Ordering::Relaxed) * 1000
     }
 }
 
@@ -82,6 +82,51 @@ impl TestClock {
     /// As a person does it.
     fn set(&self, now_ms: i64) {
         self.now_ms.store(now_ms, Ordering::Relaxed);
+    }
+}
+
+/// What a test has of the world outside.
+pub(super) struct Around {
+    clock: Arc<TestClock>,
+    clipboard: Arc<MemoryClipboard>,
+    issuer_time: watch::Sender<Option<IssuerTime>>,
+}
+
+pub(super) fn parts(home: &tempfile::TempDir, store: Arc<dyn KeyStore>) -> (Parts, Around) {
+    let clock = Arc::new(TestClock {
+        now_ms: AtomicI64::new(NOW * 1000),
+        steady: AtomicI64::new(77),
+    });
+    let limits = Limits {
+        silent: Duration::from_secs(5),
+        interactive: Duration::from_secs(5),
+    };
+    let clipboard = Arc::new(MemoryClipboard::default());
+    let (issuer_time, told) = watch::channel(None);
+    let parts = Parts {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        rng: Arc::new(edge::random()),
+        keys: Keys::new(store, limits),
+        clipboard: Arc::clone(&clipboard) as Arc<dyn Clipboard>,
+        state: Arc::new(StateDir::open(&home.path().join("data")).unwrap()),
+        told,
+    };
+    let around = Around {
+        clock,
+        clipboard,
+        issuer_time,
+    };
+    (parts, around)
+}
+
+pub(super) fn adding(issuer: &str, kind: CodeKind) -> CodesRequest {
+    CodesRequest::Add {
+        entry: NewCode {
+            issuer: issuer.into(),
+            account: "ada".into(),
+            secret: SECRET.into(),
+            kind,
+        },
     }
 }
 
@@ -110,31 +155,14 @@ impl Desk {
     }
 
     fn at(home: tempfile::TempDir, store: Arc<dyn KeyStore>) -> Self {
-        let clock = Arc::new(TestClock {
-            now_ms: AtomicI64::new(NOW * 1000),
-            steady: AtomicI64::new(77),
-        });
-        let limits = Limits {
-            silent: Duration::from_secs(5),
-            interactive: Duration::from_secs(5),
-        };
-        let clipboard = Arc::new(MemoryClipboard::default());
-        let (issuer_time, told) = watch::channel(None);
-        let parts = Parts {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            rng: Arc::new(edge::random()),
-            keys: Keys::new(Arc::clone(&store), limits),
-            clipboard: Arc::clone(&clipboard) as Arc<dyn Clipboard>,
-            state: Arc::new(StateDir::open(&home.path().join("data")).unwrap()),
-            told,
-        };
+        let (parts, around) = parts(&home, Arc::clone(&store));
         let (codes, outputs) = Codes::start(parts);
         Self {
             home,
             store,
-            clock,
-            clipboard,
-            issuer_time,
+            clock: around.clock,
+            clipboard: around.clipboard,
+            issuer_time: around.issuer_time,
             codes,
             outputs,
             news: None,
@@ -202,13 +230,7 @@ impl Desk {
     }
 
     async fn add(&mut self, issuer: &str, kind: CodeKind) -> CodeEntry {
-        let entry = NewCode {
-            issuer: issuer.into(),
-            account: "ada".into(),
-            secret: SECRET.into(),
-            kind,
-        };
-        self.entry(CodesRequest::Add { entry }).await
+        self.entry(adding(issuer, kind)).await
     }
 
     async fn entry(&mut self, request: CodesRequest) -> CodeEntry {
@@ -261,6 +283,14 @@ impl Desk {
         }
     }
 
+    /// Why the vault cannot be read.
+    async fn problem(&mut self) -> String {
+        match self.view().await.state {
+            VaultState::Unreadable { problem, .. } => problem.finding,
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn inspect(&mut self) -> VaultView {
         let (answer, view) = oneshot::channel();
         self.codes.tell(Inbox::Inspect(answer)).unwrap();
@@ -272,7 +302,7 @@ impl Desk {
     }
 
     /// As with an enrolment.
-    async fn keep(&mut self, link: &str) -> Result<(), ApiError> {
+    async fn keep(&mut self, link: &str) -> DeliveredCode {
         let (answer, kept) = oneshot::channel();
         let link = link.to_owned().try_into().unwrap();
         self.codes.tell(Inbox::Keep(link, answer)).unwrap();

@@ -15,6 +15,15 @@ async fn filled() -> (Desk, Arc<MemoryKeyStore>) {
     (desk.restart().await, store)
 }
 
+/// Nobody uses the vault for so long that its entries are dropped.
+async fn rest(desk: &Desk) {
+    desk.clock.pass(state::REST);
+    // The task's own timer fires, and nobody waits for it.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(state::REST.unsigned_abs() + 1)).await;
+    tokio::time::resume();
+}
+
 fn list() -> CodesRequest {
     CodesRequest::List {
         query: String::new(),
@@ -117,16 +126,7 @@ async fn a_key_that_is_gone_is_said_and_no_other_one_is_made() {
     assert_eq!(desk.refusal(list()).await, ErrorCode::KeyMissing);
     let keyring = KeyringState::Empty;
     assert_eq!(desk.view().await.state, VaultState::NoKey { keyring });
-    let entry = NewCode {
-        issuer: "c".into(),
-        account: String::new(),
-        secret: SECRET.into(),
-        kind: TOTP,
-    };
-    assert_eq!(
-        desk.refusal(CodesRequest::Add { entry }).await,
-        ErrorCode::KeyMissing
-    );
+    assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::KeyMissing);
     assert_eq!(store.secrets(), 0);
     assert_eq!(fs::read(desk.vault()).unwrap(), before);
 }
@@ -139,7 +139,8 @@ async fn another_key_in_its_place_is_said() {
     let VaultState::Unreadable { problem, path } = desk.view().await.state else {
         panic!()
     };
-    assert!(problem.contains("another key"), "{problem}");
+    assert_eq!(problem.finding, "vault.other_key");
+    assert!(problem.text.contains("another key"), "{problem:?}");
     assert_eq!(path, desk.vault().display().to_string());
     store.spoil_secrets(b"short");
     assert_eq!(desk.refusal(list()).await, ErrorCode::KeyMissing);
@@ -151,24 +152,15 @@ async fn a_damaged_vault_is_explained_and_left_as_it_is() {
     let whole = fs::read(desk.vault()).unwrap();
     let mut flipped = whole.clone();
     flipped[100] ^= 1;
-    for damaged in [
-        Vec::new(),
-        whole[..1000].to_vec(),
-        flipped,
-        b"something else".to_vec(),
+    for (damaged, finding) in [
+        (Vec::new(), "vault.not_a_vault"),
+        (whole[..1000].to_vec(), "vault.damaged"),
+        (flipped, "vault.damaged"),
+        (b"something else".to_vec(), "vault.not_a_vault"),
     ] {
         fs::write(desk.vault(), &damaged).unwrap();
-        let entry = NewCode {
-            issuer: "c".into(),
-            account: String::new(),
-            secret: SECRET.into(),
-            kind: TOTP,
-        };
-        assert_eq!(
-            desk.refusal(CodesRequest::Add { entry }).await,
-            ErrorCode::Storage
-        );
-        assert!(matches!(desk.view().await.state, VaultState::Unreadable { .. }));
+        assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::Storage);
+        assert_eq!(desk.problem().await, finding);
         assert_eq!(fs::read(desk.vault()).unwrap(), damaged);
     }
     fs::write(desk.vault(), &whole).unwrap();
@@ -199,13 +191,17 @@ async fn a_vault_that_is_gone_is_not_one_that_never_was() {
 async fn a_vault_without_the_name_of_its_key_is_left_as_it_is() {
     let (mut desk, _) = filled().await;
     let kept = fs::read(desk.path("codes.json")).unwrap();
-    for content in [None, Some("{"), Some("{\"version\":9,\"content\":{}}")] {
+    for (content, finding) in [
+        (None, "vault.nameless"),
+        (Some("{"), "vault.damaged"),
+        (Some("{\"version\":9,\"content\":{}}"), "vault.newer"),
+    ] {
         fs::remove_file(desk.path("codes.json")).unwrap();
         if let Some(content) = content {
             fs::write(desk.path("codes.json"), content).unwrap();
         }
         assert_eq!(desk.refusal(list()).await, ErrorCode::Storage);
-        assert!(matches!(desk.view().await.state, VaultState::Unreadable { .. }));
+        assert_eq!(desk.problem().await, finding);
         fs::write(desk.path("codes.json"), &kept).unwrap();
     }
     assert_eq!(desk.issuers("").await, ["a", "b"]);
@@ -215,19 +211,12 @@ async fn a_vault_without_the_name_of_its_key_is_left_as_it_is() {
 async fn a_first_write_that_was_cut_short_is_begun_anew() {
     let (mut desk, store) = Desk::new();
     fs::create_dir(desk.path("codes.vault.new")).unwrap();
-    let entry = || NewCode {
-        issuer: "a".into(),
-        account: String::new(),
-        secret: SECRET.into(),
-        kind: TOTP,
-    };
-    let add = CodesRequest::Add { entry: entry() };
-    assert_eq!(desk.refusal(add.clone()).await, ErrorCode::Storage);
+    assert_eq!(desk.refusal(adding("a", TOTP)).await, ErrorCode::Storage);
     assert_eq!(store.secrets(), 1);
     let mut desk = desk.restart().await;
     assert_eq!(desk.issuers("").await, [""; 0]);
     fs::remove_dir(desk.path("codes.vault.new")).unwrap();
-    desk.entry(add).await;
+    desk.entry(adding("a", TOTP)).await;
     assert_eq!(store.secrets(), 1, "the key of the first attempt is deleted");
     let mut desk = desk.restart().await;
     assert_eq!(desk.issuers("").await, ["a"]);
@@ -238,15 +227,69 @@ async fn a_vault_that_appears_in_the_meantime_is_not_written_over() {
     let (mut desk, _) = Desk::new();
     assert_eq!(desk.issuers("").await, [""; 0]);
     fs::write(desk.vault(), "somebody's").unwrap();
-    let entry = NewCode {
-        issuer: "a".into(),
-        account: String::new(),
-        secret: SECRET.into(),
-        kind: TOTP,
-    };
-    desk.call(CodesRequest::Add { entry }).await.unwrap_err();
+    assert_eq!(desk.refusal(adding("a", TOTP)).await, ErrorCode::Storage);
     assert_eq!(fs::read_to_string(desk.vault()).unwrap(), "somebody's");
     assert_eq!(desk.refusal(list()).await, ErrorCode::Storage);
+}
+
+#[tokio::test]
+async fn a_vault_that_was_replaced_while_it_was_open_is_not_written_over() {
+    let (mut desk, _) = filled().await;
+    let earlier = fs::read(desk.vault()).unwrap();
+    desk.add("c", TOTP).await;
+    // As restored from a backup of the home directory.
+    fs::write(desk.vault(), &earlier).unwrap();
+    assert_eq!(desk.refusal(adding("d", TOTP)).await, ErrorCode::Storage);
+    assert_eq!(fs::read(desk.vault()).unwrap(), earlier);
+    assert_eq!(desk.issuers("").await, ["a", "b"]);
+    desk.entry(adding("d", TOTP)).await;
+    assert_eq!(desk.issuers("").await, ["a", "b", "d"]);
+}
+
+#[tokio::test]
+async fn a_vault_that_was_moved_away_while_it_was_open_is_not_made_again() {
+    for moved in [&[VAULT_FILE][..], &[VAULT_FILE, "codes.json"]] {
+        let (mut desk, _) = filled().await;
+        assert_eq!(desk.issuers("").await, ["a", "b"]);
+        for name in moved {
+            fs::rename(desk.path(name), desk.home.path().join(name)).unwrap();
+        }
+        assert_eq!(desk.refusal(adding("c", TOTP)).await, ErrorCode::Storage);
+        assert!(!desk.vault().exists());
+        if moved.len() == 1 {
+            assert_eq!(desk.refusal(list()).await, ErrorCode::Storage);
+            assert!(matches!(desk.view().await.state, VaultState::Gone { .. }));
+        } else {
+            // A new beginning, as the guide says.
+            assert_eq!(desk.issuers("").await, [""; 0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_entry_is_not_put_into_another_vault() {
+    let (mut desk, _) = filled().await;
+    let earlier = fs::read(desk.vault()).unwrap();
+    let id = desk.add("c", TOTP).await.id;
+    desk.call(CodesRequest::Remove { id: id.clone() }).await.unwrap();
+    fs::write(desk.vault(), &earlier).unwrap();
+    let restore = CodesRequest::Restore { id };
+    assert_eq!(desk.refusal(restore.clone()).await, ErrorCode::Storage);
+    assert_eq!(desk.issuers("").await, ["a", "b"]);
+    assert_eq!(desk.refusal(restore).await, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_counters_code_on_display_can_be_copied_however_long_it_is_there() {
+    let (mut desk, _) = filled().await;
+    let id = desk.page("b").await.entries.remove(0).id;
+    assert_eq!(desk.advance(&id).await, COUNTED[0]);
+    rest(&desk).await;
+    desk.call(CodesRequest::Copy { id }).await.unwrap();
+    assert_eq!(
+        desk.clipboard.held().map(|(code, _)| code).as_deref(),
+        Some(COUNTED[0])
+    );
 }
 
 #[tokio::test]
@@ -254,11 +297,7 @@ async fn entries_that_nobody_uses_are_dropped_and_opened_again() {
     let (mut desk, store) = filled().await;
     assert_eq!(desk.issuers("").await, ["a", "b"]);
     let revision = desk.view().await.revision;
-    desk.clock.pass(state::REST);
-    // The task's own timer fires, and nobody waits for it.
-    tokio::time::pause();
-    tokio::time::sleep(Duration::from_secs(state::REST.unsigned_abs() + 1)).await;
-    tokio::time::resume();
+    rest(&desk).await;
     store.set_state(MemoryState::Locked);
     assert_eq!(desk.view().await.entries, Some(2), "nobody sees a difference");
     assert_eq!(desk.refusal(list()).await, ErrorCode::KeyringLocked);
@@ -269,7 +308,7 @@ async fn entries_that_nobody_uses_are_dropped_and_opened_again() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_in_the_files_or_in_what_is_logged() {
+async fn nothing_secret_is_in_the_files() {
     let (desk, _) = filled().await;
     for name in [VAULT_FILE, "codes.json"] {
         let bytes = fs::read(desk.path(name)).unwrap();

@@ -3,8 +3,12 @@
 use countersign_agent_api::{Activation, ErrorCode, HeldCause, Window};
 
 use super::*;
-use crate::engine::inbox::BURST;
-use crate::launch::{LaunchError, Launched};
+use crate::{
+    channel::SignedTime,
+    edge::Moment,
+    engine::inbox::BURST,
+    launch::{LaunchError, Launched},
+};
 
 #[test]
 fn a_subscriber_is_told_everything_once_and_then_what_changes() {
@@ -77,6 +81,20 @@ fn a_window_asked_for_while_the_app_starts_is_opened_when_it_is_there() {
     bench.effects.clear();
     bench.app();
     assert_eq!(bench.published(APP)[0], FrontEndEvent::Open(window));
+}
+
+#[test]
+fn a_window_asked_for_while_the_app_closes_is_opened_in_a_new_one() {
+    let mut bench = Bench::new();
+    let ended = |bench: &mut Bench| {
+        bench.effects.clear();
+        bench.event(Event::AppEnded);
+        bench.launches()
+    };
+    assert_eq!(ended(&mut bench), []);
+    bench.event(Event::Launched(Window::Main, None, Ok(Launched::AlreadyRunning)));
+    assert_eq!(ended(&mut bench), [Window::Main]);
+    assert_eq!(ended(&mut bench), [], "it is started once");
 }
 
 #[test]
@@ -215,11 +233,28 @@ fn a_call_about_codes_goes_to_their_task_with_what_is_set() {
 }
 
 #[test]
-fn the_time_of_a_connected_issuer_is_told_and_no_other() {
+fn the_signed_time_of_a_connected_issuer_is_told_and_no_other() {
     let mut bench = Bench::new();
     bench.channel(ChannelEvent::Offset(120));
-    let time = bench.engine.issuer_time().unwrap();
-    assert_eq!((time.offset, time.issuer_name.as_str()), (120, "Alder Group"));
+    assert_eq!(
+        bench.engine.issuer_time(),
+        None,
+        "what the connection says is not signed"
+    );
+    let at = Moment {
+        now_ms: 1000,
+        steady_ms: 77,
+    };
+    bench.channel(ChannelEvent::SignedTime(SignedTime { offset: -90, at }));
+    let told = IssuerTime {
+        offset: -90,
+        at,
+        issuer_name: "Alder Group".into(),
+    };
+    assert_eq!(bench.engine.issuer_time(), Some(told.clone()));
+    bench.channel(ChannelEvent::Offset(7));
     bench.health(Health::Connecting);
     assert_eq!(bench.engine.issuer_time(), None);
+    bench.health(Health::Connected(Transport::Websocket));
+    assert_eq!(bench.engine.issuer_time(), Some(told), "nothing newer was signed");
 }

@@ -1,6 +1,6 @@
 //! Accounts come, go and change their key; killed in between, nothing is left half done.
 
-use countersign_agent_api::{Connection, ErrorCode};
+use countersign_agent_api::{Connection, DeliveredCode, EnrolledView, ErrorCode};
 
 use super::*;
 use crate::{
@@ -189,10 +189,11 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
     let enrolled = bench.enrolled(key.clone());
     let call = asked_by(&enrolment);
     bench.event(Event::Enrolled(enrolment, key.clone(), Box::new(Ok(enrolled))));
-    let Ok(Reply::Account(account)) = bench.reply_to(call).unwrap() else {
+    let Ok(Reply::Enrolled(EnrolledView { account, code })) = bench.reply_to(call).unwrap() else {
         panic!("no account")
     };
     assert_eq!(account.account, "second@alder.example");
+    assert_eq!(code, DeliveredCode::None);
     assert_eq!(bench.disk.accounts.accounts[1].binding.key, key);
     assert_eq!(bench.disk.accounts.spare_keys, []);
     assert!(
@@ -205,8 +206,13 @@ fn an_enrolment_ends_with_the_account_on_disk_and_subscribed() {
 
 #[test]
 fn a_code_that_comes_with_an_account_is_kept_before_that_is_said_and_does_not_cost_the_account() {
-    let locked = || ApiError::new(ErrorCode::KeyringLocked, "The keyring is locked.");
-    for kept in [Ok(()), Err(locked())] {
+    let name = || "Alder · mara".to_owned();
+    let waiting = DeliveredCode::Waiting {
+        name: name(),
+        import: "1".into(),
+        error: ApiError::new(ErrorCode::KeyringLocked, "The keyring is locked."),
+    };
+    for code in [DeliveredCode::Kept { name: name() }, waiting] {
         let mut bench = Bench::new();
         let offer = bench.preview("second@alder.example").unwrap();
         let purpose = bench.accept(&offer);
@@ -228,12 +234,11 @@ fn a_code_that_comes_with_an_account_is_kept_before_that_is_said_and_does_not_co
         });
         let (account, link) = wanted.expect("the code is not kept");
         assert_eq!(Some(link), otp);
-        bench.event(Event::CodeKept(call, account, kept.clone()));
-        match (bench.reply_to(call).unwrap(), kept) {
-            (Ok(Reply::Account(_)), Ok(())) => {}
-            (Err(error), Err(_)) => assert!(error.message.contains("account was added"), "{error}"),
-            other => panic!("{other:?}"),
-        }
+        bench.event(Event::CodeKept(call, account.clone(), code.clone()));
+        let Ok(Reply::Enrolled(enrolled)) = bench.reply_to(call).unwrap() else {
+            panic!("no account")
+        };
+        assert_eq!((enrolled.account.id, enrolled.code), (account, code));
         assert_eq!(bench.disk.accounts.accounts.len(), 2);
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::import::Field;
 use crate::{
     entry::{Algorithm, Digits, Kind, Period},
     export,
@@ -178,7 +179,7 @@ fn what_is_wrong_is_said() {
         (
             &format!("otpauth://totp/{long}?secret=MZXW6YTB"),
             Invalid::TooLong {
-                field: "the account",
+                field: Field::Account,
                 limit: 256,
             },
         ),

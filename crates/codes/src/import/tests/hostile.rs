@@ -184,7 +184,7 @@ fn one_huge_field_spoils_one_entry() {
             (
                 "A".repeat(64),
                 Invalid::TooLong {
-                    field: "the issuer",
+                    field: Field::Issuer,
                     limit: 256
                 }
             ),

@@ -58,6 +58,7 @@ async fn a_one_time_code_is_delivered_once_and_never_kept_readable() {
     world.gateway.store().add_offer(offer, entry).await.unwrap();
     let read = world.gateway.store().offer(hash, now).await.unwrap().unwrap();
     assert_eq!(read.otp, Some(kept));
+    assert!(world.gateway.preview(&code).await.unwrap().otp, "it is announced");
     let enrolled = world
         .gateway
         .enrol(&world.enrolment(&code, &key()))
@@ -65,6 +66,7 @@ async fn a_one_time_code_is_delivered_once_and_never_kept_readable() {
         .unwrap();
     assert_eq!(enrolled.otp, Some(link));
     let without = world.offer("bob").await;
+    assert!(!world.gateway.preview(&without).await.unwrap().otp);
     let enrolled = world
         .gateway
         .enrol(&world.enrolment(&without, &key()))
@@ -140,8 +142,8 @@ async fn a_connected_device_is_sent_what_is_pending_and_what_comes() {
     let world = World::new().await;
     let device = world.device("ada").await;
     let before = world.ask("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
-    let delivery = world.gateway.connect(&known, None, 25).await.unwrap();
+    let caller = world.caller(&device).await;
+    let delivery = world.gateway.connect(&caller, None, 25).await.unwrap();
     let [
         ServerFrame::Welcome {
             heartbeat: 25,
@@ -169,7 +171,7 @@ async fn a_connected_device_is_sent_what_is_pending_and_what_comes() {
     );
 
     let cursor = cursor.parse().unwrap();
-    let again = world.gateway.connect(&known, Some(cursor), 25).await.unwrap();
+    let again = world.gateway.connect(&caller, Some(cursor), 25).await.unwrap();
     assert_eq!(delivery.connection.next().await, Outgoing::Close(Close::Replaced));
     let [
         _,
@@ -187,8 +189,8 @@ async fn the_other_device_is_told_when_one_decides() {
     let world = World::new().await;
     let (one, two) = (world.device("ada").await, world.device("ada").await);
     let connect = async |device: &TestDevice| {
-        let device = world.gateway.enrolled(&device.id).await.unwrap();
-        world.gateway.connect(&device, None, 25).await.unwrap().connection
+        let caller = world.caller(device).await;
+        world.gateway.connect(&caller, None, 25).await.unwrap().connection
     };
     let (first, second) = (connect(&one).await, connect(&two).await);
     let asked = world.ask("ada").await;
@@ -202,16 +204,50 @@ async fn the_other_device_is_told_when_one_decides() {
     assert_eq!((told.outcome, told.decided_by), (How::Approved, Some(one.id)));
 }
 
+/// The time in answer to a call, verified as the device does it.
+fn told_time(world: &World, device: &TestDevice, keys: &KeySet, time_proof: Option<&String>) -> ApprovalTime {
+    let expect = Expect {
+        issuer: Some(ISSUER),
+        audience: device.id.as_str(),
+        now: world.clock.now(),
+    };
+    jws::verify(time_proof.unwrap(), keys, &expect).unwrap()
+}
+
+#[tokio::test]
+async fn the_time_is_signed_at_the_end_of_a_call_and_for_that_call_alone() {
+    let world = World::new().await;
+    let device = world.device("ada").await;
+    let keys = world.gateway.keys();
+    let caller = world.caller(&device).await;
+    let delivery = world.gateway.connect(&caller, None, 25).await.unwrap();
+    let [ServerFrame::Welcome { time, time_proof, .. }] = &delivery.frames[..] else {
+        panic!("{:?}", delivery.frames)
+    };
+    let told = told_time(&world, &device, &keys, time_proof.as_ref());
+    assert_eq!((told.iat, told.proof_jti), (*time, caller.proof));
+
+    let caller = world.caller(&device).await;
+    let (gateway, waiting) = (Arc::clone(&world.gateway), caller.clone());
+    let long = Duration::from_secs(3600);
+    let poll = tokio::spawn(async move { gateway.poll(&waiting, Some(Cursor::Polled(0)), long).await });
+    world.clock.advance(7);
+    world.ask("ada").await;
+    let polled = poll.await.unwrap().unwrap();
+    let told = told_time(&world, &device, &keys, polled.time_proof.as_ref());
+    assert_eq!((told.iat, told.proof_jti), (world.clock.now(), caller.proof));
+}
+
 #[tokio::test]
 async fn a_poll_is_answered_by_what_happens() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let caller = world.caller(&device).await;
     let long = Duration::from_secs(3600);
-    let first = world.gateway.poll(&known, None, long).await.unwrap();
+    let first = world.gateway.poll(&caller, None, long).await.unwrap();
     assert_eq!(first.frames, [], "without a cursor the answer comes at once");
     let cursor = first.cursor.parse().unwrap();
-    let (gateway, waiting) = (Arc::clone(&world.gateway), Arc::clone(&known));
+    let (gateway, waiting) = (Arc::clone(&world.gateway), caller.clone());
     let poll = tokio::spawn(async move { gateway.poll(&waiting, Some(cursor), long).await });
     let asked = world.ask("ada").await;
     let polled = poll.await.unwrap().unwrap();
@@ -222,7 +258,7 @@ async fn a_poll_is_answered_by_what_happens() {
     world.decide(&device, &asked, Verdict::Deny).await.unwrap();
     let polled = world
         .gateway
-        .poll(&known, polled.cursor.parse().ok(), long)
+        .poll(&caller, polled.cursor.parse().ok(), long)
         .await
         .unwrap();
     assert!(matches!(&polled.frames[..], [ServerFrame::Closed { .. }]));
@@ -232,8 +268,8 @@ async fn a_poll_is_answered_by_what_happens() {
 async fn a_device_that_goes_over_to_polling_is_told_what_its_stream_may_have_lost() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
-    let stream = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    let caller = world.caller(&device).await;
+    let stream = world.gateway.connect(&caller, None, 25).await.unwrap().connection;
     let mut last = None;
     for _ in 0..2 {
         let asked = world.ask("ada").await;
@@ -246,7 +282,7 @@ async fn a_device_that_goes_over_to_polling_is_told_what_its_stream_may_have_los
     }
     let polled = world
         .gateway
-        .poll(&known, last, Duration::from_secs(3600))
+        .poll(&caller, last, Duration::from_secs(3600))
         .await
         .unwrap();
     assert!(
@@ -258,7 +294,7 @@ async fn a_device_that_goes_over_to_polling_is_told_what_its_stream_may_have_los
         polled.frames
     );
     let cursor = polled.cursor.parse().ok();
-    let next = world.gateway.poll(&known, cursor, Duration::ZERO).await.unwrap();
+    let next = world.gateway.poll(&caller, cursor, Duration::ZERO).await.unwrap();
     assert_eq!(next.frames, [], "what a poll answered was told completely");
 }
 
@@ -266,16 +302,16 @@ async fn a_device_that_goes_over_to_polling_is_told_what_its_stream_may_have_los
 async fn a_poll_with_nothing_to_say_ends_after_its_wait() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let caller = world.caller(&device).await;
     let cursor = world
         .gateway
-        .poll(&known, None, Duration::ZERO)
+        .poll(&caller, None, Duration::ZERO)
         .await
         .unwrap()
         .cursor;
     let polled = world
         .gateway
-        .poll(&known, cursor.parse().ok(), Duration::from_secs(25))
+        .poll(&caller, cursor.parse().ok(), Duration::from_secs(25))
         .await
         .unwrap();
     assert_eq!((polled.frames, polled.cursor), (Vec::new(), cursor));
@@ -286,8 +322,8 @@ async fn a_device_revoked_by_another_process_is_closed_and_its_signatures_are_re
     let world = World::new().await;
     let device = world.device("ada").await;
     let asked = world.ask("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
-    let connection = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    let caller = world.caller(&device).await;
+    let connection = world.gateway.connect(&caller, None, 25).await.unwrap().connection;
     let polling = world.gateway.hub().poller(&device.id);
     let request = world.request(&device, &asked.txn).await;
     let decision = world.decision(&device, &request, Verdict::Approve, asked.match_code.as_deref());
@@ -312,7 +348,7 @@ async fn a_device_revoked_by_another_process_is_closed_and_its_signatures_are_re
     assert_eq!(connection.next().await, Outgoing::Close(Close::Revoked));
     let polled = world
         .gateway
-        .poll(&known, Some(Cursor::Polled(0)), Duration::from_secs(3600))
+        .poll(&caller, Some(Cursor::Polled(0)), Duration::from_secs(3600))
         .await;
     assert_eq!(refusal(polled).code, ErrorCode::DeviceRevoked);
     drop(polling);
@@ -354,9 +390,9 @@ async fn a_client_removed_by_another_process_is_refused() {
 async fn rotated_issuer_keys_are_introduced_by_a_key_that_the_device_has() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let caller = world.caller(&device).await;
     let pinned = world.gateway.keys();
-    let connection = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    let connection = world.gateway.connect(&caller, None, 25).await.unwrap().connection;
     world.keys.rotate(world.clock.now()).unwrap();
     let entry = Entry::new(
         world.clock.now(),
@@ -384,16 +420,18 @@ async fn rotated_issuer_keys_are_introduced_by_a_key_that_the_device_has() {
     };
     assert!(jws::verify::<ApprovalRequest>(&request, &pinned, &expect).is_err());
     jws::verify::<ApprovalRequest>(&request, &introduced.keys, &expect).unwrap();
-    let again = world.gateway.connect(&known, None, 25).await.unwrap();
-    assert!(matches!(
-        &again.frames[..],
-        [
-            ServerFrame::Welcome { .. },
-            ServerFrame::Keys { .. },
-            ServerFrame::Request { .. }
-        ]
-    ));
-    let polled = world.gateway.poll(&known, None, Duration::ZERO).await.unwrap();
+    let again = world.gateway.connect(&caller, None, 25).await.unwrap();
+    let [
+        ServerFrame::Welcome { time_proof, .. },
+        ServerFrame::Keys { .. },
+        ServerFrame::Request { .. },
+    ] = &again.frames[..]
+    else {
+        panic!("{:?}", again.frames)
+    };
+    // It comes before the new keys, so it is signed with one that the device has.
+    told_time(&world, &device, &pinned, time_proof.as_ref());
+    let polled = world.gateway.poll(&caller, None, Duration::ZERO).await.unwrap();
     assert!(matches!(
         &polled.frames[..],
         [ServerFrame::Keys { .. }, ServerFrame::Request { .. }]
@@ -404,7 +442,7 @@ async fn rotated_issuer_keys_are_introduced_by_a_key_that_the_device_has() {
 async fn devices_hear_that_a_key_was_retired() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
+    let caller = world.caller(&device).await;
     world.keys.rotate(world.clock.now()).unwrap();
     let both = world.keys.read().unwrap().public();
     world.keys.retire(both[1].thumbprint().as_str()).unwrap();
@@ -416,7 +454,7 @@ async fn devices_hear_that_a_key_was_retired() {
     world.other_process().audit(entry).await.unwrap();
     world.gateway.notice_changes().await.unwrap();
 
-    let connected = world.gateway.connect(&known, None, 25).await.unwrap();
+    let connected = world.gateway.connect(&caller, None, 25).await.unwrap();
     let [ServerFrame::Welcome { .. }, ServerFrame::Keys { keys }] = &connected.frames[..] else {
         panic!("not told: {:?}", connected.frames)
     };
@@ -434,7 +472,7 @@ async fn devices_hear_that_a_key_was_retired() {
 async fn a_device_revoked_between_its_proof_and_its_connection_is_not_connected() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let proven = world.gateway.enrolled(&device.id).await.unwrap();
+    let caller = world.caller(&device).await;
     let entry = Entry::new(
         world.clock.now(),
         Actor::Admin("root".to_owned()),
@@ -446,7 +484,7 @@ async fn a_device_revoked_between_its_proof_and_its_connection_is_not_connected(
         .await
         .unwrap();
     world.gateway.notice_changes().await.unwrap();
-    let refused = world.gateway.connect(&proven, None, 25).await;
+    let refused = world.gateway.connect(&caller, None, 25).await;
     assert_eq!(refusal(refused).code, ErrorCode::DeviceRevoked);
     assert_eq!(world.gateway.hub().connections(), 0);
 }

@@ -6,8 +6,8 @@ use super::*;
 async fn what_expires_is_ended_and_told() {
     let world = World::new().await;
     let device = world.device("ada").await;
-    let known = world.gateway.enrolled(&device.id).await.unwrap();
-    let connection = world.gateway.connect(&known, None, 25).await.unwrap().connection;
+    let caller = world.caller(&device).await;
+    let connection = world.gateway.connect(&caller, None, 25).await.unwrap().connection;
     let asked = world.ask("ada").await;
     frame(&connection).await;
     world.clock.advance(119);

@@ -13,9 +13,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use countersign_protocol::{
     Amr, ApprovalDecision, ApprovalKeys, ApprovalReceipt, ApprovalRequest, ApprovalResult, ApprovalRotate,
-    AuthorizationDetails, Context, DecidedOn, EnrolmentCode, Evidenced, Expect, KeyProtection, Match, Nonce,
-    Outcome as How, ProtectionLevel, Requires, RotateNew, Signer as _, Surface, Txn, Verdict, Verification,
-    jws, wire::ServerFrame,
+    ApprovalTime, AuthorizationDetails, Context, DecidedOn, EnrolmentCode, Evidenced, Expect, KeyProtection,
+    KeySet, Match, Nonce, Outcome as How, ProtectionLevel, Requires, RotateNew, Signer as _, Surface, Txn,
+    Verdict, Verification, jws, wire::ServerFrame,
 };
 
 use super::{

@@ -1,5 +1,7 @@
 //! Proofs on calls of devices.
 
+use countersign_protocol::{ApprovalProof, Unverified};
+
 use super::*;
 
 #[tokio::test]
@@ -16,10 +18,15 @@ async fn a_proof_holds_for_one_call_of_its_device() {
             .gateway
             .prove(proof, "GET", &[url])
             .await
-            .map(|device| device.id.clone())
+            .map(|caller| (caller.device.id.clone(), caller.proof))
     };
     let right = device.proof("GET", url, &nonce, now);
-    assert_eq!(prove(&right).await.unwrap(), device.id);
+    let jti = Unverified::<ApprovalProof>::parse(&right)
+        .unwrap()
+        .untrusted_claims()
+        .jti
+        .clone();
+    assert_eq!(prove(&right).await.unwrap(), (device.id.clone(), jti));
     assert_eq!(refusal(prove(&right).await).code, ErrorCode::Unauthorized, "used");
     let thief = TestDevice {
         id: device.id.clone(),

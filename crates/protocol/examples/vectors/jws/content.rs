@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Cases, remove};
 use crate::format::Outcome;
 use crate::messages::{
-    DECISION, ENROL, KEYS, Kind, NOW, PROOF, RECEIPT, REQUEST, RESULT, ROTATE, ROTATE_NEW,
+    DECISION, ENROL, KEYS, Kind, NOW, PROOF, RECEIPT, REQUEST, RESULT, ROTATE, ROTATE_NEW, TIME,
 };
 
 impl Cases<'_> {
@@ -212,6 +212,16 @@ impl Cases<'_> {
             (&ROTATE_NEW, "new", json!("e30.e30.e30")),
             (&KEYS, "keys", json!([])),
             (&KEYS, "keys", json!([{"kty": "oct", "k": "AAAA"}])),
+            (&TIME, "iat", json!(NOW - 61)),
+            (&TIME, "iat", json!(NOW + 61)),
+            (&TIME, "iat", json!(-1)),
+            (&TIME, "iat", json!("1800000000")),
+            (&TIME, "iss", json!("https://approve.example/tenant")),
+            (&TIME, "aud", json!("dev_ICEiIyQlJicoKSorLC0uLw")),
+            (&TIME, "aud", json!(["dev_AAECAwQFBgcICQoLDA0ODw"])),
+            (&TIME, "proof_jti", json!("a b")),
+            (&TIME, "proof_jti", Value::Null),
+            (&TIME, "time", json!(NOW)),
         ] {
             let shown: String = value.to_string().chars().take(60).collect();
             self.altered(&format!("{claim} {shown}"), kind, |claims| claims[claim] = value)?;
@@ -222,6 +232,9 @@ impl Cases<'_> {
             (&DECISION, "statement_hash"),
             (&RECEIPT, "decision_hash"),
             (&RESULT, "verdict"),
+            (&TIME, "iat"),
+            (&TIME, "jti"),
+            (&TIME, "proof_jti"),
         ] {
             self.altered(&format!("no {claim}"), kind, |claims| remove(claims, claim))?;
         }

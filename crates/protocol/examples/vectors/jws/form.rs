@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Cases, remove, request_like};
 use crate::forge::encode;
 use crate::format::Outcome;
-use crate::messages::{ENROL, REQUEST, ROTATE_NEW};
+use crate::messages::{ENROL, KEYS, REQUEST, ROTATE_NEW, TIME};
 
 impl Cases<'_> {
     pub(super) fn headers(&mut self) -> Outcome<()> {
@@ -124,7 +124,8 @@ impl Cases<'_> {
         })?;
         self.with_header("typ of enrolment", &ROTATE_NEW, |header| {
             header["typ"] = json!(ENROL.typ)
-        })
+        })?;
+        self.with_header("typ of keys", &TIME, |header| header["typ"] = json!(KEYS.typ))
     }
 
     pub(super) fn encodings(&mut self) -> Outcome<()> {
@@ -230,6 +231,13 @@ impl Cases<'_> {
         self.add("signed by the device itself", &REQUEST, token);
         let token = self.token_of(&REQUEST)?;
         self.add("the key is no longer pinned", &REQUEST, token).keys = vec!["issuer_next".into()];
+        let header = self.header_of(&TIME).to_string();
+        let token = self.forge.token(
+            header.as_bytes(),
+            (TIME.claims)().to_string().as_bytes(),
+            "stranger",
+        )?;
+        self.add("signed by a stranger under the issuer's kid", &TIME, token);
         Ok(())
     }
 }

@@ -236,6 +236,7 @@ async fn while_polling_decisions_go_by_http() {
     let agent = Agent::trusting(&issuer).await;
     let mut subscription = agent.subscribe(&issuer);
     let nothing = PollResponse {
+        time_proof: None,
         time: NOW,
         cursor: "p1".into(),
         frames: Vec::new(),

@@ -45,6 +45,7 @@ async fn retried(subscription: &mut Subscription) -> ChannelProblem {
 fn polled(frames: Vec<ServerFrame>) -> PollResponse {
     PollResponse {
         time: NOW,
+        time_proof: None,
         cursor: "p1".into(),
         frames,
     }

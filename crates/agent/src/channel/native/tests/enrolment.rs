@@ -52,6 +52,7 @@ fn offered() -> PreviewOffer {
         account: ACCOUNT.into(),
         issuer_name: "Alder Group".into(),
         expires_at: NOW + 630,
+        otp: false,
     }
 }
 
@@ -83,9 +84,14 @@ async fn previewed(
 async fn an_offer_is_previewed_and_accepted() {
     let issuer = FakeIssuer::start().await;
     let agent = Agent::trusting(&issuer).await;
-    let offer = previewed(&agent, &issuer, configuration(&issuer), offered())
+    let with_code = PreviewOffer {
+        otp: true,
+        ..offered()
+    };
+    let offer = previewed(&agent, &issuer, configuration(&issuer), with_code)
         .await
         .unwrap();
+    assert!(offer.delivers_code);
     assert_eq!(
         (offer.account.as_str(), offer.issuer_name.as_str()),
         (ACCOUNT, "Alder Group")
@@ -219,6 +225,31 @@ async fn other_keys_than_those_shown_end_the_enrolment() {
     };
     let (result, ()) = tokio::join!(agent.protocols.enrol(&offer, &agent.key, "Workstation"), serve);
     assert!(matches!(result.unwrap_err(), EnrolmentError::BadAnswer(_)));
+}
+
+#[tokio::test]
+async fn a_code_that_was_not_announced_ends_the_enrolment() {
+    let issuer = FakeIssuer::start().await;
+    let agent = Agent::trusting(&issuer).await;
+    let offer = previewed(&agent, &issuer, configuration(&issuer), offered())
+        .await
+        .unwrap();
+    assert!(!offer.delivers_code);
+    let serve = async {
+        let response = EnrolmentResponse {
+            device_id: device(),
+            account: ACCOUNT.into(),
+            issuer_name: "Alder Group".into(),
+            keys: issuer.keys(),
+            time: NOW,
+            otp: Some(OTP.to_owned().try_into().unwrap()),
+        };
+        issuer.call("/enrol").await.answer(201, &response);
+    };
+    let (result, ()) = tokio::join!(agent.protocols.enrol(&offer, &agent.key, "Workstation"), serve);
+    let error = result.unwrap_err();
+    assert!(matches!(error, EnrolmentError::BadAnswer(_)), "{error:?}");
+    assert!(error.outcome_unknown(), "the issuer has this computer already");
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{
-    ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest, Client, DeviceId, ErrorBody, ErrorCode,
-    Es256Key, Expect, Issuer, Jti, Jwk, KeySet, Nonce, Outcome, Requires, Signer, Statement, Txn,
+    ApprovalKeys, ApprovalProof, ApprovalReceipt, ApprovalRequest, ApprovalTime, Client, DeviceId, ErrorBody,
+    ErrorCode, Es256Key, Expect, Issuer, Jti, Jwk, KeySet, Nonce, Outcome, Requires, Signer, Statement, Txn,
     VerifyError, decision_hash, jws, request_hash,
     wire::{DEVICE_PATH, DeviceFrame, NONCE_HEADER, PROOF_HEADER, SUBPROTOCOL, ServerFrame},
 };
@@ -73,6 +73,8 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) body: String,
+    /// The `jti` of its proof, if it has one.
+    pub(crate) proof: Option<Jti>,
     answer: oneshot::Sender<(u16, String)>,
 }
 
@@ -111,12 +113,20 @@ pub(crate) fn error_body(error: ErrorCode) -> ErrorBody {
 pub(crate) struct Socket {
     stream: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>,
     pub(crate) query: String,
+    /// The `jti` of its proof.
+    pub(crate) proof: Jti,
 }
 
 impl Socket {
+    /// As an issuer greets that does not sign its time.
     pub(crate) async fn welcome(&mut self) {
+        self.welcome_with(NOW, None).await;
+    }
+
+    pub(crate) async fn welcome_with(&mut self, time: i64, time_proof: Option<String>) {
         self.send(&ServerFrame::Welcome {
-            time: NOW,
+            time,
+            time_proof,
             cursor: "c0".into(),
             heartbeat: 30,
         })
@@ -347,6 +357,17 @@ impl FakeIssuer {
         }
     }
 
+    /// The time in answer to the call with this proof.
+    pub(crate) fn time(&self, iat: i64, proof: &Jti) -> ApprovalTime {
+        ApprovalTime {
+            iss: self.issuer(),
+            aud: device(),
+            iat,
+            jti: Jti::from_random([10; 16]),
+            proof_jti: proof.clone(),
+        }
+    }
+
     pub(crate) fn issuer(&self) -> Issuer {
         Issuer::parse(&self.shared.url).unwrap()
     }
@@ -428,13 +449,17 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respon
             WebSockets::Allowed | WebSockets::Swallowed => {}
         }
     }
-    if let "/stream" | "/poll" | DEVICE_PATH = path.as_str()
-        && let Err(error) = shared.check_proof(&request)
-    {
-        return Ok(json(error.http_status(), &error_body(error)));
+    let mut proof = None;
+    if let "/stream" | "/poll" | DEVICE_PATH = path.as_str() {
+        match shared.check_proof(&request) {
+            Ok(jti) => proof = Some(jti),
+            Err(error) => return Ok(json(error.http_status(), &error_body(error))),
+        }
     }
-    if path == "/stream" {
-        return Ok(shared.upgrade(request));
+    if path == "/stream"
+        && let Some(proof) = proof
+    {
+        return Ok(shared.upgrade(request, proof));
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
@@ -446,6 +471,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respon
             path,
             query,
             body,
+            proof,
             answer,
         })
         .map_err(|_| Cut)?;
@@ -454,8 +480,8 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respon
 }
 
 impl Shared {
-    /// Section 2.5, as the gateway checks it.
-    fn check_proof(&self, request: &Request<Incoming>) -> Result<(), ErrorCode> {
+    /// Section 2.5, as the gateway checks it. The proof's `jti`.
+    fn check_proof(&self, request: &Request<Incoming>) -> Result<Jti, ErrorCode> {
         if let Some(error) = *self.refusal.lock().unwrap() {
             return Err(error);
         }
@@ -487,13 +513,13 @@ impl Shared {
             return Err(ErrorCode::UseNonce);
         }
         if self.proofs.lock().unwrap().insert(claims.jti.as_str().to_owned()) {
-            Ok(())
+            Ok(claims.jti)
         } else {
             Err(ErrorCode::Replayed)
         }
     }
 
-    fn upgrade(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+    fn upgrade(self: Arc<Self>, mut request: Request<Incoming>, proof: Jti) -> Response<Full<Bytes>> {
         let header = |name| {
             request
                 .headers()
@@ -513,7 +539,7 @@ impl Shared {
                 std::future::pending::<Infallible>().await;
             }
             let stream = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
-            let _ = self.sockets.send(Socket { stream, query });
+            let _ = self.sockets.send(Socket { stream, query, proof });
         });
         Response::builder()
             .status(StatusCode::SWITCHING_PROTOCOLS)

@@ -6,6 +6,7 @@ mod connection;
 mod enrolment;
 mod issuer;
 mod messages;
+mod time;
 pub(crate) mod trust;
 
 use std::{
@@ -38,17 +39,26 @@ pub(crate) use issuer::FakeIssuer;
 pub(super) const NOW: i64 = 1_795_348_800;
 pub(super) const ACCOUNT: &str = "mara.lindqvist@alder.example";
 
+/// In milliseconds; the steady clock goes with it.
 #[derive(Debug)]
-pub(super) struct FakeClock(AtomicI64);
+pub(crate) struct FakeClock(AtomicI64);
 
 impl FakeClock {
     fn at(now: i64) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(now)))
+        Arc::new(Self(AtomicI64::new(now * 1000)))
+    }
+
+    fn pass(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
     }
 }
 
 impl Clock for FakeClock {
     fn now(&self) -> i64 {
+        self.now_ms().div_euclid(1000)
+    }
+
+    fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -56,6 +66,7 @@ impl Clock for FakeClock {
 /// A device on this computer, and everything a test may want to reach into.
 pub(crate) struct Agent {
     pub(crate) protocols: Protocols,
+    pub(crate) clock: Arc<FakeClock>,
     pub(crate) keys: Keys,
     pub(crate) store: Arc<MemoryKeyStore>,
     pub(crate) key: DeviceKey,
@@ -78,10 +89,11 @@ impl Agent {
             client_config(ca_files).unwrap(),
             Routes::new(proxy, |_| None).unwrap(),
         );
+        let clock = FakeClock::at(now);
         let native = Native::new(
             net.clone(),
             keys.clone(),
-            FakeClock::at(now),
+            Arc::clone(&clock) as _,
             Arc::new(crate::edge::random()),
         );
         let privacyidea = PrivacyIdea::new(
@@ -98,6 +110,7 @@ impl Agent {
                 net,
                 own_trust: crate::channel::OwnTrust::Ask,
             },
+            clock,
             keys,
             store,
             key,

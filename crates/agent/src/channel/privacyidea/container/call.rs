@@ -65,6 +65,7 @@ pub(in crate::channel) async fn preview(server: &PrivacyIdea, link: &str) -> Res
         account: link.serial.to_string(),
         issuer,
         fingerprint: String::new(),
+        delivers_code: false,
         // From now, since this computer's clock may not be the server's: the server decides.
         expires_at: now.saturating_add(i64::from(link.ttl).saturating_mul(60)),
         trust: Trust::default(),
