@@ -13,6 +13,8 @@ use zbus::{
     zvariant::{OwnedValue, Value},
 };
 
+use super::poll;
+
 /// How long a notification may take.
 const SOON: Duration = Duration::from_secs(15);
 const NAME: &str = "org.freedesktop.Notifications";
@@ -118,6 +120,11 @@ impl Notifications {
     /// When the daemon refuses.
     pub async fn press(&self, label: &str) -> Result<()> {
         std::fs::write(&self.pick, label)?;
+        // What was sent is displayed a turn of the daemon's loop later; its menu has only what is.
+        poll::until("a notification on the screen", SOON, async || {
+            Ok((self.displayed().await? > 0).then_some(()))
+        })
+        .await?;
         self.dunstctl(&["context"]).await
     }
 
