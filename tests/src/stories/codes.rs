@@ -97,7 +97,13 @@ pub(super) async fn codes_leave_the_clipboard(stage: &mut Stage) -> Result<()> {
     stage.run_agent().await?;
     done(terminal(stage, &["codes", "example", "--copy"]).await?)?;
     let _mine = clipboard::copy_text(stage, "mine").await?;
+    // xclip says that it has the clipboard before the display has heard of it.
+    own_text(stage).await?;
     stage.agent.stop().await?;
+    own_text(stage).await
+}
+
+async fn own_text(stage: &Stage) -> Result<()> {
     poll::until("the person's own text", SOON, async || {
         Ok((clipboard::read(stage).await?.as_deref() == Some("mine")).then_some(()))
     })
