@@ -239,9 +239,18 @@ async fn a_choice_and_a_code_pass_between_person_and_real_server() -> Result<()>
             desk.ended(&view).await?;
             assert_eq!(desk.server.status(&transaction).await?, "accept");
         } else {
-            // One attempt: it is off the list here although the server would take another.
-            let gone = |w: &Watch| w.requests.iter().all(|r| r.txn != view.txn).then_some(());
-            desk.watch.until("the request to be gone", SOON, gone).await?;
+            // One attempt: it has ended here although the server would take another.
+            let state = desk.ended(&view).await?;
+            assert!(
+                matches!(
+                    &state,
+                    RequestState::Ended {
+                        outcome: Outcome::NotTaken,
+                        ..
+                    }
+                ),
+                "{state:?}"
+            );
             assert_eq!(desk.server.status(&transaction).await?, "pending");
         }
     }
