@@ -256,6 +256,9 @@ pub enum RejectReason {
     /// A receipt for another transaction or decision, or the time in answer to another call.
     #[error("it is about something else")]
     Inconsistent,
+    /// New keys, on a connection whose issuer has not proven what time it is: they may be old ones.
+    #[error("it may be an old one")]
+    Unproven,
 }
 
 /// An answer's way, once it is signed.
