@@ -41,6 +41,7 @@ async fn main() -> Result<()> {
     println!("Ending …");
     // The keys are in the person's own keyring: they must not stay there.
     running.agent.leave_no_keys(&running.session).await?;
+    println!("Ended. The bank's page, if it is open in your browser, can be closed.");
     ended
 }
 
@@ -65,7 +66,7 @@ impl Running {
         let agent = Agent::with(&session, "demo", options).await?;
         println!("A gateway, an identity provider and a bank run on this computer now, for {USER}.");
         println!(
-            "Enter gives a fresh enrolment link, Ctrl+C ends everything. Logs: {}",
+            "Ctrl+C ends everything and leaves nothing behind. Enter begins anew, with another link. Logs: {}",
             session.logs().dir().display()
         );
         let mut running = Self {
@@ -84,9 +85,12 @@ impl Running {
         let offer = self.gateway.enrolment(&self.session, USER).await?;
         let link = &offer.link;
         println!();
-        println!("1. Countersign opens with this link in it: {link}");
-        println!("   Press Continue, compare the fingerprint, add the account. It has to be");
+        println!(
+            "1. Countersign opens with an enrolment link in it. Press Continue, compare the fingerprint"
+        );
+        println!("   it shows with this one, then add the account:");
         println!("   {}", offer.fingerprint);
+        println!("   (The link, if the window is lost: {link})");
         let mut app = self.session.command(self.session.paths.program(Program::App)?);
         app.arg(link)
             .envs(self.agent.environment().iter().map(|(name, value)| (name, value)));
