@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fmt::Write as _,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Output,
     time::Duration,
@@ -250,10 +250,7 @@ impl Agent {
     }
 
     /// Removes all accounts, and with them their keys from the keyring.
-    ///
-    /// # Errors
-    /// The agent's.
-    pub async fn remove_accounts(&self) -> Result<()> {
+    async fn remove_accounts(&self) -> Result<()> {
         let (client, _events) = Client::connect(&self.socket(), Role::Terminal).await?;
         let Reply::Accounts(accounts) = client.call(Request::Accounts).await? else {
             bail!("the agent did not list its accounts");
@@ -264,6 +261,47 @@ impl Agent {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Ends it, with nothing of its left in the keyring: no account's key, and none of one-time codes.
+    ///
+    /// # Errors
+    /// The agent's, or the keyring's.
+    pub async fn leave_no_keys(&mut self, session: &Session) -> Result<()> {
+        self.remove_accounts().await?;
+        self.stop().await?;
+        for key in self.keys_left()? {
+            // It says no if the key is gone already.
+            session
+                .command("secret-tool")
+                .args(["clear", "service", "countersign", "username", &key])
+                .status()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The keys of removed accounts that it had no time to delete, and those of one-time codes.
+    fn keys_left(&self) -> Result<Vec<String>> {
+        let kept = |name: &str| -> Result<serde_json::Value> {
+            match fs::read(self.dir.join("data/countersign").join(name)) {
+                Ok(text) => Ok(serde_json::from_slice(&text)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+                Err(error) => Err(error.into()),
+            }
+        };
+        let (accounts, codes) = (kept("accounts.json")?, kept("codes.json")?);
+        let lists = [&accounts["content"]["spare_keys"], &codes["content"]["spare"]];
+        let single = [
+            &codes["content"]["vault"]["key"],
+            &codes["content"]["backups"]["password"],
+        ];
+        let keys = lists
+            .into_iter()
+            .filter_map(|list| list.as_array())
+            .flatten()
+            .chain(single);
+        Ok(keys.filter_map(|key| key.as_str()).map(str::to_owned).collect())
     }
 
     /// Runs the terminal front end: `status`, `approve …`. Its exit code is the caller's to judge.
