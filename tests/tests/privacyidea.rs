@@ -92,9 +92,16 @@ impl Desk {
                 self.ended(&view).await?;
                 assert_eq!(self.server.status(&transaction).await?, "accept");
             } else {
-                // One attempt: it is off the list here although the server would take another.
-                let gone = |w: &Watch| w.requests.iter().all(|r| r.txn != view.txn).then_some(());
-                self.watch.until("the request to be gone", SOON, gone).await?;
+                // One attempt: it is over here although the server would take another.
+                let state = self.ended(&view).await?;
+                let over = matches!(
+                    state,
+                    RequestState::Ended {
+                        outcome: Outcome::NotTaken,
+                        ..
+                    }
+                );
+                assert!(over, "{state:?}");
                 assert_eq!(self.server.status(&transaction).await?, "pending");
             }
         }
