@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{Reply, Request, Role, client::Client, socket::SOCKET_ENV};
+use serde_json::Value;
 
 use super::{AppStarts, Process, Program, Session};
 use crate::front::{Watch, poll};
@@ -260,7 +261,15 @@ impl Agent {
                 .call(Request::RemoveAccount { account: account.id })
                 .await?;
         }
-        Ok(())
+        // The agent's own list says when the last key is out of the keyring. Without a list there never was one.
+        let list = self.dir.join("data/countersign/accounts.json");
+        poll::until("the keys to be deleted", SOON, async || {
+            let list: Value =
+                serde_json::from_str(&fs::read_to_string(&list).unwrap_or_default()).unwrap_or_default();
+            let left = list.to_string().contains("\"spare_keys\":[\"");
+            Ok((!left).then_some(()))
+        })
+        .await
     }
 
     /// Ends it, with nothing of its left in the keyring: no account's key, and none of one-time codes.
