@@ -7,6 +7,8 @@ mod certain;
 mod messages;
 #[path = "privacyidea/older.rs"]
 mod older;
+#[path = "privacyidea/secrets.rs"]
+mod secrets;
 
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{

@@ -128,6 +128,22 @@ impl Keyring {
         Ok(items.len())
     }
 
+    /// The agent's secrets, as it has them.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn secrets(&self) -> Result<Vec<String>> {
+        let mut search = command("secret-tool", &self.environment);
+        search.args(["search", "--all", "service", "countersign"]);
+        let found = search.output().await?;
+        let text = String::from_utf8_lossy(&found.stdout);
+        let secrets = text.lines().filter_map(|line| line.strip_prefix("secret = "));
+        let secrets: Vec<String> = secrets.map(str::to_owned).collect();
+        let error = String::from_utf8_lossy(&found.stderr);
+        ensure!(!secrets.is_empty(), "no key in the keyring: {text}{error}");
+        Ok(secrets)
+    }
+
     async fn default_collection(&self) -> Result<OwnedObjectPath> {
         let message = self
             .connection

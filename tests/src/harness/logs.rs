@@ -55,3 +55,21 @@ impl Logs {
         Ok(())
     }
 }
+
+/// The content of every file below a directory, one after the other.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn contents(dir: &Path) -> Result<String> {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            all.push_str(&contents(&entry.path())?);
+        } else if kind.is_file() {
+            all.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path())?));
+        }
+    }
+    Ok(all)
+}

@@ -16,6 +16,17 @@ pub fn pss_kib(pid: u32) -> Result<u64> {
     Ok(number.trim().parse()?)
 }
 
+/// The most memory that one process has had, in KiB.
+///
+/// # Errors
+/// When it has ended, or `/proc` is not as expected.
+pub fn peak_kib(pid: u32) -> Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().strip_suffix("kB"));
+    Ok(number.context("status has no VmHWM in kB")?.trim().parse()?)
+}
+
 /// A process and everything it started, directly or not, that is still its descendant.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{Ca, Process, free_port};
+use super::{Ca, Process, free_port, kept::Kept};
 
 /// The one administrator.
 const ADMINISTRATOR: &str = "admin";
@@ -113,7 +113,7 @@ impl PrivacyIdea {
     /// When Python is missing, what is pinned cannot be installed, or it does not start.
     pub async fn of(release: Release, dir: &Path, ca: &Ca, logs: &Path) -> Result<Self> {
         let environment = environment(release).await?;
-        let template = template(&environment).await?;
+        let template = template(&environment);
         fs::create_dir_all(dir)?;
         for part in PARTS {
             fs::copy(template.join(part), dir.join(part))?;
@@ -371,22 +371,29 @@ impl PrivacyIdea {
     }
 }
 
-/// The installed server, made if need be.
+/// The installed server with an initialised database in it, made if need be.
 async fn environment(release: Release) -> Result<PathBuf> {
-    let requirements = release.requirements();
     let environment = cache()?.join(release.directory());
-    let stamp = environment.join("requirements.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
-        return Ok(environment);
+    let kept = Kept::alone(&environment).await?;
+    let requirements = release.requirements();
+    if !kept.is_of(requirements) || !template(&environment).join("complete").is_file() {
+        let new = kept.begin()?;
+        install(release, &new).await?;
+        initialise(&new).await?;
+        kept.finish(requirements)?;
     }
+    Ok(environment)
+}
+
+async fn install(release: Release, environment: &Path) -> Result<()> {
     let mut make = Command::new("python3");
-    make.args(["-m", "venv", "--clear"]).arg(&environment);
+    make.args(["-m", "venv"]).arg(environment);
     run(make)
         .await
         .context("a real privacyIDEA server needs Python 3.10 or newer with venv (Debian: python3-venv)")?;
     let wanted = environment.join("wanted.txt");
-    fs::write(&wanted, requirements)?;
-    let mut install = python(&environment, "pip");
+    fs::write(&wanted, release.requirements())?;
+    let mut install = python(environment, "pip");
     install
         .args([
             "install",
@@ -399,20 +406,12 @@ async fn environment(release: Release) -> Result<PathBuf> {
     run(install).await.with_context(|| {
         let release = release.name();
         format!("privacyIDEA {release} cannot be installed; is the package index reachable?")
-    })?;
-    fs::write(&stamp, requirements)?;
-    Ok(environment)
+    })
 }
 
-/// An initialised database and its keys, made if need be.
-async fn template(environment: &Path) -> Result<PathBuf> {
-    let template = environment.join("template");
-    if template.join("complete").is_file() {
-        return Ok(template);
-    }
-    if template.is_dir() {
-        fs::remove_dir_all(&template)?;
-    }
+/// An initialised database and its keys: each server starts with a copy.
+async fn initialise(environment: &Path) -> Result<()> {
+    let template = template(environment);
     fs::create_dir_all(&template)?;
     let config = configuration(&template)?;
     let steps: [&[&str]; 4] = [
@@ -427,7 +426,11 @@ async fn template(environment: &Path) -> Result<PathBuf> {
         run(manage).await?;
     }
     fs::write(template.join("complete"), "")?;
-    Ok(template)
+    Ok(())
+}
+
+fn template(environment: &Path) -> PathBuf {
+    environment.join("template")
 }
 
 fn configuration(dir: &Path) -> Result<PathBuf> {
@@ -443,7 +446,10 @@ fn configuration(dir: &Path) -> Result<PathBuf> {
 }
 
 fn python(environment: &Path, program: &str) -> Command {
-    let mut command = Command::new(environment.join("bin").join(program));
+    let bin = environment.join("bin");
+    let mut command = Command::new(bin.join("python"));
+    // The program itself names the interpreter where it was installed, before it was put in its place.
+    command.arg(bin.join(program));
     // What this machine has set for Python is not meant for the server.
     command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
     command

@@ -155,5 +155,7 @@ stories! {
     privacyidea_trouble::privacyidea_token_deleted, privacyidea::direct();
     privacyidea_enrolment::privacyidea_killed_while_enrolling, privacyidea::meddled();
     privacyidea_enrolment::privacyidea_two_servers, privacyidea::direct();
-    privacyidea_container::privacyidea_container, privacyidea::since(Release::R3_13_4);
+    privacyidea_container::privacyidea_container_registered, privacyidea::since(Release::R3_13_4);
+    privacyidea_container::privacyidea_container_synchronised, privacyidea::since(Release::R3_13_4);
+    privacyidea_container::privacyidea_container_rolled_over, privacyidea::since(Release::R3_13_4);
 }

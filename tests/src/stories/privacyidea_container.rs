@@ -1,13 +1,13 @@
 //! A container of tokens comes by one link, is kept in step, and gets a new key; all of it in the real window.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use countersign_agent_api::CollectionView;
 
 use super::{
     Stage,
     codes_window::{code_of, open},
     desktop::main_window,
-    privacyidea::{accounts, approved, begun, server},
+    privacyidea::{approved, begun, server},
 };
 use crate::front::{MainWindow, SOON, Watch};
 
@@ -15,19 +15,23 @@ use crate::front::{MainWindow, SOON, Watch};
 const ISSUER: &str = "privacyIDEA";
 const MENU: &str = "More for privacyIDEA";
 
-pub(super) async fn privacyidea_container(stage: &mut Stage) -> Result<()> {
-    let container = server(stage)?.container().await?;
-    let totp = server(stage)?.token_in(&container, "totp").await?;
-    let hotp = server(stage)?.token_in(&container, "hotp").await?;
-    server(stage)?.token_in(&container, "push").await?;
-    let link = server(stage)?.container_link(&container, false).await?;
+/// What the administrator has filled.
+struct Filled {
+    container: String,
+    totp: String,
+    hotp: String,
+    push: String,
+}
 
+pub(super) async fn privacyidea_container_registered(stage: &mut Stage) -> Result<()> {
+    let there = filled(stage).await?;
+    let link = server(stage)?.container_link(&there.container, false).await?;
     // One link, and everything is here.
     let app = main_window(stage, &[&link]).await?;
     let window = MainWindow::of(&app.page);
     window.press("Continue").await?;
     window.title("Is this the right account?").await?;
-    window.says(&container).await?;
+    window.says(&there.container).await?;
     stage.picture(&app, "privacyidea-container-offer").await?;
     window.press("Add account").await?;
     window.title("Account added").await?;
@@ -38,20 +42,20 @@ pub(super) async fn privacyidea_container(stage: &mut Stage) -> Result<()> {
         .await?;
     stage.picture(&app, "privacyidea-container").await?;
     open(&app.page).await?;
-    window.says(&hotp).await?;
-    accepted(stage, &window, &totp).await?;
+    window.says(&there.hotp).await?;
+    accepted(stage, &window, &there.totp).await?;
     stage.picture(&app, "privacyidea-container-codes").await?;
     app.close().await?;
-    let push = accounts(stage).await?.into_iter().map(|account| account.account);
-    let push = push.into_iter().find(|token| token.starts_with("PIPU"));
-    let push = push.context("there is no PUSH token")?;
-    let log_in = begun(stage, &push).await?;
-    approved(stage, &log_in).await?;
+    let log_in = begun(stage, &there.push).await?;
+    approved(stage, &log_in).await
+}
 
+pub(super) async fn privacyidea_container_synchronised(stage: &mut Stage) -> Result<()> {
+    let there = registered(stage).await?;
     // What is added there is added here, and what is taken out goes.
-    let added = server(stage)?.token_in(&container, "totp").await?;
-    server(stage)?.take_out(&container, &hotp).await?;
-    server(stage)?.take_out(&container, &push).await?;
+    let added = server(stage)?.token_in(&there.container, "totp").await?;
+    server(stage)?.take_out(&there.container, &there.hotp).await?;
+    server(stage)?.take_out(&there.container, &there.push).await?;
     let app = main_window(stage, &[]).await?;
     let window = MainWindow::of(&app.page);
     window.ctrl('4').await?;
@@ -60,25 +64,54 @@ pub(super) async fn privacyidea_container(stage: &mut Stage) -> Result<()> {
     window.says("Accounts: 0. Codes: 2.").await?;
     open(&app.page).await?;
     window.says(&added).await?;
-    window.no_longer_says(&hotp).await?;
+    window.no_longer_says(&there.hotp).await?;
+    accepted(stage, &window, &added).await?;
+    app.close().await
+}
 
-    // A new key: every token comes anew, in its place.
+pub(super) async fn privacyidea_container_rolled_over(stage: &mut Stage) -> Result<()> {
+    let there = registered(stage).await?;
+    let app = main_window(stage, &[]).await?;
+    let window = MainWindow::of(&app.page);
     window.ctrl('4').await?;
     window.title("Accounts").await?;
+    // A new key: every token comes anew, in its place.
     window.choose(MENU, "Rotate key…").await?;
     window.focus_is("Cancel").await?;
     window.press("Rotate key").await?;
     holds(stage, 0, 0).await?;
-    holds(stage, 0, 2).await?;
-    let registration = server(stage)?.registration(&container).await?;
+    holds(stage, 1, 2).await?;
+    let registration = server(stage)?.registration(&there.container).await?;
     ensure!(
         registration.as_deref() == Some("registered"),
         "the server says that the container is {registration:?}"
     );
     open(&app.page).await?;
-    // A code counts once, also after the change: so that of the other token.
-    accepted(stage, &window, &added).await?;
-    app.close().await
+    accepted(stage, &window, &there.totp).await?;
+    app.close().await?;
+    let log_in = begun(stage, &there.push).await?;
+    approved(stage, &log_in).await
+}
+
+/// A container with a token of each kind, which no computer has yet.
+async fn filled(stage: &Stage) -> Result<Filled> {
+    let server = server(stage)?;
+    let container = server.container().await?;
+    Ok(Filled {
+        totp: server.token_in(&container, "totp").await?,
+        hotp: server.token_in(&container, "hotp").await?,
+        push: server.token_in(&container, "push").await?,
+        container,
+    })
+}
+
+/// The same, which is here.
+async fn registered(stage: &mut Stage) -> Result<Filled> {
+    let there = filled(stage).await?;
+    let link = server(stage)?.container_link(&there.container, false).await?;
+    stage.agent.enrol(&link).await?;
+    holds(stage, 1, 2).await?;
+    Ok(there)
 }
 
 /// Waits until so much has been brought along.

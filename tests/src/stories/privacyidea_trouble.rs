@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     front::{MainWindow, SOON},
-    harness::App,
+    harness::{App, peak_kib},
     wire::Conduct,
 };
 
@@ -47,13 +47,21 @@ pub(super) async fn privacyidea_server_answers_10_mb(stage: &mut Stage) -> Resul
         status: StatusCode::OK.as_u16(),
         length: TEN_MB,
     };
+    let serial = enrolled(stage).await?;
     let pid = stage.agent.process()?.pid();
-    let before = crate::harness::pss_kib(pid)?;
-    said_and_survived(stage, conduct, "privacyidea-10-mb").await?;
-    let after = crate::harness::pss_kib(pid)?;
-    let grown = after.saturating_sub(before);
-    ensure!(grown < TEN_MB as u64 / 1024, "the agent has grown by {grown} KiB");
-    Ok(())
+    let before = peak_kib(pid)?;
+    meddler(stage)?.set(conduct);
+    let problem = trouble(stage).await?.problem;
+    ensure!(
+        problem.contains("is too large"),
+        "it was read, and is said to be: {problem}"
+    );
+    let grown = peak_kib(pid)?.saturating_sub(before);
+    ensure!(
+        grown < TEN_MB as u64 / 1024 / 2,
+        "the agent has grown by {grown} KiB meanwhile"
+    );
+    survived(stage, &serial, "privacyidea-10-mb").await
 }
 
 pub(super) async fn privacyidea_server_slow(stage: &mut Stage) -> Result<()> {
@@ -64,7 +72,7 @@ pub(super) async fn privacyidea_server_slow(stage: &mut Stage) -> Result<()> {
     approved(stage, &log_in).await?;
     // Too slow for anything: said, and over when the server is.
     meddler(stage)?.set(Conduct::Withheld);
-    retrying(stage).await?;
+    trouble(stage).await?;
     let app = accounts_page(stage).await?;
     stage.picture(&app, "privacyidea-slow").await?;
     app.close().await?;
@@ -76,13 +84,18 @@ pub(super) async fn privacyidea_server_slow(stage: &mut Stage) -> Result<()> {
 async fn said_and_survived(stage: &mut Stage, conduct: Conduct, picture: &str) -> Result<()> {
     let serial = enrolled(stage).await?;
     meddler(stage)?.set(conduct);
-    retrying(stage).await?;
+    trouble(stage).await?;
+    survived(stage, &serial, picture).await
+}
+
+/// The trouble is shown, and goes by.
+async fn survived(stage: &mut Stage, serial: &str, picture: &str) -> Result<()> {
     let app = accounts_page(stage).await?;
     MainWindow::of(&app.page).says("rying again").await?;
     stage.picture(&app, picture).await?;
     app.close().await?;
     ensure!(waiting(stage).await?.is_empty(), "something is asked");
-    let (transaction, _) = server(stage)?.trigger(&serial).await?;
+    let (transaction, _) = server(stage)?.trigger(serial).await?;
     meddler(stage)?.set(Conduct::Honest);
     connected_within(&mut stage.watch, PATIENCE).await?;
     stage.watch.any_pending().await?;
@@ -97,15 +110,24 @@ async fn said_and_survived(stage: &mut Stage, conduct: Conduct, picture: &str) -
     Ok(())
 }
 
-/// Waits until the account says that it cannot be served. Why.
-async fn retrying(stage: &mut Stage) -> Result<ErrorCode> {
-    let cause = |w: &crate::front::Watch| match w.accounts.first()?.connection {
-        Connection::Retrying { cause, .. } => Some(cause),
+/// Why an account cannot be served.
+struct Trouble {
+    problem: String,
+    cause: ErrorCode,
+}
+
+/// Waits until the account says that it cannot be served.
+async fn trouble(stage: &mut Stage) -> Result<Trouble> {
+    let told = |w: &crate::front::Watch| match &w.accounts.first()?.connection {
+        Connection::Retrying { cause, problem, .. } => Some(Trouble {
+            problem: problem.clone(),
+            cause: *cause,
+        }),
         Connection::Connecting | Connection::Connected { .. } | Connection::Revoked | Connection::NoKey => {
             None
         }
     };
-    stage.watch.until("the trouble", PATIENCE, cause).await
+    stage.watch.until("the trouble", PATIENCE, told).await
 }
 
 async fn accounts_page(stage: &mut Stage) -> Result<App> {
@@ -156,7 +178,7 @@ pub(super) async fn privacyidea_token_deleted(stage: &mut Stage) -> Result<()> {
     begun(stage, &serial).await?;
     let open = reviewed(stage).await?;
     server(stage)?.delete_token(&serial).await?;
-    let cause = retrying(stage).await?;
+    let cause = trouble(stage).await?.cause;
     ensure!(cause == ErrorCode::Refused, "it is said to be {cause:?}");
     // The question cannot be answered any more, and nobody is told that it was.
     open.approve().await?;

@@ -2,11 +2,11 @@
 
 use std::{os::unix::process::ExitStatusExt as _, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use countersign_agent_api::{Outcome, Reply, Request, Verdict};
 use countersign_protocol::EnrolmentLink;
 use countersign_tests::{
-    harness::{DemoOptions, PASSWORD, Process, Program},
+    harness::{DemoOptions, PASSWORD, Process, Program, contents},
     stories::{Setup, Stage},
 };
 use rustix::process::Signal;
@@ -36,7 +36,7 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
         .await?;
     let thief = countersign_tests::wire::RelyingSide::new(stage.http.clone(), &stage.gateway.url, &secret);
     let _ = thief.state("txn_AAAAAAAAAAAAAAAAAAAAAA").await;
-    let device_key = device_key(&stage).await?;
+    let device_keys = stage.session.keyring.secrets().await?;
     let gateway_keys = private_keys(&stage.gateway.data_dir().join("keys.json"))?;
 
     // Everything is used once: a wrong code, a right one, a bank payment.
@@ -64,9 +64,13 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
     let mut secrets: Vec<(&str, &str)> = vec![
         ("the enrolment code", &offer),
         ("a client's secret", &secret),
-        ("the device's private key", &device_key),
         ("the person's password", PASSWORD),
     ];
+    secrets.extend(
+        device_keys
+            .iter()
+            .map(|key| ("the device's private key", key.as_str())),
+    );
     secrets.extend(
         gateway_keys
             .iter()
@@ -102,7 +106,7 @@ async fn secrets_stay_where_they_belong() -> Result<()> {
         ("the notification", format!("{shown:?}")),
         ("the page", page),
         ("the agent's socket", socket),
-        ("the agent's files", files(stage.agent.dir())?),
+        ("the agent's files", contents(stage.agent.dir())?),
     ];
     for (place, text) in &places {
         // The evidence holds the decision with the code that the person typed: it is theirs to show.
@@ -166,27 +170,6 @@ async fn dumps_core(stage: &Stage, name: &str, command: Command, ready: &str) ->
     Ok(process.ended().await?.core_dumped())
 }
 
-/// The device's private key as the keyring has it.
-async fn device_key(stage: &Stage) -> Result<String> {
-    let listed = stage
-        .session
-        .command("secret-tool")
-        .args(["search", "--all", "service", "countersign"])
-        .output()
-        .await?;
-    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let key = text
-        .lines()
-        .find_map(|line| line.strip_prefix("secret = "))
-        .with_context(|| {
-            format!(
-                "no key in the keyring: {text}{}",
-                String::from_utf8_lossy(&listed.stderr)
-            )
-        })?;
-    Ok(key.to_owned())
-}
-
 /// Long values of the key file whose names do not say that they are public.
 fn private_keys(file: &Path) -> Result<Vec<String>> {
     fn walk(value: &serde_json::Value, private: &mut Vec<String>) {
@@ -213,19 +196,4 @@ fn private_keys(file: &Path) -> Result<Vec<String>> {
     );
     ensure!(!private.is_empty(), "no private key in {}", file.display());
     Ok(private)
-}
-
-/// The content of every file below a directory.
-fn files(dir: &Path) -> Result<String> {
-    let mut all = String::new();
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            all.push_str(&files(&entry.path())?);
-        } else if kind.is_file() {
-            all.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path())?));
-        }
-    }
-    Ok(all)
 }

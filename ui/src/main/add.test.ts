@@ -60,6 +60,15 @@ test("nobody is asked to compare what the link does not say", async () => {
   expect(shell.of("accept_enrolment")).toEqual([{ offer: "offer-2", deviceName: "mara-thinkpad" }]);
 });
 
+test("of a container the person is told what it may do, and to check the server's name", async () => {
+  await openMain(mains["add-offer-collection"]);
+  const lead = document.querySelector(".assistant__lead")?.textContent;
+  expect(lead).toContain("add and remove accounts and codes here");
+  expect(lead).toContain("Check the server’s name.");
+  expect(document.body.textContent).not.toMatch(/compare it then|Compare the fingerprint/);
+  expect(await violations()).toEqual([]);
+});
+
 test("what nobody here trusts is asked about first, and again with what the person trusts", async () => {
   const answers = [
     { type: "untrusted", value: untrusted },

@@ -383,7 +383,7 @@ export const de: Catalogue<"de"> = {
   "remove.text":
     "Der Schlüssel auf diesem Computer wird vernichtet. {issuer} erfährt davon nichts. Das lässt sich nicht rückgängig machen: Um dieses Konto hier wieder zu verwenden, brauchen Sie einen neuen Link. Gespeicherte Quittungen bleiben gültig.",
   "remove.collection":
-    "Der Schlüssel auf diesem Computer wird vernichtet, und {issuer} erfährt davon. Die mitgekommenen Konten und Codes bleiben hier, werden aber nicht mehr von dort geändert. Das lässt sich nicht rückgängig machen: Für eine neue Verbindung brauchen Sie einen neuen Link.",
+    "Der Schlüssel auf diesem Computer wird vernichtet, und {issuer} erfährt davon, falls erreichbar. Die mitgekommenen Konten und Codes bleiben hier, werden aber nicht mehr von dort geändert. Das lässt sich nicht rückgängig machen: Für eine neue Verbindung brauchen Sie einen neuen Link.",
   "remove.keep": "Konto behalten",
   "remove.confirm": "Konto entfernen",
   "remove.done": "{name} wurde von diesem Computer entfernt.",
@@ -867,6 +867,8 @@ export const de: Catalogue<"de"> = {
   "accounts.polling.default": "Wie üblich: alle {seconds} s",
   "accounts.trusted": "Nur für dieses Konto vertraut: {name}",
   "add.offer.title": "Ist das das richtige Konto?",
+  "add.offer.lead.collection":
+    "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten und hier Konten und Codes hinzufügen und entfernen. Er zeigt keinen Schlüssel zum Vergleichen: Wer er ist, sagt allein sein Zertifikat. Prüfen Sie den Namen des Servers.",
   "add.offer.lead":
     "Von jetzt an könnte dieser Server Sie um Genehmigungen bitten. Vergleichen Sie den Fingerabdruck mit dem, den Ihre Organisation veröffentlicht hat.",
   "add.offer.issuer": "Aussteller",
@@ -874,7 +876,7 @@ export const de: Catalogue<"de"> = {
   "add.offer.account": "Konto",
   "add.offer.brings": "Bringt mit",
   "add.offer.collection":
-    "Konten und Codes, die {issuer} hier von da an hinzufügt und entfernt. Sie erfahren es jedes Mal.",
+    "Konten und Codes, die {issuer} hier von da an hinzufügt und entfernt. Sie erfahren es.",
   "add.offer.key": "Ihr Schlüssel",
   "add.offer.fingerprint": "Fingerabdruck des Serverschlüssels",
   "add.offer.code": "Dazu",

@@ -373,7 +373,7 @@ export const en = {
   "remove.text":
     "The key on this computer is destroyed. {issuer} is not told. It cannot be undone: to use this account here again you need a new link. Saved receipts stay valid.",
   "remove.collection":
-    "The key on this computer is destroyed, and {issuer} is told. The accounts and codes that came with it stay here, but it does not change them any more. It cannot be undone: to connect again you need a new link.",
+    "The key on this computer is destroyed, and {issuer} is told if it can be reached. The accounts and codes that came with it stay here, but it does not change them any more. It cannot be undone: to connect again you need a new link.",
   "remove.keep": "Keep account",
   "remove.confirm": "Remove account",
   "remove.done": "{name} was removed from this computer.",
@@ -824,6 +824,8 @@ export const en = {
   "accounts.polling.default": "As usual: every {seconds} s",
   "accounts.trusted": "Trusted for this account alone: {name}",
   "add.offer.title": "Is this the right account?",
+  "add.offer.lead.collection":
+    "From now on this server could ask you to approve things, and add and remove accounts and codes here. It shows no key to compare: its certificate alone says who it is. Check the server’s name.",
   "add.offer.lead":
     "From now on this server could ask you to approve things. Compare the fingerprint with the one your organisation published.",
   "add.offer.issuer": "Issuer",
@@ -831,7 +833,7 @@ export const en = {
   "add.offer.account": "Account",
   "add.offer.brings": "Comes with",
   "add.offer.collection":
-    "Accounts and codes, which {issuer} adds and removes here from then on. You are told each time.",
+    "Accounts and codes, which {issuer} adds and removes here from then on. You are told.",
   "add.offer.key": "Your key",
   "add.offer.fingerprint": "Fingerprint of the server’s key",
   "add.offer.code": "With it",

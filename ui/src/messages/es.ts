@@ -392,7 +392,7 @@ export const es: Catalogue<"es"> = {
   "remove.text":
     "La clave de este equipo se destruye. No se avisa a {issuer}. No se puede deshacer: para volver a usar esta cuenta aquí necesita un enlace nuevo. Los recibos guardados siguen siendo válidos.",
   "remove.collection":
-    "La clave de este equipo se destruye y se avisa a {issuer}. Las cuentas y los códigos que llegaron con ella se quedan aquí, pero ya no se cambian desde allí. No se puede deshacer: para conectar de nuevo necesita un enlace nuevo.",
+    "La clave de este equipo se destruye y se avisa a {issuer} si se puede contactar. Las cuentas y los códigos que llegaron con ella se quedan aquí, pero ya no se cambian desde allí. No se puede deshacer: para conectar de nuevo necesita un enlace nuevo.",
   "remove.keep": "Conservar la cuenta",
   "remove.confirm": "Quitar la cuenta",
   "remove.done": "{name} se ha quitado de este equipo.",
@@ -885,6 +885,8 @@ export const es: Catalogue<"es"> = {
   "accounts.polling.default": "Lo habitual: cada {seconds} s",
   "accounts.trusted": "De confianza solo para esta cuenta: {name}",
   "add.offer.title": "¿Es esta la cuenta correcta?",
+  "add.offer.lead.collection":
+    "A partir de ahora, este servidor podría pedirle aprobaciones y añadir y quitar aquí cuentas y códigos. No muestra ninguna clave que comparar: solo su certificado dice quién es. Compruebe el nombre del servidor.",
   "add.offer.lead":
     "A partir de ahora, este servidor podría pedirle aprobaciones. Compare la huella digital con la que publicó su organización.",
   "add.offer.issuer": "Emisor",
@@ -892,7 +894,7 @@ export const es: Catalogue<"es"> = {
   "add.offer.account": "Cuenta",
   "add.offer.brings": "Trae",
   "add.offer.collection":
-    "Cuentas y códigos que {issuer} añade y quita aquí a partir de entonces. Se le avisa cada vez.",
+    "Cuentas y códigos que {issuer} añade y quita aquí a partir de entonces. Se le avisa.",
   "add.offer.key": "Su clave",
   "add.offer.fingerprint": "Huella digital de la clave del servidor",
   "add.offer.code": "Con ella",

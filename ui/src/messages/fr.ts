@@ -396,7 +396,7 @@ export const fr: Catalogue<"fr"> = {
   "remove.text":
     "La clé présente sur cet ordinateur est détruite. {issuer} n’en est pas informé. C’est irréversible\u00a0: pour utiliser de nouveau ce compte ici, il vous faudra un nouveau lien. Les reçus enregistrés restent valables.",
   "remove.collection":
-    "La clé présente sur cet ordinateur est détruite, et {issuer} en est informé. Les comptes et les codes venus avec restent ici, mais n’y sont plus modifiés. C’est irréversible\u00a0: pour vous reconnecter, il vous faudra un nouveau lien.",
+    "La clé présente sur cet ordinateur est détruite, et {issuer} en est informé s’il est joignable. Les comptes et les codes venus avec restent ici, mais n’y sont plus modifiés. C’est irréversible\u00a0: pour vous reconnecter, il vous faudra un nouveau lien.",
   "remove.keep": "Garder le compte",
   "remove.confirm": "Supprimer le compte",
   "remove.done": "{name} a été supprimé de cet ordinateur.",
@@ -897,6 +897,8 @@ export const fr: Catalogue<"fr"> = {
   "accounts.polling.default": "Comme d’habitude\u00a0: toutes les {seconds} s",
   "accounts.trusted": "De confiance pour ce seul compte\u00a0: {name}",
   "add.offer.title": "Est-ce le bon compte\u00a0?",
+  "add.offer.lead.collection":
+    "Désormais, ce serveur pourrait vous demander des approbations, et ajouter et retirer ici des comptes et des codes. Il ne montre aucune clé à comparer\u00a0: seul son certificat dit qui il est. Vérifiez le nom du serveur.",
   "add.offer.lead":
     "Désormais, ce serveur pourrait vous demander des approbations. Comparez l’empreinte avec celle que votre organisation a publiée.",
   "add.offer.issuer": "Émetteur",
@@ -904,7 +906,7 @@ export const fr: Catalogue<"fr"> = {
   "add.offer.account": "Compte",
   "add.offer.brings": "Apporte",
   "add.offer.collection":
-    "Des comptes et des codes, que {issuer} ajoute et retire ici par la suite. Vous en êtes informé chaque fois.",
+    "Des comptes et des codes, que {issuer} ajoute et retire ici par la suite. Vous en êtes informé.",
   "add.offer.key": "Votre clé",
   "add.offer.fingerprint": "Empreinte de la clé du serveur",
   "add.offer.code": "Avec lui",

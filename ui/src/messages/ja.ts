@@ -366,7 +366,7 @@ export const ja: Catalogue<"ja"> = {
   "remove.text":
     "このコンピューターの鍵は破棄されます。{issuer}\u00a0には通知されません。元に戻せません。このアカウントをここで再び使うには新しいリンクが必要です。保存済みのレシートは引き続き有効です。",
   "remove.collection":
-    "このコンピューターの鍵は破棄され、{issuer}\u00a0に通知されます。一緒に届いたアカウントとコードはここに残りますが、以後は変更されません。元に戻せません。再び接続するには新しいリンクが必要です。",
+    "このコンピューターの鍵は破棄され、{issuer}\u00a0に接続できる場合は通知されます。一緒に届いたアカウントとコードはここに残りますが、以後は変更されません。元に戻せません。再び接続するには新しいリンクが必要です。",
   "remove.keep": "アカウントを残す",
   "remove.confirm": "アカウントを削除",
   "remove.done": "{name}\u00a0をこのコンピューターから削除しました。",
@@ -825,6 +825,8 @@ export const ja: Catalogue<"ja"> = {
   "accounts.polling.default": "通常: {seconds} 秒ごと",
   "accounts.trusted": "このアカウントに限って信頼: {name}",
   "add.offer.title": "このアカウントで合っていますか？",
+  "add.offer.lead.collection":
+    "今後、このサーバーから承認を求められるほか、アカウントやコードがここで追加、削除されるようになります。比べられる鍵は表示されず、サーバーの身元を示すのは証明書だけです。サーバーの名前を確認してください。",
   "add.offer.lead":
     "今後、このサーバーから承認を求められるようになります。フィンガープリントを、組織が公開したものと比べてください。",
   "add.offer.issuer": "発行者",
@@ -832,7 +834,7 @@ export const ja: Catalogue<"ja"> = {
   "add.offer.account": "アカウント",
   "add.offer.brings": "含まれるもの",
   "add.offer.collection":
-    "アカウントとコード。以後は {issuer}\u00a0がここで追加や削除を行い、そのつど通知されます。",
+    "アカウントとコード。以後は {issuer}\u00a0がここで追加や削除を行い、その旨が通知されます。",
   "add.offer.key": "あなたの鍵",
   "add.offer.fingerprint": "サーバーの鍵のフィンガープリント",
   "add.offer.code": "付属するもの",

@@ -1,5 +1,7 @@
 //! All protocols behind one face: a link, an offer or a binding says which one it is for, and what is trusted for it.
 
+use std::borrow::Cow;
+
 use countersign_agent_api::{CertificateCheck, TrustChoice};
 use countersign_privacyidea::{PushLink, TlsCheck, container::ContainerLink};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -33,7 +35,7 @@ pub enum OwnTrust {
     /// They are asked, and have to say so.
     #[default]
     Ask,
-    /// They may not: only what is configured counts.
+    /// They may not: only what is configured counts, also for accounts that were added before.
     Refuse,
 }
 
@@ -74,6 +76,14 @@ impl Protocols {
         }
     }
 
+    /// What counts of what was trusted for an account: nothing, where a person may not do so any more.
+    fn trust<'a>(&self, given: &'a Trust) -> Cow<'a, Trust> {
+        match self.own_trust {
+            OwnTrust::Ask => Cow::Borrowed(given),
+            OwnTrust::Refuse => Cow::Owned(Trust::default()),
+        }
+    }
+
     async fn ask(&self, link: &str, trust: &Trust) -> Result<Offer, EnrolmentError> {
         let offer = if PrivacyIdea::is_meant(link.trim()) {
             self.privacyidea.trusting(trust).preview(link).await?
@@ -110,7 +120,7 @@ impl IssuerProtocol for Protocols {
         device_name: &'a str,
     ) -> BoxFuture<'a, Result<Enrolled, EnrolmentError>> {
         async move {
-            let trust = &offer.trust;
+            let trust = &*self.trust(&offer.trust);
             let mut enrolled = match &offer.terms {
                 Terms::Native(terms) => {
                     let native = self.native.trusting(trust);
@@ -138,12 +148,12 @@ impl IssuerProtocol for Protocols {
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
         match &binding.ties {
             Ties::Native(ties) => {
-                let native = self.native.trusting(&binding.trust);
+                let native = self.native.trusting(&self.trust(&binding.trust));
                 async move { native.rotate(binding, ties, new).await }.boxed()
             }
             Ties::PrivacyIdea(_) => impossible(),
             Ties::Container(ties) => {
-                let privacyidea = self.privacyidea.trusting(&binding.trust);
+                let privacyidea = self.privacyidea.trusting(&self.trust(&binding.trust));
                 async move { privacyidea.roll_over(binding, ties, new).await }.boxed()
             }
         }
@@ -156,12 +166,12 @@ impl IssuerProtocol for Protocols {
     ) -> BoxFuture<'a, Result<(), EnrolmentError>> {
         match &binding.ties {
             Ties::Native(ties) => {
-                let native = self.native.trusting(&binding.trust);
+                let native = self.native.trusting(&self.trust(&binding.trust));
                 async move { native.revoke(binding, ties, other_key).await }.boxed()
             }
             Ties::PrivacyIdea(_) => impossible(),
             Ties::Container(ties) => {
-                let privacyidea = self.privacyidea.trusting(&binding.trust);
+                let privacyidea = self.privacyidea.trusting(&self.trust(&binding.trust));
                 async move { privacyidea.unregister(binding, ties, other_key).await }.boxed()
             }
         }
@@ -186,7 +196,7 @@ impl IssuerProtocol for Protocols {
     }
 
     fn subscribe(&self, binding: Binding) -> Subscription {
-        let trust = binding.trust.clone();
+        let trust = self.trust(&binding.trust).into_owned();
         match binding.ties.clone() {
             Ties::Native(ties) => self.native.trusting(&trust).subscribe(binding, ties),
             Ties::PrivacyIdea(ties) => self.privacyidea.trusting(&trust).subscribe(binding, *ties),

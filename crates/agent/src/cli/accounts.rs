@@ -96,8 +96,7 @@ pub(super) async fn enrol(
         render::offer(&offer);
     }
     let device_name = name.unwrap_or_else(|| offer.device_name.clone());
-    let question = "Add this account? Compare the fingerprint first. Type yes to add it: ";
-    if consent == Consent::Asked && !render::ask_yes(question)? {
+    if consent == Consent::Asked && !render::ask_yes(render::offer_question(&offer))? {
         session.call(Request::CancelEnrolment { offer: offer.id }).await?;
         render::note("Nothing was added.");
         return Ok(Exit::Refused);

@@ -23,12 +23,17 @@ pub struct CertificateSummary {
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+const BOOLEAN: u8 = 0x01;
+const OCTETS: u8 = 0x04;
 const OBJECT_ID: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// 2.5.4.3 and 2.5.4.10.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const ORGANISATION: &[u8] = &[0x55, 0x04, 0x0a];
+/// 2.5.29.19.
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 
 /// The longest name that is shown, in characters.
 const MAX_NAME: usize = 64;
@@ -58,6 +63,36 @@ impl CertificateSummary {
             not_before,
             not_after,
         })
+    }
+}
+
+/// Whether it says that it may issue others (RFC 5280, section 4.2.1.9).
+pub(super) fn is_authority(der: &[u8]) -> bool {
+    basic_constraints(der)
+        .and_then(|constraints| expect(constraints, BOOLEAN))
+        .is_some_and(|(authority, _)| authority == [0xff])
+}
+
+/// The content of that extension.
+fn basic_constraints(der: &[u8]) -> Option<&[u8]> {
+    let (certificate, _) = expect(der, SEQUENCE)?;
+    let (mut signed, _) = expect(certificate, SEQUENCE)?;
+    let mut extensions = loop {
+        let (tag, content, rest) = next(signed)?;
+        if tag == EXTENSIONS {
+            break expect(content, SEQUENCE)?.0;
+        }
+        signed = rest;
+    };
+    loop {
+        let (extension, rest) = expect(extensions, SEQUENCE)?;
+        let (id, value) = expect(extension, OBJECT_ID)?;
+        if id == BASIC_CONSTRAINTS {
+            let value = expect(value, BOOLEAN).map_or(value, |(_critical, value)| value);
+            let (value, _) = expect(value, OCTETS)?;
+            return Some(expect(value, SEQUENCE)?.0);
+        }
+        extensions = rest;
     }
 }
 
@@ -123,7 +158,7 @@ fn instant(tag: u8, time: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, DnType, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 
     use super::*;
 
@@ -136,6 +171,24 @@ mod tests {
         params.not_after = rcgen::date_time_ymd(year, 3, 1);
         let key = KeyPair::generate().unwrap();
         params.self_signed(&key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn an_authority_is_one_that_says_so() {
+        let made = |is_ca| {
+            let mut params = CertificateParams::new(vec!["id.example".to_owned()]).unwrap();
+            params.is_ca = is_ca;
+            let key = KeyPair::generate().unwrap();
+            params.self_signed(&key).unwrap().der().to_vec()
+        };
+        let authority = made(IsCa::Ca(BasicConstraints::Unconstrained));
+        assert!(is_authority(&authority));
+        assert!(is_authority(&made(IsCa::Ca(BasicConstraints::Constrained(0)))));
+        assert!(!is_authority(&made(IsCa::ExplicitNoCa)));
+        assert!(!is_authority(&made(IsCa::NoCa)));
+        for end in 0..authority.len() {
+            assert!(!is_authority(&authority[..end]));
+        }
     }
 
     #[test]

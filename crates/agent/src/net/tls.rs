@@ -59,8 +59,8 @@ impl ClientTls {
     /// The same for who trusts this too.
     pub(super) fn trusting(&self, trust: &Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
         let mut roots = RootCertStore::clone(&self.roots);
-        // One that cannot be an authority is trusted as it is, and for nothing else.
-        roots.add_parsable_certificates(trust.certificates().iter().cloned());
+        // A root vouches for others, whatever it says of itself: a server's own certificate must not become one.
+        roots.add_parsable_certificates(trust.authorities());
         let verifier = OwnVerifier {
             authorities: verifier(roots)?,
             trust: trust.clone(),

@@ -1,7 +1,8 @@
 //! Certificates that a person trusts for one account: a company's own authority, or one server's own certificate.
 //!
 //! Invariants: they count beside everybody's authorities, and for that account alone; names and dates are checked as ever, and the server
-//! has to prove that it holds the key. Nothing here turns a check off.
+//! has to prove that it holds the key. Only an authority vouches for other certificates: a server's own is compared. Nothing here turns a
+//! check off.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,7 @@ use rustls::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::CertificateSummary;
+use super::{CertificateSummary, certificate::is_authority};
 
 /// The most certificates trusted for one account.
 const MAX_CERTIFICATES: usize = 8;
@@ -28,8 +29,15 @@ const MAX_CERTIFICATE: usize = 16 * 1024;
 
 /// What is trusted for one account beside what everybody trusts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Trust(Vec<CertificateDer<'static>>);
+#[serde(try_from = "Vec<KeptCertificate>", into = "Vec<KeptCertificate>")]
+pub struct Trust(Vec<(PresentedKind, CertificateDer<'static>)>);
+
+/// How one is written down.
+#[derive(Serialize, Deserialize)]
+struct KeptCertificate {
+    kind: PresentedKind,
+    der: String,
+}
 
 /// Not certificates that can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +58,8 @@ pub struct Presented {
 }
 
 /// What stands at the end of what a server presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PresentedKind {
     /// An authority, which may issue others.
     Authority,
@@ -65,16 +74,20 @@ impl Trust {
     /// [`InvalidTrust`].
     pub fn read(pem: &str) -> Result<Self, InvalidTrust> {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-        Self::new(read.map_err(|_| InvalidTrust)?)
+        let kind = |der: CertificateDer<'static>| match is_authority(&der) {
+            true => (PresentedKind::Authority, der),
+            false => (PresentedKind::Server, der),
+        };
+        Self::new(read.map_err(|_| InvalidTrust)?.into_iter().map(kind).collect())
     }
 
-    fn new(certificates: Vec<CertificateDer<'static>>) -> Result<Self, InvalidTrust> {
+    fn new(certificates: Vec<(PresentedKind, CertificateDer<'static>)>) -> Result<Self, InvalidTrust> {
         let usable = |der: &CertificateDer<'_>| {
             der.len() <= MAX_CERTIFICATE && CertificateSummary::read(der.as_ref()).is_some()
         };
         if certificates.is_empty()
             || certificates.len() > MAX_CERTIFICATES
-            || !certificates.iter().all(usable)
+            || !certificates.iter().all(|(_, der)| usable(der))
         {
             return Err(InvalidTrust);
         }
@@ -88,39 +101,55 @@ impl Trust {
 
     /// What people want to know of it.
     pub fn summaries(&self) -> Vec<CertificateSummary> {
-        let read = |der: &CertificateDer<'_>| CertificateSummary::read(der.as_ref());
+        let read = |(_, der): &(_, CertificateDer<'_>)| CertificateSummary::read(der.as_ref());
         self.0.iter().filter_map(read).collect()
     }
 
-    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
-        &self.0
+    /// Those that vouch for others.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = CertificateDer<'static>> {
+        let authorities = self
+            .0
+            .iter()
+            .filter(|(kind, _)| *kind == PresentedKind::Authority);
+        authorities.map(|(_, der)| der.clone())
     }
 
-    /// What a chain leaves to be trusted: the end of it.
+    /// What a chain leaves to be trusted: the authority at the end of it, or else the server's own certificate.
     pub(super) fn end_of(chain: &[CertificateDer<'static>]) -> Option<(PresentedKind, Self)> {
-        let kind = match chain {
-            [] => return None,
-            [_] => PresentedKind::Server,
-            [_, _, ..] => PresentedKind::Authority,
+        let (own, end) = (chain.first()?, chain.last()?);
+        let (kind, trusted) = if end != own && is_authority(end) {
+            (PresentedKind::Authority, end)
+        } else {
+            (PresentedKind::Server, own)
         };
-        let end = chain.last().cloned().into_iter().collect();
-        Some((kind, Self::new(end).ok()?))
+        Some((kind, Self::new(vec![(kind, trusted.clone())]).ok()?))
+    }
+
+    fn holds(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.0.iter().any(|(_, trusted)| trusted == certificate)
     }
 }
 
-impl TryFrom<Vec<String>> for Trust {
+impl TryFrom<Vec<KeptCertificate>> for Trust {
     type Error = InvalidTrust;
 
-    fn try_from(texts: Vec<String>) -> Result<Self, InvalidTrust> {
-        let read = |text: &String| STANDARD.decode(text).map(CertificateDer::from);
-        let certificates: Result<Vec<_>, _> = texts.iter().map(read).collect();
+    fn try_from(kept: Vec<KeptCertificate>) -> Result<Self, InvalidTrust> {
+        let read = |kept: &KeptCertificate| {
+            let der = STANDARD.decode(&kept.der)?;
+            Ok((kept.kind, CertificateDer::from(der)))
+        };
+        let certificates: Result<Vec<_>, base64::DecodeError> = kept.iter().map(read).collect();
         Self::new(certificates.map_err(|_| InvalidTrust)?)
     }
 }
 
-impl From<Trust> for Vec<String> {
+impl From<Trust> for Vec<KeptCertificate> {
     fn from(trust: Trust) -> Self {
-        trust.0.iter().map(|der| STANDARD.encode(der)).collect()
+        let kept = |(kind, der): &(PresentedKind, CertificateDer<'_>)| KeptCertificate {
+            kind: *kind,
+            der: STANDARD.encode(der),
+        };
+        trust.0.iter().map(kept).collect()
     }
 }
 
@@ -158,7 +187,7 @@ impl ServerCertVerifier for OwnVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.trust.0.iter().any(|trusted| trusted == end_entity) {
+        if self.trust.holds(end_entity) {
             return Self::verify_pinned(end_entity, server_name, now)
                 .map(|()| ServerCertVerified::assertion());
         }

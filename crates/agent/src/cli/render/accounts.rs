@@ -183,6 +183,23 @@ pub(in crate::cli) fn offer(offer: &EnrolmentOffer) {
     waived(offer.check);
 }
 
+/// What the person is asked about it: there is something to compare, now or later, or nothing but an address.
+pub(in crate::cli) fn offer_question(offer: &EnrolmentOffer) -> &'static str {
+    match offer.brings {
+        Brings::Account | Brings::Collection if !offer.fingerprint.is_empty() => {
+            "Add this account? Compare the fingerprint first. Type yes to add it: "
+        }
+        Brings::Account => {
+            "Add this account? Check the host first. Compare the fingerprint afterwards: `countersign-agent accounts` shows it. \
+             Type yes to add it: "
+        }
+        Brings::Collection => {
+            "Add this account? The certificate alone says who the host is, and nothing is shown to compare: check its name first. \
+             Type yes to add it: "
+        }
+    }
+}
+
 /// A certificate that nobody here trusts yet.
 pub(in crate::cli) fn untrusted(server: &UntrustedServer) {
     let host = plain(&server.host);
@@ -296,4 +313,44 @@ pub(super) fn protection(protection: KeyProtection) -> String {
         " (stated by this program, not proven)"
     };
     format!("{text}{claimed}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_asked_to_compare_what_is_not_shown() {
+        let question = |brings, fingerprint: &str| {
+            offer_question(&EnrolmentOffer {
+                id: "offer".to_owned(),
+                issuer_name: "Alder Group".to_owned(),
+                issuer_host: "id.alder.example".to_owned(),
+                account: "mara".to_owned(),
+                fingerprint: fingerprint.to_owned(),
+                brings,
+                key_protection: KeyProtection {
+                    level: KeyProtectionLevel::Sw,
+                    attested: false,
+                },
+                device_name: "desk".to_owned(),
+                delivers_code: false,
+                expires_at: 0,
+                trusted: Vec::new(),
+                check: CertificateCheck::Wanted,
+            })
+        };
+        assert!(question(Brings::Account, "1F2E 3D4C").contains("Compare the fingerprint first"));
+        let later = question(Brings::Account, "");
+        assert!(
+            later.contains("Check the host first") && later.contains("afterwards"),
+            "{later}"
+        );
+        let never = question(Brings::Collection, "");
+        assert!(
+            never.contains("The certificate alone says who the host is"),
+            "{never}"
+        );
+        assert!(!never.contains("fingerprint"), "{never}");
+    }
 }

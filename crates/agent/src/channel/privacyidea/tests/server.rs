@@ -21,11 +21,11 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::NOW;
 use crate::keystore::DeviceKey;
@@ -38,6 +38,10 @@ const CREDENTIAL: &str = "ea73cc79cacf5677a63cc48d54b0217dd1cff692";
 pub(super) enum Certified {
     ByAuthority,
     ByItself,
+    /// It shows its own certificate alone, which is no authority's.
+    ByAStranger,
+    /// It shows its own certificate twice.
+    Twice,
     /// For a host of another name.
     ForAnother,
     /// For a time that is over.
@@ -89,24 +93,39 @@ impl FakeServer {
         let pair = KeyPair::generate().unwrap();
         let host = match certified {
             Certified::ForAnother => "approve.example.com",
-            Certified::ByAuthority | Certified::ByItself | Certified::LongAgo => "127.0.0.1",
+            Certified::ByAuthority
+            | Certified::ByItself
+            | Certified::ByAStranger
+            | Certified::Twice
+            | Certified::LongAgo => "127.0.0.1",
         };
         let mut leaf = CertificateParams::new(vec![host.to_owned()]).unwrap();
         if let Certified::LongAgo = certified {
             leaf.not_before = rcgen::date_time_ymd(2020, 1, 1);
             leaf.not_after = rcgen::date_time_ymd(2021, 1, 1);
         }
+        if let Certified::ByItself | Certified::Twice = certified {
+            // As tools make them: an authority of its own.
+            leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
         let chain = match certified {
-            Certified::ByItself => {
-                // As tools make them: an authority of its own.
-                leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-                vec![leaf.self_signed(&pair).unwrap().der().clone()]
-            }
+            Certified::ByItself => vec![leaf.self_signed(&pair).unwrap().der().clone()],
+            Certified::Twice => vec![leaf.self_signed(&pair).unwrap().der().clone(); 2],
+            Certified::ByAStranger => vec![leaf.signed_by(&pair, &authority).unwrap().der().clone()],
             Certified::ByAuthority | Certified::ForAnother | Certified::LongAgo => {
                 let leaf = leaf.signed_by(&pair, &authority).unwrap();
                 vec![leaf.der().clone(), authority.der().clone()]
             }
         };
+        Self::presenting(chain, &pair, ca_dir).await
+    }
+
+    /// Shows this chain, whose first certificate is of this key.
+    pub(super) async fn presenting(
+        chain: Vec<CertificateDer<'static>>,
+        pair: &KeyPair,
+        ca_dir: tempfile::TempDir,
+    ) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -156,6 +175,10 @@ impl FakeServer {
     pub(super) fn address(&self) -> &str {
         let rest = self.url.trim_start_matches("https://");
         rest.split('/').next().unwrap_or(rest)
+    }
+
+    pub(super) fn url(&self) -> Url {
+        self.url.parse().unwrap()
     }
 
     pub(super) fn ca_file(&self) -> PathBuf {

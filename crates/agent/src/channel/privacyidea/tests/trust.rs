@@ -2,10 +2,12 @@
 
 use countersign_agent_api::{CertificateCheck, TrustChoice};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
 use super::{server::Certified, *};
 use crate::{
     channel::native::test_proxy,
-    net::{CertificateSummary, NetError, Presented, PresentedKind, Proxy, Untrusted},
+    net::{CertificateSummary, Connection, NetError, Presented, PresentedKind, Proxy, Untrusted},
 };
 
 /// A computer that knows only public authorities.
@@ -120,6 +122,56 @@ async fn a_server_that_vouches_for_itself_is_trusted_as_it_is() {
 }
 
 #[tokio::test]
+async fn only_an_authority_at_the_end_of_a_chain_is_one() {
+    for (certified, kind) in [
+        (Certified::ByAuthority, PresentedKind::Authority),
+        (Certified::ByItself, PresentedKind::Server),
+        (Certified::ByAStranger, PresentedKind::Server),
+        (Certified::Twice, PresentedKind::Server),
+    ] {
+        let server = FakeServer::with(certified).await;
+        let (shown, _) = presented(&stranger(), &server.link()).await;
+        assert_eq!(shown.kind, kind, "{certified:?}");
+    }
+}
+
+/// The certificate of a server, whether or not it says that it is an authority, and a newer one that its key has signed.
+async fn issued_by_its_own_key(is_ca: IsCa) -> (FakeServer, FakeServer) {
+    let params = |is_ca| {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        params
+    };
+    let dir = || tempfile::tempdir().unwrap();
+    let keys = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
+    let [pair, other] = &keys;
+    let pinned = params(is_ca.clone()).self_signed(pair).unwrap().der().clone();
+    let issuer = Issuer::new(params(is_ca), pair);
+    let newer = params(IsCa::NoCa).signed_by(other, &issuer).unwrap();
+    let chain = vec![newer.der().clone(), pinned.clone()];
+    (
+        FakeServer::presenting(vec![pinned], pair, dir()).await,
+        FakeServer::presenting(chain, other, dir()).await,
+    )
+}
+
+#[tokio::test]
+async fn the_key_of_a_trusted_server_issues_nothing() {
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let (server, imitation) = issued_by_its_own_key(is_ca).await;
+        let computer = stranger();
+        let (shown, _) = presented(&computer, &server.link()).await;
+        let kept = serde_json::to_string(&shown.trust).unwrap();
+        for trust in [shown.trust, serde_json::from_str(&kept).unwrap()] {
+            let net = computer.protocols.net.trusting(&trust);
+            Connection::open(&net, &server.url()).await.unwrap();
+            let refused = Connection::open(&net, &imitation.url()).await;
+            assert!(matches!(refused, Err(NetError::Untrusted { .. })));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_host_or_time_cannot_be_trusted() {
     for (certified, reason) in [
         (Certified::ForAnother, Untrusted::WrongHost),
@@ -168,6 +220,14 @@ async fn certificates_of_a_file_count_if_they_vouch_for_the_server() {
 async fn an_organisation_can_forbid_it() {
     let server = FakeServer::start().await;
     let mut computer = stranger();
+    let (shown, _) = presented(&computer, &server.link()).await;
+    let offer = computer
+        .protocols
+        .preview(&server.link(), Some(&this(&shown)))
+        .await
+        .unwrap();
+    let key = computer.key().await;
+    let before = computer.protocols.enrol(&offer, &key, "desk").await.unwrap();
     computer.protocols.own_trust = OwnTrust::Refuse;
     let refused = computer.protocols.preview(&server.link(), None).await;
     assert!(
@@ -183,6 +243,23 @@ async fn an_organisation_can_forbid_it() {
         matches!(refused, Err(EnrolmentError::TrustNotAllowed)),
         "{refused:?}"
     );
+    // Nor does what was trusted before count any more: neither for what is added now nor for what is here.
+    let refused = computer.protocols.enrol(&offer, &key, "desk").await;
+    assert!(
+        matches!(refused, Err(EnrolmentError::Net(NetError::Untrusted { .. }))),
+        "{refused:?}"
+    );
+    let mut line = Line::open(&computer, before.binding);
+    line.health(|health| {
+        matches!(
+            health,
+            Health::Retrying {
+                problem: ChannelProblem::Net(NetError::Untrusted { .. }),
+                ..
+            }
+        )
+    })
+    .await;
 }
 
 #[tokio::test]
