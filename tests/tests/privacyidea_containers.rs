@@ -17,7 +17,7 @@ use countersign_tests::{
     edge,
     front::{SOON, Watch, poll},
     harness::{Agent, Ca, PrivacyIdea, Screens, Session, SessionOptions},
-    wire::http_client,
+    wire::unpooled_client,
 };
 
 /// A device with its one container.
@@ -90,7 +90,7 @@ async fn a_real_server_understands_every_message_about_a_container() -> Result<(
     let dir = tempfile::tempdir()?;
     let ca = Ca::new(dir.path(), "Alder internal CA")?;
     let server = PrivacyIdea::start(&dir.path().join("privacyidea"), &ca, dir.path()).await?;
-    let http = http_client(ca.pem())?;
+    let http = unpooled_client(ca.pem())?;
     let made = server.container().await?;
     let link = server.container_link(&made, false).await?;
     let link = ContainerLink::parse(&link).with_context(|| link.clone())?;

@@ -346,8 +346,8 @@ data! {
         pub signed_requests: bool,
         /// The answer is signed over the text shown.
         pub signs_statement: bool,
-        /// A refusal can carry a report.
-        pub can_report: bool,
+        /// Whether a refusal can carry a report.
+        pub reports: Reports,
         /// The issuer says when a request ends.
         pub has_expiry: bool,
         /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
@@ -356,6 +356,19 @@ data! {
         pub can_withdraw: bool,
         /// The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
         pub can_rotate: bool,
+    }
+
+    /// Whether an issuer takes reports.
+    #[derive(Copy, Default)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Reports {
+        /// It does.
+        Taken,
+        /// It does not.
+        NotTaken,
+        /// It says so with each request, and has sent none yet.
+        #[default]
+        NotSaid,
     }
 
     /// How a key is kept, and how far that is proven.

@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     step::Steps,
-    test::Part,
+    test::{Part, Servers},
     workspace::{Profile, Stories, Workspace},
 };
 
@@ -51,6 +51,9 @@ enum Command {
         /// Only these parts
         #[arg(long, value_name = "PART", num_args = 1..)]
         only: Vec<Part>,
+        /// Part `privacyidea` also with servers of older releases, 3.10.2 and 3.13.4 (needs Python 3.10 or 3.11)
+        #[arg(long)]
+        older: bool,
     },
     /// Measure speed and memory, each figure beside its floor or peer
     Bench {
@@ -86,9 +89,10 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
             setup::programs(&workspace, steps)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Test { only } => {
+        Command::Test { only, older } => {
             setup::sources(&workspace, steps)?;
-            test::run(&workspace, steps, &only)
+            let servers = if older { Servers::All } else { Servers::Newest };
+            test::run(&workspace, steps, &only, servers)
         }
         Command::Demo {
             headless: true,
@@ -143,7 +147,7 @@ fn run(command: Command, steps: &Steps) -> Result<ExitCode> {
                 ("dark", Stories::PrivacyIdea),
             ] {
                 let mut arguments = vec!["--theme", theme];
-                arguments.extend(kind.argument());
+                arguments.extend(kind.arguments());
                 let code = workspace.program("countersign-stories", Profile::Dev, &arguments)?;
                 if code != ExitCode::SUCCESS {
                     return Ok(code);

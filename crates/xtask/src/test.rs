@@ -38,11 +38,23 @@ pub(crate) enum Part {
     Stories,
 }
 
+/// Against which foreign servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// Those of the newest release.
+    Newest,
+    /// Those of older releases too.
+    All,
+}
+
+/// The older releases of privacyIDEA that are tested against.
+const OLDER: [&str; 2] = ["3.10.2", "3.13.4"];
+
 /// Runs these parts, or all. The exit code is that of a test run.
 ///
 /// # Errors
 /// Never for a part that fails: that is in the summary.
-pub(crate) fn run(workspace: &Workspace, steps: &Steps, only: &[Part]) -> Result<ExitCode> {
+pub(crate) fn run(workspace: &Workspace, steps: &Steps, only: &[Part], servers: Servers) -> Result<ExitCode> {
     let parts: Vec<Part> = Part::value_variants()
         .iter()
         .copied()
@@ -52,7 +64,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &Steps, only: &[Part]) -> Result
     for &part in &parts {
         let name = name(part);
         steps.say(&format!("── {name}"));
-        let (result, took) = timed(|| check(part, workspace, steps));
+        let (result, took) = timed(|| check(part, workspace, steps, servers));
         let took = took.as_secs_f64();
         match result {
             Ok(()) => println!("PASS  {name:<10} {took:7.1} s"),
@@ -83,7 +95,7 @@ fn name(part: Part) -> String {
         .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
+fn check(part: Part, workspace: &Workspace, steps: &Steps, servers: Servers) -> Result<()> {
     match part {
         Part::Format => steps.run(workspace.plain_cargo("fmt").args(["--all", "--check"])),
         Part::Clippy => steps.run(
@@ -125,15 +137,20 @@ fn check(part: Part, workspace: &Workspace, steps: &Steps) -> Result<()> {
         // Ignored in a plain `cargo test`: it needs Python.
         Part::Privacyidea => {
             setup::programs(workspace, steps)?;
-            steps.run(
-                workspace
-                    .cargo(
-                        "test",
-                        &["--test", "privacyidea", "--test", "privacyidea_containers"],
-                    )
-                    .args(["--", "--ignored"]),
-            )?;
-            stories(workspace, Stories::PrivacyIdea)
+            let targets = ["--test", "privacyidea", "--test", "privacyidea_containers"];
+            let mut tests = workspace.cargo("test", &targets);
+            tests.args(["--", "--ignored"]);
+            if servers == Servers::Newest {
+                tests.args(["--skip", "older::"]);
+            }
+            steps.run(&mut tests)?;
+            stories(workspace, Stories::PrivacyIdea)?;
+            match servers {
+                Servers::Newest => Ok(()),
+                Servers::All => OLDER
+                    .into_iter()
+                    .try_for_each(|release| stories(workspace, Stories::OlderPrivacyIdea(release))),
+            }
         }
         Part::Policy => policy::check(workspace, steps),
         Part::Stories => {

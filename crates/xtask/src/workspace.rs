@@ -38,13 +38,16 @@ pub(crate) enum Stories {
     Own,
     /// Those with a privacyIDEA server.
     PrivacyIdea,
+    /// Those that an older one can play, of this release.
+    OlderPrivacyIdea(&'static str),
 }
 
 impl Stories {
-    pub(crate) fn argument(self) -> Option<&'static str> {
+    pub(crate) fn arguments(self) -> Vec<&'static str> {
         match self {
-            Self::Own => None,
-            Self::PrivacyIdea => Some("--privacyidea"),
+            Self::Own => Vec::new(),
+            Self::PrivacyIdea => vec!["--privacyidea"],
+            Self::OlderPrivacyIdea(release) => vec!["--privacyidea", "--release", release],
         }
     }
 }
@@ -159,7 +162,7 @@ impl Workspace {
     pub(crate) fn play_stories(&self, json: bool, kind: Stories, only: &[String]) -> Result<ExitCode> {
         let mut arguments: Vec<&str> = Vec::new();
         arguments.extend(json.then_some("--json"));
-        arguments.extend(kind.argument());
+        arguments.extend(kind.arguments());
         if !only.is_empty() {
             arguments.push("--only");
             arguments.extend(only.iter().map(String::as_str));

@@ -17,7 +17,7 @@ use crate::{
     front::Watch,
     harness::{Agent, PrivacyIdea, Session, pss_kib},
     stories::connected,
-    wire::{PushDevice, http_client},
+    wire::{PushDevice, unpooled_client},
 };
 
 /// Challenges, each for both.
@@ -54,7 +54,7 @@ pub async fn figures(session: &Session, report: &mut Report) -> Result<()> {
     let mut watch = agent.watch(Role::App).await?;
     connected(&mut watch).await?;
 
-    let http = http_client(session.ca.pem())?;
+    let http = unpooled_client(session.ca.pem())?;
     let peers = server.token().await?;
     let peer = PushDevice::enrol(&http, &peers.link).await?;
     report.all(

@@ -1,5 +1,6 @@
-//! Plays the stories: `countersign-stories [--json] [--list] [--theme light|dark] [--privacyidea] [--only NAME…]`. Without names, those with a
-//! privacyIDEA server are played only with `--privacyidea`, and no others then.
+//! Plays the stories: `countersign-stories [--json] [--list] [--theme light|dark] [--privacyidea] [--release RELEASE] [--only NAME…]`. Without
+//! names, those with a privacyIDEA server are played only with `--privacyidea`, and no others then; with `--release`, those that a server of
+//! that release can play.
 //!
 //! Progress goes to standard error, with `--json` one object a story to standard output. Exit code 0 only if all hold.
 
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use countersign_tests::{
-    harness::Paths,
+    harness::{Paths, Release},
     stories::{Push, STORIES, Shared, Story, Theme, run},
 };
 
@@ -17,6 +18,7 @@ struct Arguments {
     list: bool,
     theme: Option<Theme>,
     privacyidea: bool,
+    release: Release,
     only: Vec<String>,
 }
 
@@ -29,7 +31,7 @@ async fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let kept = Paths::find()?.stories()?;
-    let mut shared = Shared::default();
+    let mut shared = Shared::of(arguments.release);
     let mut failed = 0;
     for (at, story) in stories.iter().enumerate() {
         eprint!("{:>2}/{} {} … ", at + 1, stories.len(), story.name);
@@ -66,6 +68,14 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
             "--json" => parsed.json = true,
             "--list" => parsed.list = true,
             "--privacyidea" => parsed.privacyidea = true,
+            "--release" => {
+                let named = arguments
+                    .next()
+                    .context("--release takes a release of privacyIDEA")?;
+                let release = Release::ALL.into_iter().find(|release| release.name() == named);
+                parsed.release =
+                    release.with_context(|| format!("no server of release {named} is pinned"))?;
+            }
             "--theme" => {
                 parsed.theme = match arguments.next().as_deref() {
                     Some("light") => Some(Theme::Light),
@@ -79,7 +89,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
                 }
             }
             other => bail!(
-                "unknown argument {other:?}; there are --json, --list, --theme light|dark, --privacyidea, --only NAME…"
+                "unknown argument {other:?}; there are --json, --list, --theme light|dark, --privacyidea, --release RELEASE, --only NAME…"
             ),
         }
     }
@@ -88,8 +98,15 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments> {
 
 fn chosen(arguments: &Arguments) -> Result<Vec<&'static Story>> {
     if arguments.only.is_empty() {
-        let with_server = |story: &&Story| ((story.setup)().push != Push::None) == arguments.privacyidea;
-        return Ok(STORIES.iter().filter(with_server).collect());
+        let meant = |story: &&Story| {
+            let setup = (story.setup)();
+            if arguments.privacyidea {
+                setup.push != Push::None && setup.since <= arguments.release
+            } else {
+                setup.push == Push::None
+            }
+        };
+        return Ok(STORIES.iter().filter(meant).collect());
     }
     let named = |name: &String| {
         STORIES

@@ -32,7 +32,7 @@ pub use logs::Logs;
 pub use memory::{family, pss_kib};
 pub use paths::{Paths, Program};
 pub use ports::free_port;
-pub use privacyidea::{PrivacyIdea, PushEnrolment};
+pub use privacyidea::{PrivacyIdea, PushEnrolment, Release};
 pub use process::Process;
 pub use session::{Screens, Session, SessionOptions};
 pub use webdriver::{App, AppStarts, Launch, WebDriver};

@@ -1,6 +1,6 @@
-//! A real privacyIDEA server, of the release that `tests/privacyidea/requirements.txt` pins, with TLS by a private authority.
+//! A real privacyIDEA server, of a release that `tests/privacyidea` pins, with TLS by a private authority.
 //!
-//! It needs Python 3.10 or newer with `venv` and, the first time, the package index. What is installed is verified by hash and kept in
+//! It needs Python 3.10 or newer with `venv` (older releases: 3.10 or 3.11) and, the first time, the package index. What is installed is verified by hash and kept in
 //! `${XDG_CACHE_HOME:-~/.cache}/countersign`; so is the freshly initialised database that each server starts from.
 
 use std::{
@@ -20,9 +20,6 @@ use super::{Ca, Process, free_port};
 /// The one administrator.
 const ADMINISTRATOR: &str = "admin";
 
-/// What is pinned, and what initialises a database: when either changes, what is kept is made anew.
-const REQUIREMENTS: &str = include_str!("../../privacyidea/requirements.txt");
-
 /// The parts of an initialised server.
 const PARTS: [&str; 5] = [
     "enckey",
@@ -31,6 +28,50 @@ const PARTS: [&str; 5] = [
     "privacyidea.sqlite",
     "complete",
 ];
+
+/// The releases that are tested against, oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Release {
+    /// 3.10.2: no reasons, no codes to type, no containers.
+    R3_10_2,
+    /// 3.13.4: containers, and codes to type.
+    R3_13_4,
+    /// 3.14: reasons, too.
+    #[default]
+    R3_14,
+}
+
+impl Release {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::R3_10_2, Self::R3_13_4, Self::R3_14];
+
+    /// As its makers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::R3_10_2 => "3.10.2",
+            Self::R3_13_4 => "3.13.4",
+            Self::R3_14 => "3.14",
+        }
+    }
+
+    /// Where it is kept, in the cache.
+    fn directory(self) -> String {
+        match self {
+            // Each newest one takes the place of the one before.
+            Self::R3_14 => "privacyidea".to_owned(),
+            Self::R3_10_2 | Self::R3_13_4 => format!("privacyidea-{}", self.name()),
+        }
+    }
+
+    /// What is pinned: when it changes, what is kept is made anew.
+    fn requirements(self) -> &'static str {
+        match self {
+            Self::R3_10_2 => include_str!("../../privacyidea/3.10.2.txt"),
+            Self::R3_13_4 => include_str!("../../privacyidea/3.13.4.txt"),
+            Self::R3_14 => include_str!("../../privacyidea/3.14.txt"),
+        }
+    }
+}
 
 /// A running server.
 #[derive(Debug)]
@@ -58,12 +99,20 @@ pub struct PushEnrolment {
 }
 
 impl PrivacyIdea {
-    /// Starts one in `dir`, which lets PUSH tokens enrol and poll.
+    /// Starts one of the newest release in `dir`, which lets PUSH tokens enrol and poll.
+    ///
+    /// # Errors
+    /// As for [`PrivacyIdea::of`].
+    pub async fn start(dir: &Path, ca: &Ca, logs: &Path) -> Result<Self> {
+        Self::of(Release::default(), dir, ca, logs).await
+    }
+
+    /// The same, of this release.
     ///
     /// # Errors
     /// When Python is missing, what is pinned cannot be installed, or it does not start.
-    pub async fn start(dir: &Path, ca: &Ca, logs: &Path) -> Result<Self> {
-        let environment = environment().await?;
+    pub async fn of(release: Release, dir: &Path, ca: &Ca, logs: &Path) -> Result<Self> {
+        let environment = environment(release).await?;
         let template = template(&environment).await?;
         fs::create_dir_all(dir)?;
         for part in PARTS {
@@ -82,7 +131,7 @@ impl PrivacyIdea {
             dir: dir.to_owned(),
             logs: logs.to_owned(),
             environment,
-            http: crate::wire::http_client(ca.pem())?,
+            http: crate::wire::unpooled_client(ca.pem())?,
             token: String::new(),
             process: None,
         };
@@ -323,10 +372,11 @@ impl PrivacyIdea {
 }
 
 /// The installed server, made if need be.
-async fn environment() -> Result<PathBuf> {
-    let environment = cache()?.join("privacyidea");
+async fn environment(release: Release) -> Result<PathBuf> {
+    let requirements = release.requirements();
+    let environment = cache()?.join(release.directory());
     let stamp = environment.join("requirements.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
         return Ok(environment);
     }
     let mut make = Command::new("python3");
@@ -335,7 +385,7 @@ async fn environment() -> Result<PathBuf> {
         .await
         .context("a real privacyIDEA server needs Python 3.10 or newer with venv (Debian: python3-venv)")?;
     let wanted = environment.join("wanted.txt");
-    fs::write(&wanted, REQUIREMENTS)?;
+    fs::write(&wanted, requirements)?;
     let mut install = python(&environment, "pip");
     install
         .args([
@@ -346,10 +396,11 @@ async fn environment() -> Result<PathBuf> {
             "-r",
         ])
         .arg(&wanted);
-    run(install)
-        .await
-        .context("privacyIDEA cannot be installed; is the package index reachable?")?;
-    fs::write(&stamp, REQUIREMENTS)?;
+    run(install).await.with_context(|| {
+        let release = release.name();
+        format!("privacyIDEA {release} cannot be installed; is the package index reachable?")
+    })?;
+    fs::write(&stamp, requirements)?;
     Ok(environment)
 }
 

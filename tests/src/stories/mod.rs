@@ -49,6 +49,8 @@ use std::pin::Pin;
 
 use anyhow::Result;
 
+use crate::harness::Release;
+
 /// What a story does on its stage.
 type Play = for<'a> fn(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
@@ -138,10 +140,10 @@ stories! {
     codes_vault::vault_exported_wiped_restored, enrolment::not_enrolled();
     privacyidea_enrolment::privacyidea_enrolled_by_qr, privacyidea::direct();
     privacyidea::privacyidea_approved, privacyidea::direct();
-    privacyidea::privacyidea_declined_with_reason, privacyidea::direct();
+    privacyidea::privacyidea_declined_with_reason, privacyidea::since(Release::R3_14);
     privacyidea::privacyidea_choice_right, privacyidea::direct();
     privacyidea::privacyidea_choice_wrong, privacyidea::direct();
-    privacyidea::privacyidea_code_to_type, privacyidea::direct();
+    privacyidea::privacyidea_code_to_type, privacyidea::since(Release::R3_13_4);
     privacyidea_hostile::privacyidea_tampered_refused, privacyidea::meddled();
     privacyidea_hostile::privacyidea_replay_not_answered, privacyidea::meddled();
     privacyidea_trouble::privacyidea_server_down, privacyidea::meddled();
@@ -153,5 +155,5 @@ stories! {
     privacyidea_trouble::privacyidea_token_deleted, privacyidea::direct();
     privacyidea_enrolment::privacyidea_killed_while_enrolling, privacyidea::meddled();
     privacyidea_enrolment::privacyidea_two_servers, privacyidea::direct();
-    privacyidea_container::privacyidea_container, privacyidea::direct();
+    privacyidea_container::privacyidea_container, privacyidea::since(Release::R3_13_4);
 }

@@ -6,7 +6,7 @@ use countersign_agent_api::{AccountView, Matching, Reply, Request, RequestState,
 use super::{Push, Setup, Stage, clipboard, connected, enrolment, stage::OpenPrompt};
 use crate::{
     front::{SOON, poll},
-    harness::PrivacyIdea,
+    harness::{PrivacyIdea, Release},
     wire::Meddler,
 };
 
@@ -21,6 +21,7 @@ const CODE: &str = "push_code_to_phone=1";
 pub(super) fn direct() -> Setup {
     Setup {
         push: Push::Direct,
+        since: Release::R3_10_2,
         ..enrolment::not_enrolled()
     }
 }
@@ -29,7 +30,15 @@ pub(super) fn direct() -> Setup {
 pub(super) fn meddled() -> Setup {
     Setup {
         push: Push::Meddled,
-        ..enrolment::not_enrolled()
+        ..direct()
+    }
+}
+
+/// The same as [`direct`], with a server of at least this release.
+pub(super) fn since(release: Release) -> Setup {
+    Setup {
+        since: release,
+        ..direct()
     }
 }
 

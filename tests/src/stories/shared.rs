@@ -6,11 +6,12 @@ use std::{path::Path, sync::Arc};
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::harness::{Ca, Logs, PrivacyIdea};
+use crate::harness::{Ca, Logs, PrivacyIdea, Release};
 
 /// What was started for stories so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shared {
+    release: Release,
     privacyidea: Option<Arc<CompanyServer>>,
 }
 
@@ -26,6 +27,14 @@ pub struct CompanyServer {
 }
 
 impl Shared {
+    /// With servers of this release.
+    pub fn of(release: Release) -> Self {
+        Self {
+            release,
+            privacyidea: None,
+        }
+    }
+
     /// The server, started if it does not run yet.
     ///
     /// # Errors
@@ -39,7 +48,7 @@ impl Shared {
         let logs = Logs::new(dir.path().join("logs"));
         std::fs::create_dir(logs.dir())?;
         let ca = Ca::new(dir.path(), "Alder company authority")?;
-        let server = PrivacyIdea::start(&dir.path().join("privacyidea"), &ca, logs.dir()).await?;
+        let server = PrivacyIdea::of(self.release, &dir.path().join("privacyidea"), &ca, logs.dir()).await?;
         let started = Arc::new(CompanyServer {
             server,
             ca,

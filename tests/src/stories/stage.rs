@@ -12,10 +12,10 @@ use super::CompanyServer;
 use crate::{
     front::{Bank, Desktop, Notifications, Prompt, SOON, Watch},
     harness::{
-        Agent, AgentOptions, App, Demo, DemoOptions, Gateway, GatewayOptions, Session, SessionOptions, USER,
-        WebDriver, free_port, wrong_clock,
+        Agent, AgentOptions, App, Demo, DemoOptions, Gateway, GatewayOptions, Release, Session,
+        SessionOptions, USER, WebDriver, free_port, wrong_clock,
     },
-    wire::{Meddler, NoWebSockets, Relay, RelyingSide, http_client},
+    wire::{Meddler, NoWebSockets, Relay, RelyingSide, http_client, unpooled_client},
 };
 
 /// What stands between devices and gateway.
@@ -79,6 +79,8 @@ pub struct Setup {
     pub between: Between,
     /// Whether it plays with a privacyIDEA server.
     pub push: Push,
+    /// Which release that has to be at least.
+    pub since: Release,
     /// That server, if so.
     pub company: Option<Arc<CompanyServer>>,
     /// The agent of the person's computer.
@@ -377,7 +379,7 @@ impl Stage {
 /// Somebody before the server, with a certificate of the same authority.
 async fn meddler(session: &Session, company: &CompanyServer) -> Result<Meddler> {
     let cert = company.ca.issue(&session.dir().join("meddler"), &["127.0.0.1"])?;
-    let client = http_client(company.ca.pem())?;
+    let client = unpooled_client(company.ca.pem())?;
     Meddler::start(&company.server.url, client, cert.server).await
 }
 

@@ -25,9 +25,22 @@ use anyhow::{Context, Result};
 /// # Errors
 /// When the PEM text holds no certificate.
 pub fn http_client(ca: &str) -> Result<reqwest::Client> {
+    Ok(builder(ca)?.build()?)
+}
+
+/// The same, with a connection for each call: for servers that close idle ones soon (gunicorn after two seconds). What is posted in that moment
+/// is lost, and nobody may send it again unasked.
+///
+/// # Errors
+/// As for [`http_client`].
+pub fn unpooled_client(ca: &str) -> Result<reqwest::Client> {
+    Ok(builder(ca)?.pool_max_idle_per_host(0).build()?)
+}
+
+fn builder(ca: &str) -> Result<reqwest::ClientBuilder> {
     install_ring();
     let ca = reqwest::Certificate::from_pem(ca.as_bytes()).context("the CA is not PEM")?;
-    Ok(reqwest::Client::builder().tls_certs_only([ca]).build()?)
+    Ok(reqwest::Client::builder().tls_certs_only([ca]))
 }
 
 /// Makes `ring` the provider of every TLS configuration of this process.

@@ -36,6 +36,8 @@ describe("every line has exactly one place", () => {
     hostile("x").lines,
     twice,
     strange,
+    [text("client", "Shop"), text("message", "Open the gate")],
+    [text("message", "Open the gate"), ...action("com.example.x", text("message", "twice"))],
     [],
   ];
   test.each(statements.map((lines, index) => [index, lines] as const))("statement %i", (_, lines) => {
@@ -89,6 +91,14 @@ describe("the sentence", () => {
       "Confirm: Open the gate",
     );
     expect(sentence([text("client", "Shop")])).toBe("Confirm a request without details");
+  });
+
+  test("that is the message stands for its line", () => {
+    const { groups, headlineFor } = arrange([text("client", "Shop"), text("message", "Open the gate")], NOW);
+    expect(headlineFor?.texts).toEqual(["Open the gate"]);
+    expect(groups).toEqual([]);
+    const other = arrange([text("message", "Pay"), ...action("payment_initiation", amount)], NOW);
+    expect(other.groups.flatMap((group) => group.rows.map((row) => row.line.key))).toContain("message");
   });
 
   test("does not fill placeholders in values", () => {

@@ -115,6 +115,12 @@ export function arrange(lines: Line[], now: number): Arrangement {
     }
   }
   const actions = placed.groups;
+  /** The message is the sentence: it is not said a second time below. */
+  const quote = (message: Row): void => {
+    placed.headline = phrase("ask.message", { message: message.texts.join(" ") });
+    placed.headlineFor = message;
+    for (const group of [before, ...actions]) group.rows = group.rows.filter((row) => row !== message);
+  };
   const only = actions.length === 1 ? actions[0] : undefined;
   if (only?.action) {
     const type = only.action.texts.join("");
@@ -124,13 +130,10 @@ export function arrange(lines: Line[], now: number): Arrangement {
       // The sentence is this action in words; with it the bare type would say nothing more.
       placed.headlineFor = only.action;
       only.action = null;
-    } else {
-      placed.headline = message
-        ? phrase("ask.message", { message: message.texts.join(" ") })
-        : phrase("ask.unknown", { action: type });
-    }
+    } else if (message) quote(message);
+    else placed.headline = phrase("ask.unknown", { action: type });
   } else if (actions.length > 1) placed.headline = phrase("ask.several", { count: actions.length });
-  else if (message) placed.headline = phrase("ask.message", { message: message.texts.join(" ") });
+  else if (message) quote(message);
   else placed.headline = phrase("ask.nothing");
   placed.groups = [before, ...actions, after].filter(
     (group) => group.action !== null || group.rows.length > 0,

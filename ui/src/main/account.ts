@@ -62,7 +62,8 @@ export function capabilities(account: AccountView): { icon: IconName; text: stri
   if (!capabilities.signs_statement) limits.push(t("capability.not_tied"));
   const tied = limits.length === 0;
   if (tied) limits.push(t("capability.full"));
-  if (!capabilities.can_report) limits.push(t("capability.no_report"));
+  if (capabilities.reports === "not_taken") limits.push(t("capability.no_report"));
+  if (capabilities.reports === "not_said") limits.push(t("capability.reports_not_said"));
   if (!capabilities.has_expiry) limits.push(t("capability.no_expiry"));
   return { icon: tied ? "verified" : "unverified", text: limits.join(" ") };
 }

@@ -1,9 +1,11 @@
 // Accounts: what is said of them, and what can be done to them.
 import { fireEvent, screen, within } from "@testing-library/svelte";
 import { describe, expect, test } from "vitest";
-import { alder } from "../fixtures/accounts";
+import type { Reports } from "../bindings/Reports";
+import { alder, fjord } from "../fixtures/accounts";
 import { mains, view } from "../fixtures/main";
 import { openMain, settled } from "../test/main";
+import { capabilities } from "./account";
 
 const list = mains["accounts-list"];
 const facts = (name: string) => screen.getByRole("article", { name }).textContent;
@@ -33,10 +35,17 @@ test("every account says what its server cannot do", async () => {
   expect(facts("Alder Group")).toContain("your answer is tied to the text shown");
   for (const limit of [
     "Answers are not tied to the text shown.",
-    "A refusal cannot carry a report.",
+    "Whether a refusal can carry a report, it says with each request.",
     "It does not say when a request ends.",
   ])
     expect(facts("Fjord University")).toContain(limit);
+});
+
+test("whether reports are taken is said as soon as the server has", () => {
+  const says = (reports: Reports) =>
+    capabilities({ ...fjord, capabilities: { ...fjord.capabilities, reports } }).text;
+  expect(says("not_taken")).toContain("A refusal cannot carry a report.");
+  expect(says("taken")).not.toContain("report");
 });
 
 test("a name of one's own stands first, the issuer beside it", async () => {

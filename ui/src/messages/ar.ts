@@ -422,6 +422,7 @@ export const ar: Catalogue<"ar"> = {
   "capability.full": "الطلبات موقّعة، وإجابتك مرتبطة بالنص المعروض.",
   "capability.unsigned": "الطلبات غير موقّعة.",
   "capability.no_report": "لا يمكن أن يتضمن الرفض بلاغًا.",
+  "capability.reports_not_said": "يُذكر مع كل طلب ما إذا كان يمكن أن يتضمن الرفض بلاغًا.",
   "capability.no_expiry": "لا يُذكر متى ينتهي الطلب.",
   "collection.holds": "يدير {issuer} هنا حسابات ورموزًا. الحسابات: {accounts}. الرموز: {codes}.",
   "collection.unusable": "ما لا يمكن استخدامه هنا: {count}.",

@@ -400,6 +400,7 @@ export const de: Catalogue<"de"> = {
   "capability.full": "Anfragen sind signiert, und Ihre Antwort ist an den gezeigten Text gebunden.",
   "capability.unsigned": "Anfragen sind nicht signiert.",
   "capability.no_report": "Eine Ablehnung kann keine Meldung enthalten.",
+  "capability.reports_not_said": "Ob eine Ablehnung eine Meldung enthalten kann, wird mit jeder Anfrage angegeben.",
   "capability.no_expiry": "Es wird nicht angegeben, wann eine Anfrage endet.",
   "collection.holds": "{issuer} verwaltet hier Konten und Codes. Konten: {accounts}. Codes: {codes}.",
   "collection.unusable": "Hier nicht verwendbar: {count}.",

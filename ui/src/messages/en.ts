@@ -390,6 +390,7 @@ export const en = {
   "capability.full": "Requests are signed, and your answer is tied to the text shown.",
   "capability.unsigned": "Requests are not signed.",
   "capability.no_report": "A refusal cannot carry a report.",
+  "capability.reports_not_said": "Whether a refusal can carry a report, it says with each request.",
   "capability.no_expiry": "It does not say when a request ends.",
   "collection.holds": "{issuer} manages accounts and codes here. Accounts: {accounts}. Codes: {codes}.",
   "collection.unusable": "Not usable here: {count}.",

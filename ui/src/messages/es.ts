@@ -409,6 +409,7 @@ export const es: Catalogue<"es"> = {
   "capability.full": "Las solicitudes van firmadas y su respuesta está vinculada al texto mostrado.",
   "capability.unsigned": "Las solicitudes no van firmadas.",
   "capability.no_report": "Una denegación no puede incluir un informe.",
+  "capability.reports_not_said": "Si una denegación puede incluir un informe, se indica con cada solicitud.",
   "capability.no_expiry": "No se indica cuándo termina una solicitud.",
   "collection.holds": "{issuer} gestiona aquí cuentas y códigos. Cuentas: {accounts}. Códigos: {codes}.",
   "collection.unusable": "No utilizables aquí: {count}.",

@@ -413,6 +413,7 @@ export const fr: Catalogue<"fr"> = {
   "capability.full": "Les demandes sont signées, et votre réponse est liée au texte affiché.",
   "capability.unsigned": "Les demandes ne sont pas signées.",
   "capability.no_report": "Un refus ne peut pas contenir de signalement.",
+  "capability.reports_not_said": "Chaque demande indique si un refus peut contenir un signalement.",
   "capability.no_expiry": "La fin d’une demande n’est pas indiquée.",
   "collection.holds":
     "{issuer} gère ici des comptes et des codes. Comptes\u00a0: {accounts}. Codes\u00a0: {codes}.",

@@ -384,6 +384,7 @@ export const ja: Catalogue<"ja"> = {
   "capability.full": "リクエストは署名されており、回答は表示された文面に結び付けられます。",
   "capability.unsigned": "リクエストは署名されていません。",
   "capability.no_report": "拒否に報告を添えることはできません。",
+  "capability.reports_not_said": "拒否に報告を添えられるかどうかは、リクエストごとに示されます。",
   "capability.no_expiry": "リクエストの期限は示されません。",
   "collection.holds":
     "{issuer}\u00a0がここのアカウントとコードを管理しています。アカウント: {accounts}、コード: {codes}。",

@@ -91,7 +91,7 @@ export function ending(shown: Shown, client: string, now: number): Ending | null
         ...plainly,
         ...ended(state, shown, client),
         receiptInvalid: state.receipt === "invalid",
-        reportable: request.capabilities.can_report && reportable(state, now - REPORTABLE),
+        reportable: request.capabilities.reports === "taken" && reportable(state, now - REPORTABLE),
       };
   }
 }

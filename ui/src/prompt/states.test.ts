@@ -109,6 +109,11 @@ describe("what is said", () => {
     expect(sentence("foreign")).toBe("Confirm: Confirm a log-in to the student register");
   });
 
+  test("a message that is the sentence is said once", () => {
+    const { container } = renderPrompt(prompts.foreign);
+    expect(container.textContent?.split("Confirm a log-in to the student register")).toHaveLength(2);
+  });
+
   test("each outcome has its title", () => {
     expect(sentence("sending")).toBe("Sending your approval");
     expect(sentence("offline")).toBe("Not sent yet");

@@ -103,12 +103,23 @@ impl Binding {
         }
     }
 
-    /// What its protocol can do; one request may do with more or less.
+    /// What its protocol can do, as far as that is known; one request may do with more or less.
     pub fn capabilities(&self) -> Capabilities {
         match &self.ties {
             Ties::Native(_) => native::CAPABILITIES,
-            Ties::PrivacyIdea(_) => privacyidea::CAPABILITIES,
+            Ties::PrivacyIdea(ties) => Capabilities {
+                reports: ties.reports,
+                ..privacyidea::CAPABILITIES
+            },
             Ties::Container(_) => privacyidea::CONTAINER_CAPABILITIES,
+        }
+    }
+
+    /// A request has come, whose issuer can do this: where it says so with its requests, this is what is known of it from now on.
+    pub fn learn(&mut self, can: Capabilities) {
+        match &mut self.ties {
+            Ties::Native(_) | Ties::Container(_) => {}
+            Ties::PrivacyIdea(ties) => ties.reports = can.reports,
         }
     }
 

@@ -378,6 +378,26 @@ impl EnrolmentError {
         }
     }
 
+    /// Whether the issuer has heard nothing of the enrolment that ended like this, so that it can be tried again as it is.
+    pub fn nothing_sent(&self) -> bool {
+        match self {
+            Self::Net(e) => !e.sent(),
+            // Signing comes before sending.
+            Self::Key(_) => true,
+            Self::InvalidLink(_)
+            | Self::InvalidPushLink(_)
+            | Self::NeedsUnlock
+            | Self::NeedsPassphrase
+            | Self::Unknown(..)
+            | Self::InvalidTrust(_)
+            | Self::TrustNotAllowed
+            | Self::Refused
+            | Self::Configuration(_)
+            | Self::BadAnswer(_)
+            | Self::Issuer { .. } => false,
+        }
+    }
+
     /// Whether the issuer may have carried it out although no answer came.
     pub fn outcome_unknown(&self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! Diagnostics against a real issuer's address, an address where nobody is, a proxy, and a bus of the test's own.
 
 use countersign_agent_api::{
-    AccountId, AccountView, Capabilities, Connection, KeyProtection, KeyProtectionLevel, Transport,
+    AccountId, AccountView, Capabilities, Connection, KeyProtection, KeyProtectionLevel, Reports, Transport,
 };
 use countersign_protocol::KeySet;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,7 +56,7 @@ fn facts(binding: Binding) -> AccountFacts {
         capabilities: Capabilities {
             signed_requests: true,
             signs_statement: true,
-            can_report: true,
+            reports: Reports::Taken,
             has_expiry: true,
             can_revoke: true,
             can_withdraw: true,

@@ -144,6 +144,7 @@ impl Engine {
         fx.push(Effect::ReserveKey(KeyPurpose::Enrolment(Box::new(Enrolment {
             cause: Cause::Origin(origin),
             offer,
+            offered_as: None,
             device_name: self.settings.device_name.clone(),
         }))));
     }

@@ -3,7 +3,7 @@
 //! *Deny* and *report* are possible as long as a request is pending. *Approve* has rules; each has its own refusal, so that a
 //! front end can say what is missing.
 
-use countersign_agent_api::{ApiError, ErrorCode, Matching, Requires, Surface, Verification};
+use countersign_agent_api::{ApiError, ErrorCode, Matching, Reports, Requires, Surface, Verification};
 use countersign_protocol::{DecidedOn, MatchCode, Verdict};
 
 use super::request::{PersonAnswer, Tracked};
@@ -46,7 +46,7 @@ pub(super) fn check(
         );
     }
     match verdict {
-        Verdict::Report if !request.claims().capabilities.can_report => {
+        Verdict::Report if request.claims().capabilities.reports != Reports::Taken => {
             return refuse(
                 ErrorCode::Refused,
                 "This issuer takes no reports. Deny the request, and tell its administrator.",

@@ -147,6 +147,8 @@ pub struct Enrolment {
     pub cause: Cause,
     /// What was agreed to.
     pub offer: Offer,
+    /// Under which id the person was shown it, if they were: it is theirs again if nothing comes of it before anything is sent.
+    pub offered_as: Option<String>,
     /// How this computer is named.
     pub device_name: String,
 }

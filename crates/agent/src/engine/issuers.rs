@@ -118,6 +118,11 @@ impl Engine {
             .find(|mute| mute.client == *client && mute.until > now);
         let muted_until = muted.map(|mute| mute.until);
         let txn = request.claims.txn.clone();
+        let can = request.claims.capabilities;
+        if let Some(found) = self.account_mut(account) {
+            // As with the clock: kept with the next change that is written.
+            found.binding.learn(can);
+        }
         match self.inbox.admit(account, request, muted_until, now) {
             Admission::Duplicate(_) => {}
             Admission::Shown(id) => {

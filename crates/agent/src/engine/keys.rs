@@ -1,7 +1,8 @@
 //! Accounts come, go and change their key. Killed at any point, nothing is left half done:
 //!
 //! - *Enrol*: preview → the person agrees → reference on disk as spare → key made → issuer binds it → account on disk, key no longer spare. Until
-//!   that last write there is no account; a spare key is deleted at the next start.
+//!   that last write there is no account; a spare key is deleted at the next start. An enrolment that fails before the issuer has heard of it leaves the
+//!   offer as it was: the person can agree once more.
 //! - *Rotate*: reference on disk as spare → key made → on disk as the account's other key → issuer replaces → the two change places on disk → the issuer's
 //!   next acceptance of a connection decides: the key it accepted stays, the other becomes spare.
 //! - *Remove*: account off the disk, its keys spare → the issuer told, where its protocol has that → keys deleted.
@@ -73,6 +74,20 @@ impl Offers {
         self.underway = self.underway.saturating_sub(1);
     }
 
+    fn keep(&mut self, id: String, offer: Offer) {
+        if self.waiting.len() >= MAX_OFFERS {
+            self.waiting.remove(0);
+        }
+        self.waiting.push((id, offer));
+    }
+
+    /// Nothing came of an enrolment, and its issuer has not heard of it.
+    fn reopen(&mut self, enrolment: &Enrolment) {
+        if let Some(id) = &enrolment.offered_as {
+            self.keep(id.clone(), enrolment.offer.clone());
+        }
+    }
+
     /// The change of a key that this call asked for is over, one way or the other.
     fn rotated(&mut self, call: Call) {
         self.rotations.retain(|(of, _)| *of != call);
@@ -107,9 +122,6 @@ impl Engine {
     }
 
     fn keep_offer(&mut self, offer: Offer) -> EnrolmentOffer {
-        if self.offers.waiting.len() >= MAX_OFFERS {
-            self.offers.waiting.remove(0);
-        }
         self.offers.made += 1;
         let id = format!("offer-{}", self.offers.made);
         let view = EnrolmentOffer {
@@ -126,7 +138,7 @@ impl Engine {
             trusted: trusted(&offer.trust),
             check: offer.check,
         };
-        self.offers.waiting.push((id, offer));
+        self.offers.keep(id, offer);
         view
     }
 
@@ -147,23 +159,23 @@ impl Engine {
             let text = format!("Name this computer in 1 to {MAX_DEVICE_NAME} plain characters.");
             return Err(ApiError::new(ErrorCode::InvalidCall, text));
         }
-        let position = self
-            .offers
-            .waiting
-            .iter()
-            .position(|(known, _)| known == id)
-            .ok_or_else(|| {
-                ApiError::new(
-                    ErrorCode::NotFound,
-                    "This offer has ended. Open the link again, or ask for a new one.",
-                )
-            })?;
-        let (_, offer) = self.offers.waiting.remove(position);
-        self.check_new(&offer)?;
+        let mut waiting = self.offers.waiting.iter();
+        let position = waiting.position(|(known, _)| known == id).ok_or_else(|| {
+            ApiError::new(
+                ErrorCode::NotFound,
+                "This offer has ended. Open the link again, or ask for a new one.",
+            )
+        })?;
         self.offers.begin()?;
+        let (id, offer) = self.offers.waiting.remove(position);
+        if let Err(error) = self.check_new(&offer) {
+            self.offers.done();
+            return Err(error);
+        }
         fx.push(Effect::ReserveKey(KeyPurpose::Enrolment(Box::new(Enrolment {
             cause: call.into(),
             offer,
+            offered_as: Some(id),
             device_name,
         }))));
         Ok(())
@@ -181,7 +193,7 @@ impl Engine {
                 self.accounts.spare_keys.push(reference.clone());
                 fx.push(self.save_accounts(Then::CreateKey(purpose, reference)));
             }
-            Err(error) => self.give_up(purpose.cause(), key_error(&error), fx),
+            Err(error) => self.give_up_key(&purpose, key_error(&error), fx),
         }
     }
 
@@ -196,9 +208,18 @@ impl Engine {
             Ok(()) => fx.push(Effect::CreateKey(purpose, reference)),
             Err(error) => {
                 self.accounts.spare_keys.retain(|spare| *spare != reference);
-                self.give_up(purpose.cause(), storage_error(&error), fx);
+                self.give_up_key(&purpose, storage_error(&error), fx);
             }
         }
+    }
+
+    /// There is no key: nothing was sent.
+    fn give_up_key(&mut self, purpose: &KeyPurpose, error: ApiError, fx: &mut Vec<Effect>) {
+        match purpose {
+            KeyPurpose::Enrolment(enrolment) => self.offers.reopen(enrolment),
+            KeyPurpose::Rotation(_) => {}
+        }
+        self.give_up(purpose.cause(), error, fx);
     }
 
     /// A key was made, for whichever purpose, or could not be.
@@ -213,7 +234,7 @@ impl Engine {
             Ok(key) => key,
             Err(error) => {
                 self.delete_spare(reference, fx);
-                return self.give_up(purpose.cause(), key_error(&error), fx);
+                return self.give_up_key(&purpose, key_error(&error), fx);
             }
         };
         match purpose {
@@ -249,6 +270,9 @@ impl Engine {
                         " It is not known whether the issuer has added this computer: ask for a new link, and have \
                          the unused entry removed.",
                     );
+                }
+                if error.nothing_sent() {
+                    self.offers.reopen(enrolment);
                 }
                 self.delete_spare(key.reference.clone(), fx);
                 return self.give_up(enrolment.cause.clone(), answer, fx);

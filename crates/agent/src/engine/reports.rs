@@ -5,7 +5,9 @@
 //! request one report is under way at a time. Nothing is sent later by itself: what could not be sent is said, and the
 //! person tries again.
 
-use countersign_agent_api::{AccountId, ApiError, ErrorCode, HistoryEntry, KeyringState, Reply, RequestId};
+use countersign_agent_api::{
+    AccountId, ApiError, ErrorCode, HistoryEntry, KeyringState, Reply, Reports, RequestId,
+};
 use countersign_protocol::{self as protocol, Reason, Verdict};
 
 use super::{
@@ -102,7 +104,7 @@ impl Engine {
                 "The issuer has removed this computer, so it takes no report from it. Tell its administrators.",
             );
         }
-        if !account.binding.capabilities().can_report {
+        if account.binding.capabilities().reports != Reports::Taken {
             return refuse(
                 ErrorCode::Refused,
                 "This issuer takes no reports of what has ended. Tell its administrators.",
@@ -111,7 +113,8 @@ impl Engine {
         let Some(evidence) = &record.evidence else {
             return refuse(
                 ErrorCode::NotPending,
-                "The issuer has not said yet how this request ended. Try again when there is a connection.",
+                "There is no receipt that says how this request ended, so it cannot be reported. If one is to come, it does once there is a \
+                 connection.",
             );
         };
         if now + account.binding.offset > record.entry.at + REPORTABLE {

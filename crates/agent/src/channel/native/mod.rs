@@ -33,7 +33,7 @@ pub(crate) use tests::{
 
 use std::sync::Arc;
 
-use countersign_agent_api::Capabilities;
+use countersign_agent_api::{Capabilities, Reports};
 use countersign_protocol::Jti;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use ring::rand::SecureRandom;
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Native {
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     signed_requests: true,
     signs_statement: true,
-    can_report: true,
+    reports: Reports::Taken,
     has_expiry: true,
     can_revoke: true,
     can_withdraw: true,

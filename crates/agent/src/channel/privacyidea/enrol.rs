@@ -1,6 +1,6 @@
 //! Enrolment: the link says everything but the server's key, which comes with the answer and is pinned then.
 
-use countersign_agent_api::CertificateCheck;
+use countersign_agent_api::{CertificateCheck, Reports};
 use countersign_privacyidea::{
     PushLink, TlsCheck, Unlock,
     reply::{self, ReplyError},
@@ -80,6 +80,7 @@ pub(super) async fn enrol(
         url: link.url.clone(),
         server_key,
         answered: Vec::new(),
+        reports: Reports::NotSaid,
         poll_seconds: None,
     };
     Ok(Enrolled {

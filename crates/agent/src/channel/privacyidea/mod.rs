@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use countersign_agent_api::Capabilities;
+use countersign_agent_api::{Capabilities, Reports};
 use countersign_privacyidea::{PushLink, container::ContainerLink};
 use ring::rand::SecureRandom;
 
@@ -41,11 +41,12 @@ use crate::{
     net::{Net, Trust},
 };
 
-/// What this protocol can do: the server signs what it asks; the answer is signed over the challenge's name, not over its text.
+/// What this protocol can do: the server signs what it asks; the answer is signed over the challenge's name, not over its text. Whether reports are
+/// taken depends on the server, and is signed in each challenge ([`Ties::reports`]).
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     signed_requests: true,
     signs_statement: false,
-    can_report: false,
+    reports: Reports::NotSaid,
     has_expiry: false,
     can_revoke: false,
     can_withdraw: false,

@@ -1,6 +1,6 @@
 //! A challenge as the engine sees it, and a decision as a server takes it. No I/O, no clock.
 
-use countersign_agent_api::{Capabilities, Matching, Requires, Surface, Verification};
+use countersign_agent_api::{Capabilities, Matching, Reports, Requires, Surface, Verification};
 use countersign_privacyidea::{Answer, Challenge, ChallengeError, DeclineReason, DeclineReasons};
 use countersign_protocol::{Client, Reason, Statement, StatementError, Txn, Verdict, text};
 use ring::digest;
@@ -42,9 +42,9 @@ pub(super) fn verified(
         }
         None => (Matching::None, Surface::Any),
     };
-    let can_report = match challenge.decline_reasons() {
-        DeclineReasons::Understood => true,
-        DeclineReasons::Unknown => false,
+    let reports = match challenge.decline_reasons() {
+        DeclineReasons::Understood => Reports::Taken,
+        DeclineReasons::Unknown => Reports::NotTaken,
     };
     let claims = RequestClaims {
         txn: txn(challenge.nonce()),
@@ -64,7 +64,7 @@ pub(super) fn verified(
         warns: Warns::No,
         raw_details: String::new(),
         capabilities: Capabilities {
-            can_report,
+            reports,
             ..CAPABILITIES
         },
     };

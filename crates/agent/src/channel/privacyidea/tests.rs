@@ -228,12 +228,12 @@ async fn a_reason_goes_only_where_the_server_understands_it() {
     };
     server.challenge(1, None);
     let request = line.request().await;
-    assert!(!request.claims.capabilities.can_report);
+    assert_eq!(request.claims.capabilities.reports, Reports::NotTaken);
     computer.answer(&line, &request, not_me()).await;
     server.understands_reasons();
     server.challenge(2, None);
     let request = line.request().await;
-    assert!(request.claims.capabilities.can_report);
+    assert_eq!(request.claims.capabilities.reports, Reports::Taken);
     computer.answer(&line, &request, not_me()).await;
     server.challenge(3, None);
     let request = line.request().await;
@@ -355,6 +355,24 @@ async fn a_servers_trouble_is_told_and_passes() {
         )
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_in_the_moment_of_asking_is_no_trouble() {
+    let server = FakeServer::start().await;
+    let computer = Computer::new(&server, 0);
+    let binding = computer.enrol(&server).await;
+    server.answers_once_a_connection();
+    let mut line = Line::open(&computer, binding);
+    line.health(|health| matches!(health, Health::Connected(_))).await;
+    let before = server.connections();
+    server.challenge(1, None);
+    let events = &mut line.subscription.events;
+    match timeout(Duration::from_secs(20), events.recv()).await {
+        Ok(Some(ChannelEvent::Request(_))) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(server.connections() > before, "nothing was closed");
 }
 
 #[tokio::test]

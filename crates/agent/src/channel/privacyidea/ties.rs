@@ -1,5 +1,6 @@
 //! What is kept of an account at a privacyIDEA server.
 
+use countersign_agent_api::Reports;
 use countersign_privacyidea::{Serial, ServerKey};
 use countersign_protocol::Txn;
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,16 @@ pub struct Ties {
     pub server_key: ServerKey,
     /// Challenges that were answered, oldest first: never answered again, whatever the server lists.
     pub answered: Vec<Txn>,
+    /// Whether the server took reports when it last asked something.
+    #[serde(default, skip_serializing_if = "not_said")]
+    pub reports: Reports,
     /// Every how many seconds the person wants the server asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll_seconds: Option<u16>,
+}
+
+fn not_said(reports: &Reports) -> bool {
+    *reports == Reports::NotSaid
 }
 
 /// A URL as text.
@@ -88,6 +96,7 @@ impl Ties {
             url: link.url,
             server_key: ServerKey::parse(&key).unwrap(),
             answered: Vec::new(),
+            reports: Reports::NotSaid,
             poll_seconds: None,
         }
     }

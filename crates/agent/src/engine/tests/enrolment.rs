@@ -298,6 +298,8 @@ fn a_keyring_that_makes_no_key_ends_the_enrolment_before_anything_is_sent() {
         assert_eq!(bench.reply_to(call).unwrap().unwrap_err().code, code);
         assert_eq!(bench.deleted(), [reference]);
         assert!(!bench.effects.iter().any(|e| matches!(e, Effect::Enrol(..))));
+        // The keyring is unlocked, and the person agrees once more.
+        bench.accept(&offer);
     }
 }
 
@@ -306,7 +308,7 @@ fn a_full_disk_ends_the_enrolment_before_a_key_is_made() {
     let mut bench = Bench::new();
     let offer = bench.preview("second@alder.example").unwrap();
     let request = Request::AcceptEnrolment {
-        offer,
+        offer: offer.clone(),
         device_name: "desk".into(),
     };
     assert!(bench.call_from(TERMINAL, request).is_none());
@@ -319,6 +321,8 @@ fn a_full_disk_ends_the_enrolment_before_a_key_is_made() {
     );
     assert!(!bench.effects.iter().any(|e| matches!(e, Effect::CreateKey(..))));
     assert_eq!(bench.engine.accounts.spare_keys, []);
+    bench.disk.full = false;
+    bench.accept(&offer);
 }
 
 #[test]
@@ -332,7 +336,15 @@ fn killed_while_a_key_is_made_it_is_deleted_at_the_next_start() {
 
 #[test]
 fn a_refused_enrolment_leaves_no_key_and_no_account() {
-    for (error, unknown) in [(EnrolmentError::Refused, false), (unanswered(), true)] {
+    let unreached = EnrolmentError::Net(NetError::TimedOut {
+        host: "id.alder.example".into(),
+        sent: false,
+    });
+    for (error, unknown, again) in [
+        (EnrolmentError::Refused, false, false),
+        (unanswered(), true, false),
+        (unreached, false, true),
+    ] {
         let mut bench = Bench::new();
         let offer = bench.preview("second@alder.example").unwrap();
         let purpose = bench.accept(&offer);
@@ -347,6 +359,13 @@ fn a_refused_enrolment_leaves_no_key_and_no_account() {
         bench.event(Event::KeyDeleted(key.reference, Ok(())));
         assert_eq!(bench.disk.accounts.spare_keys, []);
         assert_eq!(bench.disk.accounts.accounts.len(), 1);
+        // The offer is used up, unless the issuer has heard nothing of it.
+        let once_more = Request::AcceptEnrolment {
+            offer,
+            device_name: "desk".into(),
+        };
+        let answer = bench.call_from(TERMINAL, once_more);
+        assert_eq!(answer.is_none(), again, "{answer:?}");
     }
 }
 

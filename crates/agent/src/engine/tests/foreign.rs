@@ -1,7 +1,7 @@
 //! A protocol that can do less: no end of its own, no receipts, a choice in place of a code, reports only sometimes.
 
 use countersign_agent_api::{
-    Activation, Capabilities, ErrorCode, Matching, Outcome as ApiOutcome, ReceiptState, Surface,
+    Activation, Capabilities, ErrorCode, Matching, Outcome as ApiOutcome, ReceiptState, Reports, Surface,
     Verification, Window,
 };
 
@@ -336,8 +336,24 @@ fn a_report_is_possible_only_where_the_request_allows_it() {
     let refused = bench.decide(&id, ApiVerdict::Report, None).unwrap_err();
     assert_eq!(refused.code, ErrorCode::Refused);
     assert_eq!(bench.state(&id), RequestState::Pending);
-    let other = bench.delivered_as(|request| request.claims.capabilities.can_report = true);
+    let other = bench.delivered_as(|request| request.claims.capabilities.reports = Reports::Taken);
     bench.answered(&other, ApiVerdict::Report, None);
+}
+
+#[test]
+fn whether_it_takes_reports_is_known_once_it_has_asked_something() {
+    let mut bench = Bench::foreign();
+    let known = |bench: &Bench| bench.engine.account_views()[0].capabilities.reports;
+    assert_eq!(known(&bench), Reports::NotSaid);
+    let id = bench.delivered_as(|request| request.claims.capabilities.reports = Reports::Taken);
+    assert_eq!(known(&bench), Reports::Taken);
+    // Also after a restart, once it was answered.
+    bench.answered(&id, ApiVerdict::Report, None);
+    let kept = bench.disk.accounts.accounts[0].binding.capabilities();
+    assert_eq!(kept.reports, Reports::Taken);
+    // The server was replaced by an older one.
+    bench.delivered_as(|request| request.claims.capabilities.reports = Reports::NotTaken);
+    assert_eq!(known(&bench), Reports::NotTaken);
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod task;
 pub(in crate::channel) use call::{preview, register, roll_over, unregister};
 pub(super) use task::run;
 
-use countersign_agent_api::Capabilities;
+use countersign_agent_api::{Capabilities, Reports};
 use countersign_privacyidea::{Serial, container::Server};
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(in crate::channel) const CAPABILITIES: Capabilities = Capabilities {
     signed_requests: false,
     signs_statement: false,
-    can_report: false,
+    reports: Reports::NotTaken,
     has_expiry: false,
     can_revoke: true,
     can_withdraw: false,

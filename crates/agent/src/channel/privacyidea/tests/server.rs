@@ -1,9 +1,12 @@
 //! A server that keeps to the protocol, and does what a test tells it beside.
 
 use std::{
-    convert::Infallible,
+    io,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -55,6 +58,7 @@ struct State {
     waiting: Vec<Waiting>,
     taken: Vec<String>,
     connections: usize,
+    answers_once: bool,
     lists_answered: bool,
     reasons: bool,
     codes: bool,
@@ -127,7 +131,18 @@ impl FakeServer {
                     let Ok(stream) = acceptor.accept(tcp).await else {
                         return;
                     };
-                    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+                    let asked = AtomicUsize::new(0);
+                    let service = service_fn(move |request| {
+                        let again = asked.fetch_add(1, Ordering::Relaxed) > 0;
+                        let closes = again && shared.lock().unwrap().answers_once;
+                        let answer = serve(Arc::clone(&shared), request);
+                        async move {
+                            if closes {
+                                return Err(io::Error::from(io::ErrorKind::ConnectionAborted));
+                            }
+                            Ok(answer.await)
+                        }
+                    });
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -187,6 +202,11 @@ impl FakeServer {
         self.state().connections
     }
 
+    /// A connection is closed in the moment in which it is used a second time.
+    pub(super) fn answers_once_a_connection(&self) {
+        self.state().answers_once = true;
+    }
+
     pub(super) fn keep_listing(&self) {
         self.state().lists_answered = true;
     }
@@ -221,10 +241,7 @@ impl FakeServer {
     }
 }
 
-async fn serve(
-    state: Arc<Mutex<State>>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn serve(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let fields = match head.uri.query() {
@@ -266,7 +283,7 @@ async fn serve(
         text.replace(&from, &to)
     };
     let response = Response::builder().status(status);
-    Ok(response.body(Full::new(Bytes::from(text))).unwrap())
+    response.body(Full::new(Bytes::from(text))).unwrap()
 }
 
 struct Fields(Vec<(String, String)>);
