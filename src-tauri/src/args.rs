@@ -1,9 +1,16 @@
 //! What the app was asked to show.
 //!
-//! Invariant: arguments come from anywhere (a link on a web page, another program, the agent). Parsing them never does
-//! anything; an enrolment link is only carried to the window, where the person decides.
+//! Invariants: arguments come from anywhere (a link on a web page, another program, the agent). Parsing them never does
+//! anything; a link is only carried to the window, where the person decides. Links hold secrets, and every user of the computer can read
+//! the arguments of a process: none is started here with a link among them.
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    io::{self, Read, Write},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
+    process::Command,
+};
 
 use countersign_agent_api::{Activation, RequestId};
 
@@ -19,7 +26,11 @@ Usage: countersign                                opens the main window
        countersign --prompt REQUEST --report      asks whether to report a request that has just ended
        countersign 'countersign://enroll?...'     opens the main window to add an account;
                                                   so do 'otpauth://pipush/...' and 'pia://...'
-       countersign 'otpauth://...'                opens the main window to add a one-time code";
+       countersign 'otpauth://...'                opens the main window to add a one-time code
+       countersign -                              the same with a link on standard input, where nobody else reads it";
+
+/// The argument that says that the link is on standard input.
+const ON_INPUT: &str = "-";
 
 /// The longest link that adds an account, in bytes. The agent knows what each kind may hold.
 const MAX_LINK: usize = 4096;
@@ -44,6 +55,8 @@ pub(crate) enum Launch {
         request: Option<RequestId>,
         activation: Activation,
     },
+    /// The main window, with what the link on standard input would add.
+    OnInput,
     /// No window: look for codes in a picture on standard input, for the app itself.
     ReadPicture,
     /// No window: look for codes through a camera, for the app itself.
@@ -65,21 +78,110 @@ pub(crate) enum UsageError {
     Link,
     #[error("not a link of one-time codes")]
     CodesLink,
+    #[error("there is no link on standard input")]
+    NoLink,
 }
 
-/// Parses the arguments without the program's name.
-///
-/// # Errors
-/// [`UsageError`]; nothing was done.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Launch, UsageError> {
-    let arguments = arguments
-        .into_iter()
-        .map(OsString::into_string)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| UsageError::Unknown)?;
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
+/// What a start is asked for, as it came: arguments without the program's name, the link among them wherever it was.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asked(Vec<String>);
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Asked(…)")
+    }
+}
+
+impl From<Vec<String>> for Asked {
+    fn from(arguments: Vec<String>) -> Self {
+        Self(arguments)
+    }
+}
+
+impl Asked {
+    /// As this process was started.
+    ///
+    /// # Errors
+    /// [`UsageError::Unknown`] if it is no text.
+    pub(crate) fn of(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
+        let arguments = arguments.into_iter().map(OsString::into_string);
+        let arguments = arguments.collect::<Result<_, _>>();
+        arguments.map(Self).map_err(|_| UsageError::Unknown)
+    }
+
+    /// The same, or what the link asks for if it is on standard input.
+    ///
+    /// # Errors
+    /// [`UsageError`] if there is no such link.
+    pub(crate) fn with_input(self, input: impl Read) -> Result<Self, UsageError> {
+        if self.0 != [ON_INPUT] {
+            return Ok(self);
+        }
+        let mut link = String::new();
+        let most = MAX_CODES_LINK as u64 + 2;
+        input
+            .take(most)
+            .read_to_string(&mut link)
+            .map_err(|_| UsageError::NoLink)?;
+        link.truncate(link.trim_end_matches(['\r', '\n']).len());
+        match parse(&[&link])? {
+            Launch::Main { link: Some(_) } | Launch::Codes { .. } => Ok(Self(vec![link])),
+            Launch::Main { link: None }
+            | Launch::Prompt { .. }
+            | Launch::OnInput
+            | Launch::ReadPicture
+            | Launch::WatchCamera
+            | Launch::Help
+            | Launch::Version => Err(UsageError::NoLink),
+        }
+    }
+
+    /// What is to be shown.
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was done.
+    pub(crate) fn launch(&self) -> Result<Launch, UsageError> {
+        let arguments: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        parse(&arguments)
+    }
+
+    /// For another process of this app.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether there is a link among the arguments.
+    pub(crate) fn has_link(&self) -> bool {
+        self.0.iter().any(|argument| argument.contains("://"))
+    }
+
+    /// Starts `program` for the same, without the link among its arguments.
+    ///
+    /// # Errors
+    /// If the system has no way to hand it over.
+    pub(crate) fn command(&self, program: &Path) -> io::Result<Command> {
+        let mut command = Command::new(program);
+        match self.0.as_slice() {
+            [link] if self.has_link() => {
+                let (mut link_in, link_out) = UnixStream::pair()?;
+                // What has no room is an error: nobody reads yet.
+                link_in.set_nonblocking(true)?;
+                link_in.write_all(link.as_bytes())?;
+                command.arg(ON_INPUT).stdin(OwnedFd::from(link_out));
+            }
+            arguments => {
+                command.args(arguments);
+            }
+        }
+        Ok(command)
+    }
+}
+
+/// Nothing is done.
+fn parse(arguments: &[&str]) -> Result<Launch, UsageError> {
+    match arguments {
         [] => Ok(Launch::Main { link: None }),
+        [ON_INPUT] => Ok(Launch::OnInput),
         [reader::ARGUMENT] => Ok(Launch::ReadPicture),
         [camera::ARGUMENT] => Ok(Launch::WatchCamera),
         ["--help" | "-h"] => Ok(Launch::Help),
@@ -161,7 +263,11 @@ mod tests {
     use super::*;
 
     fn parsed(arguments: &[&str]) -> Result<Launch, UsageError> {
-        parse(arguments.iter().map(OsString::from))
+        Asked::of(arguments.iter().map(OsString::from))?.launch()
+    }
+
+    fn on_input(input: &[u8]) -> Result<Asked, UsageError> {
+        Asked::from(vec!["-".to_owned()]).with_input(input)
     }
 
     #[test]
@@ -286,8 +392,48 @@ mod tests {
             assert_eq!(parsed(bad), Err(UsageError::Unknown), "{bad:?}");
         }
         assert_eq!(
-            parse([OsString::from_vec(vec![0xff, 0xfe])]),
+            Asked::of([OsString::from_vec(vec![0xff, 0xfe])]),
             Err(UsageError::Unknown)
         );
+    }
+
+    #[test]
+    fn another_process_gets_a_link_but_not_among_its_arguments() {
+        for link in [
+            "otpauth://totp/Köln:mara?secret=GEZDGNBVGY3TQOJQ",
+            "countersign://enroll?code=0123456789abcdefghijkl",
+            &format!(
+                "otpauth-migration://offline?data={}",
+                "a".repeat(MAX_CODES_LINK - 33)
+            ),
+        ] {
+            let asked = Asked::from(vec![link.to_owned()]);
+            let mut cat = asked.command(Path::new("cat")).unwrap();
+            assert_eq!(cat.get_args().collect::<Vec<_>>(), ["-"]);
+            assert!(!format!("{cat:?}").contains(link));
+            let told = cat.output().unwrap().stdout;
+            assert_eq!(on_input(&told), Ok(asked));
+        }
+        let prompt = Asked::from(vec!["--prompt".to_owned(), "k7f2".to_owned()]);
+        let again = prompt.command(Path::new("cat")).unwrap();
+        assert_eq!(again.get_args().collect::<Vec<_>>(), ["--prompt", "k7f2"]);
+    }
+
+    #[test]
+    fn only_a_link_is_taken_from_standard_input() {
+        assert_eq!(parsed(&["-"]), Ok(Launch::OnInput));
+        let line = "otpauth://totp/a?secret=GEZDGNBV\n";
+        assert_eq!(
+            on_input(line.as_bytes()),
+            Ok(Asked::from(vec![line.trim_end().to_owned()]))
+        );
+        for other in ["", "-", "--prompt", "--help", "--read-picture"] {
+            assert!(on_input(other.as_bytes()).is_err(), "{other}");
+        }
+        let long = format!("otpauth://totp/{}", "a".repeat(MAX_CODES_LINK));
+        for bad in [long.as_str(), "otpauth://totp/a\notpauth://totp/b", "https://x"] {
+            assert!(on_input(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(on_input(&[0xff, 0xfe]).is_err());
     }
 }

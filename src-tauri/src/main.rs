@@ -14,24 +14,23 @@ mod bindings;
 mod capabilities;
 mod commands;
 mod dialogs;
+mod instance;
 mod qr;
 mod shell;
 mod start;
 mod view;
 mod windows;
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::process::ExitCode;
 
 use tauri::{AppHandle, Manager, RunEvent};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     agent::AgentProgram,
-    args::Launch,
+    args::{Asked, Launch},
     commands::Views,
+    instance::{Claim, HandedOver},
     shell::{Effect, Input, Shell},
     view::{MainView, PromptView},
     windows::WindowMemory,
@@ -41,32 +40,32 @@ use crate::{
 const INPUTS: usize = 64;
 
 fn main() -> ExitCode {
-    let launch = match args::parse(std::env::args_os().skip(1)) {
-        Ok(Launch::Help) => {
+    let asked = Asked::of(std::env::args_os().skip(1)).and_then(|asked| Ok((asked.launch()?, asked)));
+    let asked = match asked {
+        Ok((Launch::Help, _)) => {
             println!("{}", args::USAGE);
             return ExitCode::SUCCESS;
         }
-        Ok(Launch::Version) => {
+        Ok((Launch::Version, _)) => {
             println!("countersign {}", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
-        Ok(Launch::ReadPicture) => {
+        Ok((Launch::ReadPicture, _)) => {
             return qr::reader::serve(std::io::stdin().lock(), std::io::stdout().lock());
         }
-        Ok(Launch::WatchCamera) => return qr::camera::serve(std::io::stdin(), std::io::stdout().lock()),
-        Ok(launch @ (Launch::Main { .. } | Launch::Codes { .. } | Launch::Prompt { .. })) => launch,
+        Ok((Launch::WatchCamera, _)) => {
+            return qr::camera::serve(std::io::stdin(), std::io::stdout().lock());
+        }
+        Ok((Launch::Main { .. } | Launch::Codes { .. } | Launch::Prompt { .. } | Launch::OnInput, asked)) => {
+            asked
+        }
         Err(e) => {
             eprintln!("countersign: {e}\n{}", args::USAGE);
             return ExitCode::from(2);
         }
     };
-    match start::prepare().and_then(|program| run(launch, program)) {
+    match start::prepare(asked).and_then(|(asked, program)| run(&asked, program)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(start::StartError::Shell(error)) if start::met_one_that_ended(&error) => {
-            let error = start::once_more();
-            eprintln!("countersign: {error}");
-            ExitCode::FAILURE
-        }
         Err(e) => {
             eprintln!("countersign: {e}");
             ExitCode::FAILURE
@@ -74,17 +73,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
+fn run(asked: &Asked, program: AgentProgram) -> Result<(), start::StartError> {
+    let launch = asked.launch()?;
     let (inputs, received) = mpsc::channel(INPUTS);
-    let forwarded = inputs.clone();
-    let handed_over = HandedOver::default();
-    let (taken, served) = (handed_over.clone(), handed_over.clone());
-    let single = tauri_plugin_single_instance::Builder::new()
-        .dbus_id(start::instance_id())
-        .callback(move |_, arguments, _| forward(&forwarded, &taken, arguments))
-        .build();
+    let bus = zbus::blocking::connection::Builder::session();
+    let first = match instance::claim(bus, start::instance_id(), asked, inputs.clone())? {
+        Claim::First(first) => first,
+        Claim::HandedOver => return Ok(()),
+    };
+    let served = first.handed_over();
     let app = tauri::Builder::default()
-        .plugin(single)
         .invoke_handler(tauri::generate_handler![
             commands::prompt_view,
             commands::main_view,
@@ -180,13 +178,12 @@ fn run(launch: Launch, program: AgentProgram) -> Result<(), start::StartError> {
         })
         .build(tauri::generate_context!())
         .map_err(start::StartError::Shell)?;
-    app.run(move |app, event| {
-        if matches!(event, RunEvent::Exit) {
-            // From here on another start is on its own; what was handed over before and has no window is started anew.
-            tauri_plugin_single_instance::destroy(app);
-            if let Some(arguments) = handed_over.take() {
-                start::anew(&arguments);
-            }
+    let mut first = Some(first);
+    app.run(move |_, event| {
+        if matches!(event, RunEvent::Exit)
+            && let Some(asked) = first.take().and_then(instance::Instance::end)
+        {
+            start::anew(&asked);
         }
     });
     Ok(())
@@ -213,34 +210,7 @@ async fn control(
             }
         }
         if opens {
-            handed_over.take();
+            handed_over.shown();
         }
-    }
-}
-
-/// The arguments of another start, until there is a window for them.
-#[derive(Debug, Clone, Default)]
-struct HandedOver(Arc<Mutex<Option<Vec<String>>>>);
-
-impl HandedOver {
-    fn put(&self, arguments: Vec<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(arguments);
-    }
-
-    fn take(&self) -> Option<Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// Another start of the app hands its arguments over. They are as untrusted as any.
-fn forward(inputs: &mpsc::Sender<Input>, handed_over: &HandedOver, arguments: Vec<String>) {
-    let arguments: Vec<String> = arguments.into_iter().skip(1).collect();
-    match args::parse(arguments.iter().map(Into::into)) {
-        Ok(launch) => {
-            handed_over.put(arguments);
-            // A full queue means that windows are being opened already.
-            let _ = inputs.try_send(Input::Open(launch));
-        }
-        Err(e) => eprintln!("countersign: arguments of another start were refused: {e}"),
     }
 }

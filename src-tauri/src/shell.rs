@@ -181,7 +181,9 @@ impl Shell {
                 };
                 vec![self.tell_prompt(), Effect::ShowPrompt(activation)]
             }
-            Launch::ReadPicture | Launch::WatchCamera | Launch::Help | Launch::Version => Vec::new(),
+            Launch::OnInput | Launch::ReadPicture | Launch::WatchCamera | Launch::Help | Launch::Version => {
+                Vec::new()
+            }
         }
     }
 

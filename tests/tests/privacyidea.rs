@@ -94,18 +94,16 @@ impl Desk {
                 self.ended(&view).await?;
                 assert_eq!(self.server.status(&transaction).await?, "accept");
             } else {
-                // One attempt: it has ended here although the server would take another.
+                // One attempt: it is over here although the server would take another.
                 let state = self.ended(&view).await?;
-                assert!(
-                    matches!(
-                        &state,
-                        RequestState::Ended {
-                            outcome: Outcome::NotTaken,
-                            ..
-                        }
-                    ),
-                    "{state:?}"
+                let over = matches!(
+                    state,
+                    RequestState::Ended {
+                        outcome: Outcome::NotTaken,
+                        ..
+                    }
                 );
+                assert!(over, "{state:?}");
                 assert_eq!(self.server.status(&transaction).await?, "pending");
             }
         }

@@ -19,6 +19,11 @@ const target = start();
 const page = document.documentElement;
 const theme = query.get("theme") ?? "light";
 
+// A picture is the same whenever it is taken: nothing in it is on its way.
+const still = new CSSStyleSheet();
+still.replaceSync("*, ::after { transition: none !important; animation: none !important; }");
+document.adoptedStyleSheets.push(still);
+
 // The settings in the fixtures leave it to the desktop; a picture says which it wants.
 new MutationObserver(paint).observe(page, { attributeFilter: ["data-theme"] });
 paint();

@@ -19,6 +19,32 @@ pub enum Language {
     Arabic,
 }
 
+/// Something in every language. One that is missing does not compile.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "they are named after what they are")]
+pub struct ByLanguage<T> {
+    pub english: T,
+    pub german: T,
+    pub french: T,
+    pub spanish: T,
+    pub japanese: T,
+    pub arabic: T,
+}
+
+impl<T> ByLanguage<T> {
+    /// In this language.
+    pub const fn of(&self, language: Language) -> &T {
+        match language {
+            Language::English => &self.english,
+            Language::German => &self.german,
+            Language::French => &self.french,
+            Language::Spanish => &self.spanish,
+            Language::Japanese => &self.japanese,
+            Language::Arabic => &self.arabic,
+        }
+    }
+}
+
 impl Language {
     /// All of them.
     pub const ALL: [Self; 6] = [

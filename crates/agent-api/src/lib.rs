@@ -16,7 +16,7 @@ mod secret;
 pub mod socket;
 mod view;
 
-pub use language::{Language, session_locale};
+pub use language::{ByLanguage, Language, session_locale};
 pub use secret::SecretText;
 pub use view::*;
 

@@ -352,7 +352,7 @@ data! {
         pub has_expiry: bool,
         /// This computer can have itself revoked ([`crate::Request::RevokeDevice`]).
         pub can_revoke: bool,
-        /// An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+        /// An answer that could not be sent can be taken back: it has not left, or should it have arrived, another one changes nothing.
         pub can_withdraw: bool,
         /// The issuer replaces this computer's key ([`crate::Request::RotateKey`]).
         pub can_rotate: bool,

@@ -101,10 +101,9 @@ impl TlsCheck {
 impl PushLink {
     /// Whether a text is such a link by its beginning, so that what is wrong with it should be said.
     pub fn is_meant(text: &str) -> bool {
-        ["otpauth://pipush/", "pia://pipush/"].iter().any(|start| {
-            text.get(..start.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(start))
-        })
+        ["otpauth://pipush/", "pia://pipush/"]
+            .iter()
+            .any(|start| begins(text, start))
     }
 
     /// Reads a link. Parameters that are not known are left alone: newer servers add some.
@@ -112,25 +111,10 @@ impl PushLink {
     /// # Errors
     /// [`LinkError`].
     pub fn parse(text: &str) -> Result<Self, LinkError> {
-        if text.len() > MAX_LINK {
-            return Err(LinkError::TooLong);
-        }
-        if !Self::is_meant(text) {
-            return Err(LinkError::NotPush);
-        }
-        let link = Url::parse(text).map_err(|_| LinkError::NotPush)?;
-        if link.port().is_some()
-            || !link.username().is_empty()
-            || link.password().is_some()
-            || link.fragment().is_some()
-        {
-            return Err(LinkError::NotPush);
-        }
+        let link = read(text, Self::is_meant)?;
         if required(&link, "v")?.as_str() != VERSION {
             return Err(LinkError::Version);
         }
-        let serial = Serial::try_from(required(&link, "serial")?.to_string())
-            .map_err(|_| LinkError::Unacceptable("serial"))?;
         let label = link.path().strip_prefix('/').unwrap_or_default();
         // Read like the query, in which a plus sign would be a space.
         let label = label.replace('+', "%2B");
@@ -144,13 +128,12 @@ impl PushLink {
         }
         let tls =
             TlsCheck::parse(&required(&link, "sslverify")?).ok_or(LinkError::Unacceptable("sslverify"))?;
-        let ttl = required(&link, "ttl")?.parse().ok().filter(|ttl| *ttl > 0);
         Ok(Self {
             url: server(&required(&link, "url")?)?,
-            serial,
+            serial: serial(&link)?,
             label: bounded(label, "label")?,
             issuer: bounded(required(&link, "issuer")?.to_string(), "issuer")?,
-            ttl: ttl.ok_or(LinkError::Unacceptable("ttl"))?,
+            ttl: ttl(&link)?,
             tls,
             unlock: unlock(&link)?,
             credential,
@@ -206,6 +189,39 @@ pub(crate) fn unlock(link: &Url) -> Result<Unlock, LinkError> {
     } else {
         Unlock::NotAsked
     })
+}
+
+/// Whether a link begins like this, however it is written.
+pub(crate) fn begins(text: &str, start: &str) -> bool {
+    let head = text.get(..start.len());
+    head.is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// A link that is meant as one of a kind: with a path and parameters, and nothing else.
+pub(crate) fn read(text: &str, is_meant: fn(&str) -> bool) -> Result<Url, LinkError> {
+    if text.len() > MAX_LINK {
+        return Err(LinkError::TooLong);
+    }
+    if !is_meant(text) {
+        return Err(LinkError::NotPush);
+    }
+    let link = Url::parse(text).map_err(|_| LinkError::NotPush)?;
+    let plain = link.port().is_none()
+        && link.username().is_empty()
+        && link.password().is_none()
+        && link.fragment().is_none();
+    if plain { Ok(link) } else { Err(LinkError::NotPush) }
+}
+
+pub(crate) fn serial(link: &Url) -> Result<Serial, LinkError> {
+    let serial = required(link, "serial")?.to_string();
+    Serial::try_from(serial).map_err(|_| LinkError::Unacceptable("serial"))
+}
+
+/// For how many minutes the link can be used.
+pub(crate) fn ttl(link: &Url) -> Result<u32, LinkError> {
+    let ttl = required(link, "ttl")?.parse().ok().filter(|ttl| *ttl > 0);
+    ttl.ok_or(LinkError::Unacceptable("ttl"))
 }
 
 pub(crate) fn required(link: &Url, name: &'static str) -> Result<Zeroizing<String>, LinkError> {

@@ -12,7 +12,7 @@ use crate::{ServerKey, ServerKeyError};
 pub const MAX_BODY: usize = 256 * 1024;
 
 /// The most challenges of one list that are looked at.
-const MAX_CHALLENGES: usize = 32;
+const MAX_CHALLENGES: usize = 256;
 
 /// The longest code to show, in characters.
 const MAX_CODE: usize = 16;
@@ -123,7 +123,7 @@ pub fn enrolled(status: u16, body: &[u8]) -> Result<ServerKey, ReplyError> {
     Ok(ServerKey::parse(&key.ok_or(ReplyError::NotUnderstood)?)?)
 }
 
-/// The challenges that wait, each as JSON, from the answer to a poll. Not verified. At most 32.
+/// The challenges that wait, each as JSON, from the answer to a poll. Not verified. At most 256.
 ///
 /// # Errors
 /// [`ReplyError`].

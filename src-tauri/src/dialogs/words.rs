@@ -1,6 +1,6 @@
 //! What the dialogs say, in every language. A text that is missing does not compile.
 
-use countersign_agent_api::Language;
+use countersign_agent_api::{ByLanguage, Language};
 
 /// The texts.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,16 +19,18 @@ pub(super) struct Words {
     pub(super) folder: &'static str,
 }
 
+static WORDS: ByLanguage<Words> = ByLanguage {
+    english: ENGLISH,
+    german: GERMAN,
+    french: FRENCH,
+    spanish: SPANISH,
+    japanese: JAPANESE,
+    arabic: ARABIC,
+};
+
 /// The texts in this language.
 pub(super) fn of(language: Language) -> &'static Words {
-    match language {
-        Language::English => &ENGLISH,
-        Language::German => &GERMAN,
-        Language::French => &FRENCH,
-        Language::Spanish => &SPANISH,
-        Language::Japanese => &JAPANESE,
-        Language::Arabic => &ARABIC,
-    }
+    WORDS.of(language)
 }
 
 const ENGLISH: Words = Words {

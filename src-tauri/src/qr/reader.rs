@@ -20,14 +20,15 @@ use tokio::{
 use super::{
     QrError,
     codes::{Picture, PictureError, texts},
+    sources::MAX_SCREEN,
 };
 
 /// The argument that makes this program a reader.
 pub(crate) const ARGUMENT: &str = "--read-picture";
 /// How long one picture is looked at.
 const LIMIT: Duration = Duration::from_secs(20);
-/// The longest input, in bytes: the largest picture in grey, and what stands before it.
-const MAX_INPUT: u64 = 40_000_000 + 16;
+/// The longest input, in bytes: the largest file, which is more than the largest picture in grey, and what stands before it.
+const MAX_INPUT: u64 = MAX_SCREEN + 16;
 /// The longest answer, in bytes: a code holds less than 3 kB.
 const MAX_ANSWER: u64 = 256 * 1024;
 

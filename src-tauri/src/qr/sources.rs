@@ -10,7 +10,9 @@ use super::{Input, Pixels, QrError, blocking, portal};
 use crate::dialogs;
 
 /// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 10 * 1024 * 1024;
+pub(super) const MAX_FILE: u64 = 10 * 1024 * 1024;
+/// The largest picture of the screen, in bytes: the portal's own, which may hardly be compressed.
+pub(super) const MAX_SCREEN: u64 = 128 * 1024 * 1024;
 
 /// A file that the person chooses, or none.
 pub(super) async fn file(app: &AppHandle, window: &WebviewWindow) -> Result<Option<Vec<u8>>, QrError> {
@@ -18,22 +20,22 @@ pub(super) async fn file(app: &AppHandle, window: &WebviewWindow) -> Result<Opti
         .await
         .map_err(|_| QrError::Closing)?;
     match chosen {
-        Some(path) => blocking(move || load(&path)).await?.map(Some),
+        Some(path) => blocking(move || load(&path, MAX_FILE)).await?.map(Some),
         None => Ok(None),
     }
 }
 
-/// Reads a picture file, as it is.
-pub(super) fn load(path: &Path) -> Result<Vec<u8>, QrError> {
+/// Reads a picture file of at most so many bytes, as it is.
+pub(super) fn load(path: &Path, most: u64) -> Result<Vec<u8>, QrError> {
     let file = File::open(path).map_err(QrError::Unreadable)?;
     if !file.metadata().map_err(QrError::Unreadable)?.is_file() {
         return Err(QrError::NotAPicture);
     }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1)
+    file.take(most + 1)
         .read_to_end(&mut bytes)
         .map_err(QrError::Unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
+    if bytes.len() as u64 > most {
         return Err(QrError::TooLarge);
     }
     Ok(bytes)
@@ -69,7 +71,7 @@ pub(super) async fn screen(app: &AppHandle) -> Result<Input, QrError> {
         None => {
             let path = portal::screenshot().await?;
             let bytes = blocking(move || {
-                let bytes = load(&path);
+                let bytes = load(&path, MAX_SCREEN);
                 // It was made for us, and shows whatever was on the screen.
                 let _ = std::fs::remove_file(&path);
                 bytes

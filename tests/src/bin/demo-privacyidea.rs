@@ -61,7 +61,7 @@ async fn main() -> Result<()> {
     };
     println!("Ending …");
     // The keys are in the person's own keyring: they must not stay there.
-    running.agent.remove_accounts().await?;
+    running.agent.leave_no_keys(&running.session).await?;
     ended
 }
 
@@ -71,7 +71,7 @@ struct Running {
     agent: Agent,
     server: PrivacyIdea,
     serial: String,
-    _session: Session,
+    session: Session,
 }
 
 impl Running {
@@ -100,7 +100,7 @@ impl Running {
             agent,
             server,
             serial: made.serial,
-            _session: session,
+            session,
         })
     }
 

@@ -190,17 +190,20 @@ impl Desktop {
     /// # Errors
     /// When the window is gone.
     pub async fn place(&self, window: &WindowId, corner: (i32, i32), size: (i32, i32)) -> Result<()> {
-        let text = |number: i32| number.to_string();
-        self.xdotool(&["windowsize", "--sync", &window.0, &text(size.0), &text(size.1)])
-            .await?;
-        self.xdotool(&[
-            "windowmove",
-            "--sync",
-            &window.0,
-            &text(corner.0),
-            &text(corner.1),
-        ])
-        .await
+        // First where it has the room: what is beyond the edge is not painted.
+        self.move_window(window, corner).await?;
+        let (width, height) = (size.0.to_string(), size.1.to_string());
+        self.xdotool(&["windowsize", "--sync", &window.0, &width, &height])
+            .await
+    }
+
+    /// Moves a window, as its person does.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub async fn move_window(&self, window: &WindowId, corner: (i32, i32)) -> Result<()> {
+        let (x, y) = (corner.0.to_string(), corner.1.to_string());
+        self.xdotool(&["windowmove", "--sync", &window.0, &x, &y]).await
     }
 
     /// What panels leave of the screen: left and upper edge, width, height.
@@ -221,6 +224,23 @@ impl Desktop {
         match numbers[..] {
             [x, y, width, height, ..] => Ok((x, y, width, height)),
             _ => bail!("no work area in {text:?}"),
+        }
+    }
+
+    /// The whole screen: left and upper edge, width, height.
+    ///
+    /// # Errors
+    /// When `xdotool` fails.
+    pub async fn screen(&self) -> Result<(i32, i32, i32, i32)> {
+        let output = self.command("xdotool").arg("getdisplaygeometry").output().await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let numbers: Vec<i32> = text
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        match numbers[..] {
+            [width, height] => Ok((0, 0, width, height)),
+            _ => bail!("no size of the screen in {text:?}"),
         }
     }
 

@@ -13,6 +13,9 @@ pub const USER: &str = "mara.lindqvist@alder.example";
 /// Their password at the provider.
 pub const PASSWORD: &str = "correct horse";
 
+/// What the bank is called, also in the title of its pages.
+pub const BANK: &str = "Treasury Portal";
+
 /// How tokens come to the bank (OpenID CIBA, section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
@@ -66,7 +69,7 @@ impl Demo {
         let config = json!({
             "provider": { "url": provider, "callbackUrl": callback, "cookieSecret": "for tests" },
             "bank": {
-                "name": "Treasury Portal",
+                "name": BANK,
                 "url": bank,
                 "limit": "500.00",
                 "clientId": "bank",

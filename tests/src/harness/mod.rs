@@ -26,7 +26,7 @@ mod webdriver;
 pub use agent::{Agent, AgentOptions, NotificationPrivacy, OpenPrompt};
 pub use ca::{Ca, ServerCert};
 pub use clock::wrong_clock;
-pub use demo::{Delivery, Demo, DemoOptions, PASSWORD, USER};
+pub use demo::{BANK, Delivery, Demo, DemoOptions, PASSWORD, USER};
 pub use gateway::{Enrolment, Gateway, GatewayOptions};
 pub use keyring::Keyring;
 pub use logs::{Logs, contents};

@@ -58,7 +58,8 @@ pub(super) async fn vault_damaged_or_gone(stage: &mut Stage) -> Result<()> {
     fs::remove_file(&file)?;
     stage.run_agent().await?;
     window.no_longer_says("The agent is not answering").await?;
-    press_again(&window, "The file of the codes is gone").await?;
+    window.press("Try again").await?;
+    window.says("The file of the codes is gone").await?;
     let refused = add(stage, "Other", "ada", SECRET, totp()).await;
     ensure!(
         refused.is_err() && !file.exists(),
@@ -159,12 +160,6 @@ async fn backed_up(stage: &Stage, window: &MainWindow) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Asks again until the page has got so far: the agent has just come back.
-async fn press_again(window: &MainWindow, words: &str) -> Result<()> {
-    window.press("Try again").await?;
-    window.says(words).await
 }
 
 fn vault(stage: &Stage) -> PathBuf {

@@ -125,12 +125,7 @@ pub(super) async fn too_many_wrong_codes(stage: &mut Stage) -> Result<()> {
         .gateway
         .command(&stage.session, &["user", "unlock", USER])
         .await?;
-    let (third, view) = stage.payment().await?;
-    stage
-        .watch
-        .decide(&view, Verdict::Approve, Some(third.code()?))
-        .await?;
-    stage.watch.ended_as(&third.txn, Outcome::Approved).await?;
+    stage.approved_payment().await?;
     let events: Vec<_> = stage.audit().await?.iter().map(|r| r["event"].clone()).collect();
     for event in ["user.locked", "user.unlocked"] {
         ensure!(events.iter().any(|e| e == event), "no {event} in the audit log");

@@ -136,16 +136,8 @@ pub(super) async fn deep_link_opens_form(stage: &mut Stage) -> Result<()> {
     let app = main_window(stage, &[]).await?;
     let link = "countersign://enroll?issuer=https%3A%2F%2Fid.nowhere.example&code=0123456789abcdefghijkl";
     let accounts = stage.watch.accounts.clone();
-    let mut second = stage.session.command(stage.session.paths.program(Program::App)?);
-    second
-        .envs(
-            stage
-                .agent
-                .environment()
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
-        .arg(link);
+    let mut second = stage.command(Program::App)?;
+    second.arg(link);
     let mut second = Process::start("second-start", second, stage.session.logs().dir())?;
     ensure!(
         second.ended().await?.success(),
@@ -166,16 +158,8 @@ pub(super) async fn deep_link_opens_form(stage: &mut Stage) -> Result<()> {
         "a link alone changed an account"
     );
     let hostile = "countersign://enroll?<script>";
-    let mut third = stage.session.command(stage.session.paths.program(Program::App)?);
-    third
-        .envs(
-            stage
-                .agent
-                .environment()
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
-        .args([hostile, "--prompt"]);
+    let mut third = stage.command(Program::App)?;
+    third.args([hostile, "--prompt"]);
     let mut third = Process::start("third-start", third, stage.session.logs().dir())?;
     ensure!(
         !third.ended().await?.success(),

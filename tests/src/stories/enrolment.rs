@@ -1,7 +1,7 @@
 //! A computer comes and goes: enrolment in the main window, and revocation.
 
 use anyhow::{Context, Result, ensure};
-use countersign_agent_api::{Connection, ErrorCode, Outcome, Reply, Request, Verdict, client::ClientError};
+use countersign_agent_api::{Connection, ErrorCode, Reply, Request, Verdict, client::ClientError};
 use fantoccini::{Client, Locator};
 use reqwest::{Method, StatusCode};
 
@@ -172,12 +172,7 @@ pub(super) async fn device_revoked(stage: &mut Stage) -> Result<()> {
             w.accounts.iter().any(|a| connected(&a.connection)).then_some(())
         })
         .await?;
-    let (asked, view) = stage.payment().await?;
-    stage
-        .watch
-        .decide(&view, Verdict::Approve, Some(asked.code()?))
-        .await?;
-    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    stage.approved_payment().await?;
     Ok(())
 }
 

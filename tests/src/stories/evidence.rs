@@ -1,17 +1,12 @@
 //! Six months later: what was approved is proven with the file alone.
 
 use anyhow::{Result, ensure};
-use countersign_agent_api::{Outcome, Reply, Request, Verdict};
+use countersign_agent_api::{Reply, Request};
 
 use super::Stage;
 
 pub(super) async fn receipt_verified_offline(stage: &mut Stage) -> Result<()> {
-    let (asked, view) = stage.payment().await?;
-    stage
-        .watch
-        .decide(&view, Verdict::Approve, Some(asked.code()?))
-        .await?;
-    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    let (_, view) = stage.approved_payment().await?;
     let Reply::Evidence(evidence) = stage
         .watch
         .call(Request::Evidence { id: view.id.clone() })

@@ -72,12 +72,7 @@ pub(super) async fn keyring_empty_while_enrolled(stage: &mut Stage) -> Result<()
         .until("one account", SOON, |w| (w.accounts.len() == 1).then_some(()))
         .await?;
     connected(&mut stage.watch).await?;
-    let (asked, view) = stage.payment().await?;
-    stage
-        .watch
-        .decide(&view, Verdict::Approve, Some(asked.code()?))
-        .await?;
-    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+    stage.approved_payment().await?;
     Ok(())
 }
 

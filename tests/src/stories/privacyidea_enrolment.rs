@@ -42,10 +42,22 @@ pub(super) async fn privacyidea_enrolled_by_qr(stage: &mut Stage) -> Result<()> 
         .says("Connected. The server is asked every few seconds.")
         .await?;
     window.says("Answers are not tied to the text shown.").await?;
+    let not_said = "Whether a refusal can carry a report, it says with each request.";
+    window.says(not_said).await?;
     stage.picture(&app, "privacyidea-account").await?;
     app.close().await?;
     let log_in = begun(stage, &made.serial).await?;
     approved(stage, &log_in).await?;
+
+    // With that request it has said whether it takes reports.
+    let app = main_window(stage, &[]).await?;
+    let window = MainWindow::of(&app.page);
+    window.ctrl('4').await?;
+    window.title("Accounts").await?;
+    window.says("Answers are not tied to the text shown.").await?;
+    window.no_longer_says(not_said).await?;
+    stage.picture(&app, "privacyidea-account-known").await?;
+    app.close().await?;
 
     // A click on the same link, once more.
     let app = main_window(stage, &[&made.link]).await?;

@@ -25,16 +25,8 @@ pub(super) async fn automation_refused_when_shipped(stage: &mut Stage) -> Result
 /// that request.
 async fn asks_for_automation(stage: &Stage, program: Program) -> Result<bool> {
     let desktop = stage.desktop()?;
-    let mut command = stage.session.command(stage.session.paths.program(program)?);
-    command
-        .envs(
-            stage
-                .agent
-                .environment()
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
-        .env("TAURI_WEBVIEW_AUTOMATION", "true");
+    let mut command = stage.command(program)?;
+    command.env("TAURI_WEBVIEW_AUTOMATION", "true");
     let app = Process::start("app", command, stage.session.logs().dir())?;
     desktop.window("^Countersign$").await?;
     let mut asked = false;

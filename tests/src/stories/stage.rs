@@ -4,15 +4,15 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use countersign_agent_api::{Connection, RequestView, Role};
+use countersign_agent_api::{Connection, Outcome, RequestView, Role, Verdict};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{process::Command, time::Instant};
 
 use super::CompanyServer;
 use crate::{
     front::{Bank, Desktop, Notifications, Prompt, SOON, Watch},
     harness::{
-        Agent, AgentOptions, App, Demo, DemoOptions, Gateway, GatewayOptions, Release, Session,
+        Agent, AgentOptions, App, Demo, DemoOptions, Gateway, GatewayOptions, Program, Release, Session,
         SessionOptions, USER, WebDriver, free_port, wrong_clock,
     },
     wire::{Meddler, NoWebSockets, Relay, RelyingSide, http_client, unpooled_client},
@@ -329,6 +329,29 @@ impl Stage {
         let asked = self.relying.ask(&RelyingSide::payment(USER)).await?;
         let view = self.watch.pending(&asked.txn).await?;
         Ok((asked, view))
+    }
+
+    /// A payment that is approved on this computer, with the key there is now.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub async fn approved_payment(&mut self) -> Result<(crate::wire::Asked, RequestView)> {
+        let (asked, view) = self.payment().await?;
+        let code = Some(asked.code()?);
+        self.watch.decide(&view, Verdict::Approve, code).await?;
+        self.watch.ended_as(&asked.txn, Outcome::Approved).await?;
+        Ok((asked, view))
+    }
+
+    /// Starts a program as this person's desktop does.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn command(&self, program: Program) -> Result<Command> {
+        let mut command = self.session.command(self.session.paths.program(program)?);
+        let environment = self.agent.environment().iter();
+        command.envs(environment.map(|(name, value)| (name, value)));
+        Ok(command)
     }
 
     /// The audit log's records, after the chain was verified.

@@ -1,7 +1,7 @@
 //! A person changes an account in the main window, by keyboard alone.
 
 use anyhow::{Result, ensure};
-use countersign_agent_api::{Connection, Outcome, Verdict};
+use countersign_agent_api::{Connection, Verdict};
 use fantoccini::key::Key;
 use reqwest::{Method, StatusCode};
 
@@ -36,7 +36,7 @@ pub(super) async fn main_window_accounts(stage: &mut Stage) -> Result<()> {
         .await?;
 
     rotated(stage, &window).await?;
-    approved(stage).await?;
+    stage.approved_payment().await?;
     stage.picture(&app, "main-account-rotated").await?;
     revoked(stage, &window).await?;
     stage.picture(&app, "main-account-revoked").await?;
@@ -87,17 +87,6 @@ async fn rotated(stage: &mut Stage, window: &MainWindow) -> Result<()> {
         "no new key in the audit log: {events:?}"
     );
     connected(&mut stage.watch).await
-}
-
-/// Something is approved with the key there is now.
-async fn approved(stage: &mut Stage) -> Result<()> {
-    let (asked, view) = stage.payment().await?;
-    stage
-        .watch
-        .decide(&view, Verdict::Approve, Some(asked.code()?))
-        .await?;
-    stage.watch.ended_as(&asked.txn, Outcome::Approved).await?;
-    Ok(())
 }
 
 /// In an emergency the person revokes this computer: nothing that it signs counts from then on.

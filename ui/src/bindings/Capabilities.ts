@@ -26,7 +26,7 @@ has_expiry: boolean,
  */
 can_revoke: boolean, 
 /**
- * An answer that could not be sent can be taken back: should it have arrived all the same, another one changes nothing.
+ * An answer that could not be sent can be taken back: it has not left, or should it have arrived, another one changes nothing.
  */
 can_withdraw: boolean, 
 /**

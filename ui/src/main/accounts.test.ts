@@ -203,3 +203,19 @@ test("how often a server is asked is chosen for one account, and only where it h
   await settled();
   expect(shell.of("set_polling")).toEqual([{ account: "fjord", seconds: 10 }]);
 });
+
+test("a server that could not be asked is said as trouble, until the next try", async () => {
+  let answer = (): unknown => Promise.reject({ code: "unreachable", message: "No answer." });
+  await openMain(
+    { view: mains["accounts-collection"].view, page: "accounts" },
+    { refresh_account: () => answer() },
+  );
+  await pick("Grove Hospital", "Ask the server now");
+  expect(screen.getByRole("alert").textContent).toContain("No answer.");
+  expect(document.querySelector(".said")?.textContent.trim()).toBe("");
+  answer = () => alder;
+  await pick("Grove Hospital", "Ask the server now");
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(document.querySelector(".said")?.textContent).toContain("Grove Hospital is being asked.");
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: "More for Grove Hospital" }));
+});

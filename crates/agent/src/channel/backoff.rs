@@ -10,20 +10,31 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// in the same second.
 #[derive(Debug)]
 pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
     next: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: FIRST }
+        Self::between(FIRST, LONGEST)
     }
 }
 
 impl Backoff {
+    /// Waits of at first this long, and never longer than that.
+    pub(super) fn between(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            longest,
+            next: first,
+        }
+    }
+
     /// The wait before the next attempt.
     pub(super) fn next(&mut self, random: u16) -> Duration {
         let whole = self.next;
-        self.next = (whole * 2).min(LONGEST);
+        self.next = (whole * 2).min(self.longest);
         shortened(whole, random)
     }
 
@@ -34,7 +45,7 @@ impl Backoff {
 
     /// An attempt succeeded.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        self.next = self.first;
     }
 }
 

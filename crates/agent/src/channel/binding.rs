@@ -158,12 +158,28 @@ impl Binding {
         }
     }
 
-    /// Reads a request that was verified before and kept: for one that was answered before a restart. `None` if this release does not
+    /// Whether both are of the same device at the same issuer, reached by the same protocol.
+    pub fn is_same_device(&self, other: &Self) -> bool {
+        let same_protocol = std::mem::discriminant(&self.ties) == std::mem::discriminant(&other.ties);
+        same_protocol && self.issuer == other.issuer && self.device() == other.device()
+    }
+
+    /// The issuer gave this device anew: what was answered stays answered, and what the person chose stays chosen.
+    pub fn carry_over(&mut self, earlier: &Self) {
+        if let (Ties::PrivacyIdea(ties), Ties::PrivacyIdea(earlier)) = (&mut self.ties, &earlier.ties) {
+            for txn in &earlier.answered {
+                ties.answer(txn);
+            }
+            ties.poll_seconds = earlier.poll_seconds;
+        }
+    }
+
+    /// Reads a request that was verified before and kept, and seen at `seen_at` (issuer time): for one that was answered before a restart. `None` if this release does not
     /// understand it (any more): then the issuer delivers it again, and the person is asked again.
-    pub fn restore(&self, message: String) -> Option<VerifiedRequest> {
+    pub fn restore(&self, message: String, seen_at: i64) -> Option<VerifiedRequest> {
         match &self.ties {
             Ties::Native(_) => native::restore(message),
-            Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message),
+            Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message, seen_at),
             Ties::Container(_) => None,
         }
     }

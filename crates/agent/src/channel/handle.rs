@@ -68,7 +68,7 @@ pub fn subscription() -> (Subscription, FarEnd) {
 }
 
 impl ChannelHandle {
-    /// Delivers an answer and waits for what became of it (at most about 20 s). Not cancelled by dropping the future.
+    /// Delivers an answer and waits for what became of it (at most about 25 s). Not cancelled by dropping the future.
     pub async fn answer(&self, answer: Answer) -> DecisionOutcome {
         let (reply, outcome) = oneshot::channel();
         let command = ChannelCommand::Answer(AnswerRequest { answer, reply });

@@ -110,8 +110,9 @@ pub enum ChannelEvent {
     /// A request ended without an answer of this subscription: decided elsewhere, cancelled, expired or locked. Also sent for
     /// requests this device never saw.
     Closed(Box<VerifiedReceipt>),
-    /// The issuer no longer lists a request and does not say why: answered elsewhere, taken back or expired.
-    Gone(Txn),
+    /// These, answered or not, are all that the issuer lists now. Of others it does not say why: answered elsewhere, taken back or expired. Sent only
+    /// by channels that ask for a list, when it has changed, and once after they have started.
+    Listed(Vec<Txn>),
     /// What this device knows of the issuer was replaced by the issuer, provably: keep it.
     TiesChanged(Box<Ties>),
     /// What the account brings along, as the issuer lists it now.
@@ -170,6 +171,9 @@ pub enum ChannelProblem {
     /// The proof was refused.
     #[error("the issuer does not accept this computer's key. Enrol it again if this lasts")]
     ProofRefused,
+    /// A policy of the issuer is against it.
+    #[error("the issuer does not allow this computer to ask. Its administrator has to change that")]
+    Forbidden,
     /// The issuer reported an error.
     #[error("the issuer answered with an error ({0})")]
     Issuer(countersign_protocol::ErrorCode),
@@ -198,6 +202,7 @@ impl ChannelProblem {
             | Self::Restarting
             | Self::Replaced
             | Self::ProofRefused
+            | Self::Forbidden
             | Self::Issuer(_)
             | Self::Protocol(_) => Arrival::Possible,
         }
@@ -256,6 +261,9 @@ pub enum RejectReason {
     /// A receipt for another transaction or decision, or the time in answer to another call.
     #[error("it is about something else")]
     Inconsistent,
+    /// New keys, on a connection whose issuer has not proven what time it is: they may be old ones.
+    #[error("it may be an old one")]
+    Unproven,
 }
 
 /// An answer's way, once it is signed.

@@ -50,6 +50,15 @@ impl Offer {
         }
     }
 
+    /// The name of the device at the issuer, where the offer says it: several accounts may have one label.
+    pub fn device(&self) -> Option<&str> {
+        match &self.terms {
+            Terms::Native(_) => None,
+            Terms::PrivacyIdea(link) => Some(link.serial.as_str()),
+            Terms::Container(link) => Some(link.serial.as_str()),
+        }
+    }
+
     /// Whether further accounts and one-time codes come with it.
     pub fn brings(&self) -> Brings {
         match &self.terms {

@@ -11,7 +11,7 @@ use super::{
     attention::{News, Place, asked},
     calls::no_request,
     decide,
-    request::{Attempt, PersonAnswer, Stage, Tracked},
+    request::{Attempt, PersonAnswer, Sent, Stage, Tracked},
     text::Why,
 };
 use crate::{
@@ -180,6 +180,9 @@ impl Engine {
             Then::AddAccount(cause, account, otp) => {
                 self.account_added(cause, &account, otp, result, now, fx)
             }
+            Then::ReplaceBinding(cause, earlier) => {
+                self.binding_replaced(cause, *earlier, result, now, fx);
+            }
             Then::Rotate(rotation, key) => self.ask_rotation(rotation, key, result, fx),
             Then::UseNewKey(rotation) => self.use_new_key(&rotation, result, fx),
             Then::Repoll(call, account, earlier) => self.polling_set(call, &account, earlier, result, fx),
@@ -318,7 +321,7 @@ impl Engine {
     pub(super) fn withdraw(&mut self, id: &RequestId, fx: &mut Vec<Effect>) -> Result<Reply, ApiError> {
         let request = self.inbox.get_mut(id).ok_or_else(no_request)?;
         match &request.stage {
-            Stage::Queued(..) if request.claims().capabilities.can_withdraw => {}
+            Stage::Queued(..) if request.can_withdraw() => {}
             Stage::Queued(..) => {
                 let text = "This answer may have reached the issuer, and there is only one. It cannot be taken back.";
                 return Err(ApiError::new(ErrorCode::Refused, text));
@@ -330,7 +333,35 @@ impl Engine {
         }
         request.advance(Stage::back_to_pending);
         fx.push(self.save_outbox(Then::Nothing));
+        self.release(id, fx);
         self.view_of(id).map(Reply::Request).ok_or_else(no_request)
+    }
+
+    /// An answer to a request without an end could not be delivered for long: it would count when nobody expects it any more.
+    pub(super) fn give_up_sending(&mut self, id: &RequestId, now: i64, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let sent = match &request.stage {
+            Stage::Queued(underway, _) => underway.sent,
+            Stage::Pending | Stage::Signing(_) | Stage::Sending(_) | Stage::Ended(_) => return,
+        };
+        match sent {
+            Sent::Once => {
+                let text = "Your answer could not be sent for ten minutes, and is not sent any more. If this is still wanted, answer again.";
+                self.refused(id, text.to_owned(), fx);
+                self.release(id, fx);
+            }
+            Sent::Again => self.end_without_receipt(id, Outcome::Unclear, now, fx),
+        }
+    }
+
+    /// No answer to this request has left, and another one may.
+    fn release(&mut self, id: &RequestId, fx: &mut Vec<Effect>) {
+        let Some(request) = self.inbox.get(id) else { return };
+        let (account, txn) = (request.account.clone(), request.claims().txn.clone());
+        if let Some(account) = self.account_mut(&account) {
+            account.binding.release(&txn);
+            fx.push(self.save_accounts(Then::Nothing));
+        }
     }
 
     /// Hands a queued answer over again: unchanged while it is valid, signed again after that.

@@ -226,6 +226,8 @@ pub enum Then {
     CreateKey(KeyPurpose, KeyRef),
     /// The account is on disk: it exists.
     AddAccount(Cause, AccountId, Option<OtpLink>),
+    /// The device that was given anew is on disk, in place of this one.
+    ReplaceBinding(Cause, Box<Account>),
     /// The new key is remembered with the account: have the issuer replace the old one.
     Rotate(Rotation, DeviceKey),
     /// The new key is the account's: use it.

@@ -10,7 +10,7 @@ use countersign_agent_api::{AccountId, HeldBack, HeldCause, RequestId};
 use countersign_protocol::Txn;
 use ring::digest;
 
-use super::request::{End, Receipt, Retry, Stage, Tracked, Visibility};
+use super::request::{End, Listing, Receipt, Retry, Stage, Tracked, Visibility};
 use crate::channel::VerifiedRequest;
 
 /// The most requests of one account that are not ended.
@@ -198,9 +198,23 @@ impl Inbox {
             .find(|r| r.account == *account && r.claims().txn == *txn)
     }
 
-    /// Forgets a request that the issuer no longer knows.
-    pub(super) fn forget(&mut self, id: &RequestId) {
-        self.requests.retain(|r| r.id != *id);
+    /// The issuer lists these requests of an account and no others. What waits for the person is forgotten if it is not among them; what is being
+    /// answered ends by what becomes of the answer, or is forgotten when it waits again.
+    pub(super) fn listed(&mut self, account: &AccountId, listed: &[Txn]) {
+        for request in self.requests.iter_mut().filter(|r| r.account == *account) {
+            request.listing = if listed.contains(&request.source.claims.txn) {
+                Listing::Listed
+            } else {
+                Listing::Gone
+            };
+        }
+    }
+
+    /// The clock may have been set: nothing waits longer for that.
+    pub(super) fn clock_is(&mut self, now: i64) {
+        for request in &mut self.requests {
+            request.advance(|stage| stage.at_latest(now));
+        }
     }
 
     /// Forgets everything of an account that was removed.
@@ -211,6 +225,8 @@ impl Inbox {
 
     /// Drops what is no longer of use at `now` (own clock).
     pub(super) fn tidy(&mut self, now: i64) {
+        self.requests
+            .retain(|r| !r.is_pending() || r.listing == Listing::Listed);
         self.requests.retain(|r| match &r.stage {
             Stage::Ended(End {
                 seen_at,

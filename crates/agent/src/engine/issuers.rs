@@ -84,13 +84,7 @@ impl Engine {
             }
             ChannelEvent::Request(request) => self.requested(account, *request, now, fx),
             ChannelEvent::Closed(receipt) => self.receipt(account, &receipt, now, fx),
-            ChannelEvent::Gone(txn) => {
-                let request = self.inbox.by_txn(account, &txn);
-                // One that is being answered ends by what becomes of the answer.
-                if let Some(id) = request.filter(|r| r.is_pending()).map(|r| r.id.clone()) {
-                    self.inbox.forget(&id);
-                }
-            }
+            ChannelEvent::Listed(listed) => self.inbox.listed(account, &listed),
             ChannelEvent::TiesChanged(ties) => {
                 if let Some(account) = self.account_mut(account) {
                     account.binding.ties = *ties;
@@ -297,7 +291,9 @@ fn cause(problem: &ChannelProblem) -> ErrorCode {
         ChannelProblem::Closed | ChannelProblem::Silent | ChannelProblem::Restarting => {
             ErrorCode::Unreachable
         }
-        ChannelProblem::Replaced | ChannelProblem::ProofRefused => ErrorCode::Refused,
+        ChannelProblem::Replaced | ChannelProblem::ProofRefused | ChannelProblem::Forbidden => {
+            ErrorCode::Refused
+        }
         ChannelProblem::Issuer(_) | ChannelProblem::Protocol(_) => ErrorCode::BadAnswer,
     }
 }

@@ -278,16 +278,15 @@ impl Engine {
                 return self.give_up(enrolment.cause.clone(), answer, fx);
             }
         };
-        let id = AccountId(short(&format!(
-            "{} {}",
-            enrolled.binding.issuer,
-            enrolled.binding.device()
-        )));
+        self.accounts.spare_keys.retain(|spare| *spare != key.reference);
+        let known = |account: &&Account| account.binding.is_same_device(&enrolled.binding);
+        let known = self.accounts.accounts.iter().find(known);
+        let id = known.map_or_else(|| self.new_id(&enrolled.binding), |account| account.id.clone());
+        let is_known = known.is_some();
         if let Cause::Origin(origin) = &enrolment.cause {
             self.hold(origin, Keeping::Account(id.clone()));
         }
-        self.accounts.spare_keys.retain(|spare| *spare != key.reference);
-        if self.account(&id).is_some() {
+        if is_known {
             return self.replace_binding(enrolment.cause.clone(), &id, enrolled.binding, fx);
         }
         let account = Account {
@@ -308,18 +307,68 @@ impl Engine {
         fx.push(self.save_accounts(then));
     }
 
-    /// The issuer gave an account anew that is here already: it goes on with the new key.
+    /// Short, to be typed in a terminal, and the same for the same device; longer if it is another account's. An issuer chooses what it is made of, so
+    /// that two are the same says nothing.
+    fn new_id(&self, binding: &Binding) -> AccountId {
+        let text = base32(&format!("{} {}", binding.issuer, binding.device()));
+        let lengths = 8..=text.len();
+        let free = lengths
+            .filter_map(|length| text.get(..length))
+            .map(|id| AccountId(id.to_owned()))
+            .find(|id| self.account(id).is_none());
+        free.unwrap_or(AccountId(text))
+    }
+
+    /// The issuer gave a device anew that is here already: its account goes on with the new key.
     fn replace_binding(&mut self, cause: Cause, id: &AccountId, binding: Binding, fx: &mut Vec<Effect>) {
         let Some(account) = self.account_mut(id) else {
             return;
         };
-        let keys = keys_of(account);
+        let earlier = account.clone();
         account.binding = binding;
+        account.binding.carry_over(&earlier.binding);
         account.other_key = None;
         account.standing = Standing::Enrolled;
         // Deleted at the next start: until the account is on disk, the old ones are its keys.
-        self.accounts.spare_keys.extend(keys);
-        fx.push(self.save_accounts(Then::AddAccount(cause, id.clone(), None)));
+        self.accounts.spare_keys.extend(keys_of(&earlier));
+        fx.push(self.save_accounts(Then::ReplaceBinding(cause, Box::new(earlier))));
+    }
+
+    /// The new key is on disk, or could not be kept: then the account is as it was.
+    pub(super) fn binding_replaced(
+        &mut self,
+        cause: Cause,
+        earlier: Account,
+        saved: Result<(), StateError>,
+        now: i64,
+        fx: &mut Vec<Effect>,
+    ) {
+        let Err(error) = saved else {
+            return self.account_added(cause, &earlier.id, None, Ok(()), now, fx);
+        };
+        let keys = keys_of(&earlier);
+        self.accounts.spare_keys.retain(|spare| !keys.contains(spare));
+        if let Some(account) = self.account_mut(&earlier.id) {
+            let given = std::mem::replace(&mut account.binding, earlier.binding);
+            account.binding.carry_over(&given);
+            account.other_key = earlier.other_key;
+            account.standing = earlier.standing;
+            let spare = given.key.reference;
+            self.accounts.spare_keys.push(spare.clone());
+            self.delete_spare(spare, fx);
+        }
+        self.not_added(cause, &error, fx);
+    }
+
+    fn not_added(&mut self, cause: Cause, error: &StateError, fx: &mut Vec<Effect>) {
+        let mut answer = storage_error(error);
+        answer.message.push_str(
+            " The account was not added here. Ask for a new link, and have this one's entry removed.",
+        );
+        if let Cause::Origin(origin) = &cause {
+            self.let_go(&origin.account, &origin.name);
+        }
+        self.give_up(cause, answer, fx);
     }
 
     /// The account is on disk, or could not be kept: then there is none.
@@ -349,14 +398,7 @@ impl Engine {
                 account.binding.key.reference,
                 Interaction::Forbidden,
             ));
-            let mut answer = storage_error(&error);
-            answer.message.push_str(
-                " The account was not added here. Ask for a new link, and have this one's entry removed.",
-            );
-            if let Cause::Origin(origin) = &cause {
-                self.let_go(&origin.account, &origin.name);
-            }
-            return self.give_up(cause, answer, fx);
+            return self.not_added(cause, &error, fx);
         }
         self.offers.done();
         let account = &self.accounts.accounts[position];
@@ -602,7 +644,11 @@ impl Engine {
 
     fn check_new(&self, offer: &Offer) -> Result<(), ApiError> {
         let same = |account: &&Account| {
-            account.binding.issuer == offer.issuer && account.binding.account == offer.account
+            let same = match offer.device() {
+                Some(device) => account.binding.device() == device,
+                None => account.binding.account == offer.account,
+            };
+            same && account.binding.issuer == offer.issuer
         };
         if self.accounts.accounts.iter().any(|account| same(&account)) {
             let text = format!(
@@ -677,11 +723,6 @@ fn untrusted(presented: Presented, check: CertificateCheck) -> Result<Reply, Api
         certificate,
         check,
     }))
-}
-
-/// Short, to be typed in a terminal.
-fn short(text: &str) -> String {
-    base32(text).chars().take(8).collect()
 }
 
 fn keys_of(account: &Account) -> Vec<KeyRef> {

@@ -66,6 +66,9 @@ use crate::{
 /// How long after a start a kept answer waits for a connection before it is tried regardless, in seconds.
 const PATIENCE: i64 = 10;
 
+/// For how long it is tried to deliver an answer to a request that has no end of its own, in seconds.
+const GIVE_UP: i64 = 10 * 60;
+
 /// The whole state. Changed only by [`Engine::handle`].
 #[derive(Debug)]
 pub struct Engine {
@@ -236,6 +239,7 @@ impl Engine {
 
     /// What time alone brings about.
     fn pass_time(&mut self, now: i64, fx: &mut Vec<Effect>) {
+        self.inbox.clock_is(now);
         let over: Vec<RequestId> = self
             .inbox
             .iter()
@@ -248,6 +252,19 @@ impl Engine {
             .collect();
         for id in over {
             self.end_without_receipt(&id, Outcome::Expired, now, fx);
+        }
+        let given_up: Vec<RequestId> = self
+            .inbox
+            .iter()
+            .filter(|r| r.claims().exp.is_none())
+            .filter(|r| {
+                matches!(&r.stage, Stage::Queued(underway, _)
+                    if underway.queued_since.is_some_and(|since| now - since >= GIVE_UP))
+            })
+            .map(|r| r.id.clone())
+            .collect();
+        for id in given_up {
+            self.give_up_sending(&id, now, fx);
         }
         let due: Vec<RequestId> = self
             .inbox
@@ -270,7 +287,7 @@ impl Engine {
         let Some(account) = account.filter(|account| account.standing == Standing::Enrolled) else {
             return;
         };
-        let Some(source) = account.binding.restore(answer.request) else {
+        let Some(source) = account.binding.restore(answer.request, answer.shown_at) else {
             return;
         };
         let Some(request) = self.inbox.restore(&answer.account, source) else {
@@ -285,6 +302,7 @@ impl Engine {
             exp,
             failures: 1,
             sent: Sent::Again,
+            queued_since: Some(now),
         };
         request.stage = Stage::Queued(underway, Retry { at: now + PATIENCE });
     }

@@ -123,7 +123,8 @@ impl Engine {
                 "A request can be reported for a day after its end. Tell the issuer's administrators.",
             );
         }
-        let source = account.binding.restore(evidence.request.clone()).ok_or_else(|| {
+        let source = account.binding.restore(evidence.request.clone(), record.entry.at);
+        let source = source.ok_or_else(|| {
             let text = "The request cannot be read any more, so it cannot be reported.";
             ApiError::new(ErrorCode::Storage, text)
         })?;

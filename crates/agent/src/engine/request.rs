@@ -13,6 +13,9 @@ use countersign_protocol::{DecidedOn, Reason, Statement, Verdict, decision_hash,
 
 use crate::channel::{Answer, Arrival, Matched, RequestClaims, VerifiedRequest};
 
+/// The longest wait before an undelivered answer is tried again, in seconds.
+const MAX_RETRY: i64 = 30;
+
 /// One request.
 #[derive(Debug)]
 pub(super) struct Tracked {
@@ -20,6 +23,8 @@ pub(super) struct Tracked {
     pub(super) account: AccountId,
     pub(super) source: VerifiedRequest,
     pub(super) visibility: Visibility,
+    /// Whether the issuer lists it, if it lists what waits.
+    pub(super) listing: Listing,
     /// When its statement was first on screen, issuer time.
     pub(super) shown_at: Option<i64>,
     pub(super) problem: Option<Problem>,
@@ -37,6 +42,15 @@ pub(super) enum Visibility {
     Shown,
     /// It came in a burst, or from a client that was reported.
     HeldBack,
+}
+
+/// Whether an issuer lists a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// It does, or does not list anything.
+    Listed,
+    /// Not any more, and does not say why.
+    Gone,
 }
 
 /// Where a request stands.
@@ -89,6 +103,8 @@ pub(super) struct Underway {
     pub(super) failures: u32,
     /// Whether the issuer may have it already.
     pub(super) sent: Sent,
+    /// Since when it could not be handed over, own clock.
+    pub(super) queued_since: Option<i64>,
 }
 
 /// What is known of earlier attempts to hand an answer over.
@@ -154,6 +170,7 @@ impl Tracked {
             account,
             source,
             visibility,
+            listing: Listing::Listed,
             shown_at: None,
             problem: None,
             reported_at: None,
@@ -188,6 +205,12 @@ impl Tracked {
         self.decisions.iter().find(|jws| decision_hash(jws) == hash)
     }
 
+    /// Whether an answer can still be taken back: where the protocol always allows it, or as long as none has left this computer.
+    pub(super) fn can_withdraw(&self) -> bool {
+        let unsent = matches!(&self.stage, Stage::Queued(underway, _) if underway.sent == Sent::Once);
+        unsent || self.claims().capabilities.can_withdraw
+    }
+
     pub(super) fn is_pending(&self) -> bool {
         matches!(self.stage, Stage::Pending)
     }
@@ -220,6 +243,7 @@ impl Stage {
                 answer: Some(answer),
                 exp,
                 sent: Sent::Once,
+                queued_since: None,
             }),
             other @ (Self::Pending | Self::Sending(_) | Self::Queued(..) | Self::Ended(_)) => other,
         }
@@ -246,7 +270,7 @@ impl Stage {
         match self {
             Self::Sending(underway) => {
                 let failures = underway.failures + 1;
-                let at = now + i64::from(2_u32.saturating_pow(failures).min(30));
+                let at = now + i64::from(2_u32.saturating_pow(failures)).min(MAX_RETRY);
                 let sent = match arrival {
                     Arrival::Impossible => underway.sent,
                     Arrival::Possible => Sent::Again,
@@ -254,11 +278,28 @@ impl Stage {
                 let underway = Underway {
                     failures,
                     sent,
+                    queued_since: underway.queued_since.or(Some(now)),
                     ..underway
                 };
                 Self::Queued(underway, Retry { at })
             }
             other @ (Self::Pending | Self::Signing(_) | Self::Queued(..) | Self::Ended(_)) => other,
+        }
+    }
+
+    /// It is `now`, whatever the clock said when the wait began.
+    pub(super) fn at_latest(self, now: i64) -> Self {
+        match self {
+            Self::Queued(underway, Retry { at }) => {
+                let queued_since = underway.queued_since.map(|since| since.min(now));
+                let underway = Underway {
+                    queued_since,
+                    ..underway
+                };
+                let at = at.min(now + MAX_RETRY);
+                Self::Queued(underway, Retry { at })
+            }
+            other @ (Self::Pending | Self::Signing(_) | Self::Sending(_) | Self::Ended(_)) => other,
         }
     }
 

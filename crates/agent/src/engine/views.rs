@@ -2,7 +2,8 @@
 
 use countersign_agent_api as api;
 use countersign_agent_api::{
-    AccountView, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView, VaultView,
+    AccountView, Capabilities, KeyringState, RequestId, RequestState, RequestView, SettingsView, StatusView,
+    VaultView,
     frame::{Fits, Room},
 };
 use countersign_protocol::{self as protocol, Issuer, Statement};
@@ -76,7 +77,10 @@ impl Engine {
             statement_hash: request.statement().hash().to_owned(),
             raw_details: claims.raw_details.clone(),
             requires: claims.requires.clone(),
-            capabilities: claims.capabilities,
+            capabilities: Capabilities {
+                can_withdraw: request.can_withdraw(),
+                ..claims.capabilities
+            },
             key_protection: protection_view(account.protection),
             issued_at: claims.iat - offset,
             expires_at: claims.exp.map(|exp| exp - offset),

@@ -170,11 +170,20 @@ impl TryFrom<RawRsaJwk> for RsaJwk {
     }
 }
 
-/// A key in memory, for the time of one signature.
-pub(super) enum LoadedKey {
+/// A key in memory, for the time of one signature. Nobody but a store can do anything with it.
+pub struct LoadedKey(Loaded);
+
+enum Loaded {
     Es256(Es256Key),
-    Rsa(RsaKey),
+    /// With what its signatures are blinded with.
+    Rsa(RsaKey, SystemRandom),
     P384(ContainerKey),
+}
+
+impl std::fmt::Debug for LoadedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadedKey").finish_non_exhaustive()
+    }
 }
 
 impl LoadedKey {
@@ -199,30 +208,30 @@ impl LoadedKey {
 
     /// Reads a key of any kind.
     pub(super) fn from_pkcs8(bytes: &[u8], rng: &SystemRandom) -> Result<Self, KeyStoreError> {
-        match Es256Key::from_pkcs8(bytes, rng) {
-            Ok(key) => Ok(Self::Es256(key)),
+        let loaded = match Es256Key::from_pkcs8(bytes, rng) {
+            Ok(key) => Ok(Loaded::Es256(key)),
             Err(_) => RsaKey::from_pkcs8(bytes)
-                .map(Self::Rsa)
-                .or_else(|_| ContainerKey::from_pkcs8(bytes, rng).map(Self::P384))
-                .map_err(|_| KeyStoreError::Damaged),
-        }
+                .map(|key| Loaded::Rsa(key, rng.clone()))
+                .or_else(|_| ContainerKey::from_pkcs8(bytes, rng).map(Loaded::P384)),
+        };
+        loaded.map(Self).map_err(|_| KeyStoreError::Damaged)
     }
 
     pub(super) fn public_key(&self) -> PublicKey {
-        match self {
-            Self::Es256(key) => PublicKey::Es256(key.public_key().clone()),
-            Self::Rsa(key) => PublicKey::Rsa(RsaJwk(key.public_key().clone())),
-            Self::P384(key) => PublicKey::P384(P384Jwk(key.public_key().clone())),
+        match &self.0 {
+            Loaded::Es256(key) => PublicKey::Es256(key.public_key().clone()),
+            Loaded::Rsa(key, _) => PublicKey::Rsa(RsaJwk(key.public_key().clone())),
+            Loaded::P384(key) => PublicKey::P384(P384Jwk(key.public_key().clone())),
         }
     }
 
-    pub(super) fn sign(&self, message: &[u8], rng: &SystemRandom) -> Result<Vec<u8>, KeyStoreError> {
-        match self {
-            Self::Es256(key) => key.sign(message).map_err(KeyStoreError::Message),
-            Self::Rsa(key) => key
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        match &self.0 {
+            Loaded::Es256(key) => key.sign(message).map_err(KeyStoreError::Message),
+            Loaded::Rsa(key, rng) => key
                 .sign(message, rng)
                 .map_err(|error| KeyStoreError::Failed(Box::new(error))),
-            Self::P384(key) => key
+            Loaded::P384(key) => key
                 .sign(message)
                 .map_err(|error| KeyStoreError::Failed(Box::new(error))),
         }

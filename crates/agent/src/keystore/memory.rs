@@ -10,8 +10,8 @@ use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::{
-    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MAX_SECRET, PublicKey, Purpose,
-    SecretStore, key::LoadedKey,
+    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, LoadedKey, MAX_SECRET, Purpose,
+    SecretStore,
 };
 
 /// How the store behaves.
@@ -134,15 +134,6 @@ impl MemoryKeyStore {
             (MemoryState::Hanging, _) => unreachable!("waited for above"),
         }
     }
-
-    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError> {
-        let inner = match self.ready(interaction) {
-            Err(KeyStoreError::NoCollection) => return Err(KeyStoreError::NoEntry),
-            other => other?,
-        };
-        let bytes = inner.keys.get(reference).ok_or(KeyStoreError::NoEntry)?;
-        LoadedKey::from_pkcs8(bytes, &self.rng)
-    }
 }
 
 impl SecretStore for MemoryKeyStore {
@@ -205,21 +196,13 @@ impl KeyStore for MemoryKeyStore {
         Ok(DeviceKey { reference, public })
     }
 
-    fn sign(
-        &self,
-        key: &DeviceKey,
-        message: &[u8],
-        interaction: Interaction,
-    ) -> Result<Vec<u8>, KeyStoreError> {
-        let loaded = self.load(&key.reference, interaction)?;
-        if loaded.public_key() != key.public {
-            return Err(KeyStoreError::Damaged);
-        }
-        loaded.sign(message, &self.rng)
-    }
-
-    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError> {
-        Ok(self.load(reference, interaction)?.public_key())
+    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError> {
+        let inner = match self.ready(interaction) {
+            Err(KeyStoreError::NoCollection) => return Err(KeyStoreError::NoEntry),
+            other => other?,
+        };
+        let bytes = inner.keys.get(reference).ok_or(KeyStoreError::NoEntry)?;
+        LoadedKey::from_pkcs8(bytes, &self.rng)
     }
 
     fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {

@@ -14,7 +14,7 @@ mod keys;
 mod memory;
 mod secret_service;
 
-pub use key::{DeviceKey, KeyKind, P384Jwk, PublicKey, RsaJwk};
+pub use key::{DeviceKey, KeyKind, LoadedKey, P384Jwk, PublicKey, RsaJwk};
 pub use keys::{Keys, Limits};
 #[cfg(test)]
 pub use memory::{MemoryKeyStore, MemoryState};
@@ -140,6 +140,12 @@ pub trait KeyStore: SecretStore {
         interaction: Interaction,
     ) -> Result<DeviceKey, KeyStoreError>;
 
+    /// Reads a key, for the time of one signature.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::NoEntry`] if it is not there; [`KeyStoreError::Damaged`] if what is there is none.
+    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError>;
+
     /// Signs `message` with `key`; the result is the raw signature: 64 bytes of ES256 (RFC 7515, appendix A.3), 384 of RSA, DER of P-384.
     ///
     /// # Errors
@@ -149,13 +155,21 @@ pub trait KeyStore: SecretStore {
         key: &DeviceKey,
         message: &[u8],
         interaction: Interaction,
-    ) -> Result<Vec<u8>, KeyStoreError>;
+    ) -> Result<Vec<u8>, KeyStoreError> {
+        let loaded = self.load(&key.reference, interaction)?;
+        if loaded.public_key() != key.public {
+            return Err(KeyStoreError::Damaged);
+        }
+        loaded.sign(message)
+    }
 
     /// Reads the key's public half from the store: proof that the key is there and usable.
     ///
     /// # Errors
     /// As for [`KeyStore::sign`].
-    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError>;
+    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError> {
+        Ok(self.load(reference, interaction)?.public_key())
+    }
 
     /// Deletes the key. One that is not there any more counts as deleted.
     ///

@@ -27,8 +27,8 @@ use zbus_secret_service_keyring_store::Store;
 use zeroize::Zeroizing;
 
 use super::{
-    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, MAX_SECRET, PublicKey, Purpose,
-    SecretStore, key::LoadedKey,
+    DeviceKey, Interaction, KeyKind, KeyRef, KeyStore, KeyStoreError, LoadedKey, MAX_SECRET, Purpose,
+    SecretStore,
 };
 
 const SERVICE_NAME: &str = "org.freedesktop.secrets";
@@ -122,16 +122,6 @@ impl SecretServiceKeyStore {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
         Ok(session)
     }
-
-    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError> {
-        let text = self.with(|session| session.read(reference, interaction))?;
-        let bytes = Zeroizing::new(
-            STANDARD
-                .decode(text.as_bytes())
-                .map_err(|_| KeyStoreError::Damaged)?,
-        );
-        LoadedKey::from_pkcs8(&bytes, &self.rng)
-    }
 }
 
 impl SecretStore for SecretServiceKeyStore {
@@ -209,21 +199,14 @@ impl KeyStore for SecretServiceKeyStore {
         }
     }
 
-    fn sign(
-        &self,
-        key: &DeviceKey,
-        message: &[u8],
-        interaction: Interaction,
-    ) -> Result<Vec<u8>, KeyStoreError> {
-        let loaded = self.load(&key.reference, interaction)?;
-        if loaded.public_key() != key.public {
-            return Err(KeyStoreError::Damaged);
-        }
-        loaded.sign(message, &self.rng)
-    }
-
-    fn public_key(&self, reference: &KeyRef, interaction: Interaction) -> Result<PublicKey, KeyStoreError> {
-        Ok(self.load(reference, interaction)?.public_key())
+    fn load(&self, reference: &KeyRef, interaction: Interaction) -> Result<LoadedKey, KeyStoreError> {
+        let text = self.with(|session| session.read(reference, interaction))?;
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(text.as_bytes())
+                .map_err(|_| KeyStoreError::Damaged)?,
+        );
+        LoadedKey::from_pkcs8(&bytes, &self.rng)
     }
 
     fn delete(&self, reference: &KeyRef, interaction: Interaction) -> Result<(), KeyStoreError> {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Net, NetError, Trace, dial::Origin};
 
-/// The largest body that is read, in bytes (docs/protocol.md, section 5).
+/// The largest body that is read unless a protocol says otherwise, in bytes (docs/protocol.md, section 5).
 const MAX_BODY: usize = 64 * 1024;
 /// Read buffer and largest head of an answer, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -26,6 +26,7 @@ pub struct Connection {
     origin: Origin,
     sender: http1::SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
+    max_body: usize,
 }
 
 /// An answer, read to its end.
@@ -35,7 +36,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, at most 64 KiB.
+    /// Its body, at most 64 KiB unless the connection reads more ([`Connection::reading`]).
     pub body: Bytes,
 }
 
@@ -68,7 +69,14 @@ impl Connection {
             origin,
             sender,
             driver,
+            max_body: MAX_BODY,
         })
+    }
+
+    /// Reads bodies of up to this size, in bytes.
+    pub fn reading(mut self, max_body: usize) -> Self {
+        self.max_body = max_body;
+        self
     }
 
     /// Whether another request can be sent. A server may close a connection at any time all the same.
@@ -174,7 +182,7 @@ impl Connection {
 
     async fn read(&self, response: http::Response<hyper::body::Incoming>) -> Result<Answer, NetError> {
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|e| {
+        let body = Limited::new(body, self.max_body).collect().await.map_err(|e| {
             if e.is::<LengthLimitError>() {
                 NetError::TooLarge(self.origin.host.clone())
             } else {

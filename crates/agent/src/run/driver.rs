@@ -3,36 +3,41 @@
 //! Invariants: effects are carried out in the engine's order; a document is durably saved before anything that depends on it; nothing
 //! that can wait (keys, network, the desktop) is waited for here; every queue is bounded.
 
+mod channels;
+mod codes;
+mod jobs;
+mod queues;
+mod records;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-use countersign_agent_api::{
-    AccountId, ApiError, DeliveredCode, ErrorCode, Message, Reply, RequestId, SettingChange,
-};
+use countersign_agent_api::{AccountId, ApiError, Event as FrontEndEvent, Message, Reply, SettingChange};
 use ring::rand::SecureRandom;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::{AbortHandle, JoinSet},
+    sync::{mpsc, watch},
+    task::JoinSet,
 };
 
 use crate::{
-    channel::{Answer, ChannelEvent, ChannelHandle, ChannelProblem, DecisionOutcome, IssuerProtocol, Signed},
-    codes::{self, Clipboard, Codes, Inbox, IssuerTime, Output, PartChange},
-    doctor::Doctor,
+    channel::{ChannelEvent, IssuerProtocol},
+    codes::{Clipboard, Codes, Inbox, IssuerTime, Output, PartChange},
     edge::Clock,
-    engine::{Call, Effect, Engine, Event, Origin, SignOrder, Snapshot},
-    history::{self, History, Record},
+    engine::{Call, Effect, Engine, Event, Snapshot},
+    history::{History, Record},
     ipc::{ConnectionId, Inbound},
-    keystore::{Interaction, KeyRef, KeyStoreError, Keys},
+    keystore::Keys,
     launch::{AppCommand, AppLauncher},
     net::Net,
-    notify::{Notification, NotificationEvent, NotificationId, Notifier},
+    notify::{NotificationEvent, Notifier},
     run::Preferences,
     state_dir::StateDir,
 };
+
+use self::{channels::Channel, queues::Notice};
 
 /// Results and channel events that may wait for the engine.
 const QUEUE: usize = 64;
@@ -42,9 +47,6 @@ const GLANCE: Duration = Duration::from_secs(5);
 
 /// The longest time without looking at the clock.
 const IDLE: Duration = Duration::from_secs(60 * 60);
-
-/// The most ended requests that wait for a disk that takes them.
-const MAX_UNRECORDED: usize = 64;
 
 /// The world outside.
 #[derive(Clone)]
@@ -103,28 +105,12 @@ pub struct Driver {
     unrecorded: VecDeque<Record>,
 }
 
-/// A running channel.
-#[derive(Debug)]
-struct Channel {
-    /// Events of an earlier subscription of the same account are not its own.
-    subscription: u64,
-    handle: ChannelHandle,
-    forwarder: AbortHandle,
-}
-
 /// What jobs and channels hand in.
 #[derive(Debug)]
 enum Input {
     Event(Box<Event>),
     Channel(AccountId, u64, ChannelEvent),
     Reply(Call, Box<Result<Reply, ApiError>>),
-}
-
-/// Notifications keep their order: one task works them off.
-#[derive(Debug)]
-enum Notice {
-    Show(Notification),
-    Close(NotificationId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,12 +125,16 @@ impl Driver {
         let (results, inputs) = mpsc::channel(QUEUE);
         let (notices, queue) = mpsc::channel(QUEUE);
         let mut jobs = JoinSet::new();
-        jobs.spawn(notify(Arc::clone(&parts.notifier), queue, results.clone()));
+        jobs.spawn(queues::notify(
+            Arc::clone(&parts.notifier),
+            queue,
+            results.clone(),
+        ));
         let (changes, wanted) = mpsc::channel(QUEUE);
-        jobs.spawn(change(parts.preferences.clone(), wanted, results.clone()));
+        jobs.spawn(queues::change(parts.preferences.clone(), wanted, results.clone()));
         let state = Arc::new(state);
         let (issuer_time, time) = watch::channel(None);
-        let (codes, told) = Codes::start(codes::Parts {
+        let (codes, told) = Codes::start(crate::codes::Parts {
             clock: Arc::clone(&parts.clock),
             rng: Arc::clone(&parts.rng),
             keys: parts.keys.clone(),
@@ -293,26 +283,23 @@ impl Driver {
         }
     }
 
+    /// Carries out one effect, or has it carried out: what takes time is a job, a queue's or the codes' task's.
     fn carry_out(&mut self, effect: Effect) {
         match effect {
+            // Carried out in place by `take`: what follows from them comes before the next effect.
             Effect::Save(..) | Effect::Launch(..) => {}
             Effect::Reply(call, result) => self.reply(call, result),
-            Effect::Publish(connection, event) => {
-                self.send(
-                    connection,
-                    Message::Event {
-                        event: Box::new(event),
-                    },
-                );
-            }
-            Effect::Record(record) => {
-                if self.unrecorded.len() >= MAX_UNRECORDED {
-                    self.unrecorded.pop_front();
-                    tracing::error!("the record of an ended request is lost");
-                }
-                self.unrecorded.push_back(*record);
-                self.record();
-            }
+            Effect::Publish(connection, event) => self.publish(connection, event),
+            Effect::Record(record) => self.keep_record(*record),
+            Effect::FindRecord(call, id, locale) => self.find_record(call, id, locale),
+            Effect::ReadHistory {
+                call,
+                limit,
+                before,
+                filter,
+            } => self.read_page(call, limit, before, filter),
+            Effect::ReadRecords(call, from, filter) => self.read_records(call, from, filter),
+            Effect::ReadEvidence(call, id) => self.read_evidence(call, id),
             Effect::Sign(order) => self.sign(*order, Event::Signed),
             Effect::SignReport(order) => self.sign(*order, Event::ReportSigned),
             Effect::Deliver(request, account, answer) => {
@@ -321,162 +308,30 @@ impl Driver {
             Effect::DeliverReport(request, account, answer) => {
                 self.deliver(request, &account, answer, Event::ReportDelivered);
             }
-            Effect::FindRecord(call, id, locale) => {
-                let history = self.history.clone();
-                self.job(async move {
-                    let found = tokio::task::spawn_blocking(move || history.find(&id)).await;
-                    let found = found
-                        .map_err(|_| unread())
-                        .and_then(|found| found.map_err(|e| storage(&e)));
-                    event(Event::Found(call, locale, Box::new(found)))
-                });
-            }
+            Effect::Subscribe(account, binding) => self.subscribe(account, *binding),
+            Effect::Unsubscribe(account) => self.unsubscribe(&account),
+            Effect::Retry(account) => self.retry(&account),
+            Effect::Hold(account, names) => self.hold(&account, names),
             Effect::Notify(notification) => self.notice(Notice::Show(notification)),
             Effect::CloseNotification(id) => self.notice(Notice::Close(id)),
-            Effect::Subscribe(account, binding) => self.subscribe(account, *binding),
-            Effect::Unsubscribe(account) => {
-                if let Some(channel) = self.channels.remove(&account) {
-                    channel.forwarder.abort();
-                }
-            }
-            Effect::Retry(account) => {
-                if let Some(channel) = self.channels.get(&account) {
-                    channel.handle.retry();
-                }
-            }
-            Effect::Preview(call, link, trust) => {
-                let issuers = Arc::clone(&self.parts.issuers);
-                self.job(async move {
-                    let result = issuers.preview(&link, trust.as_ref()).await;
-                    event(Event::Previewed(call, Box::new(result)))
-                });
-            }
-            Effect::ReserveKey(purpose) => {
-                let mut bits = [0; 16];
-                let drawn = self.parts.rng.fill(&mut bits);
-                let reserved = drawn
-                    .map(|()| KeyRef::from_random(bits))
-                    .map_err(|_| no_random_numbers());
-                self.job(async move { event(Event::KeyReserved(purpose, reserved)) });
-            }
-            Effect::CreateKey(purpose, reference) => {
-                let keys = self.parts.keys.clone();
-                let kind = purpose.kind();
-                self.job(async move {
-                    let result = keys.create(&reference, kind, Interaction::Allowed).await;
-                    event(Event::KeyCreated(purpose, reference, result))
-                });
-            }
-            Effect::Enrol(enrolment, key) => {
-                let issuers = Arc::clone(&self.parts.issuers);
-                self.job(async move {
-                    let result = issuers
-                        .enrol(&enrolment.offer, &key, &enrolment.device_name)
-                        .await;
-                    event(Event::Enrolled(enrolment, key, Box::new(result)))
-                });
-            }
-            Effect::Rotate(rotation, binding, key) => {
-                let issuers = Arc::clone(&self.parts.issuers);
-                self.job(async move {
-                    let result = issuers.rotate(&binding, &key).await;
-                    event(Event::Rotated(rotation, key, result))
-                });
-            }
-            Effect::DeleteKey(key, interaction) => {
-                let keys = self.parts.keys.clone();
-                self.job(async move {
-                    let result = keys.delete(&key, interaction).await;
-                    event(Event::KeyDeleted(key, result))
-                });
-            }
-            Effect::ProbeKeyring(interaction) => {
-                let keys = self.parts.keys.clone();
-                self.job(async move { event(Event::KeyringProbed(keys.probe(interaction).await)) });
-            }
+            Effect::ChangeSetting(call, change) => self.change_setting(call, change),
+            Effect::Preview(call, link, trust) => self.preview(call, link, trust),
+            Effect::ReserveKey(purpose) => self.reserve_key(purpose),
+            Effect::CreateKey(purpose, reference) => self.create_key(purpose, reference),
+            Effect::DeleteKey(key, interaction) => self.delete_key(key, interaction),
+            Effect::ProbeKeyring(interaction) => self.probe_keyring(interaction),
+            Effect::Enrol(enrolment, key) => self.enrol(enrolment, key),
+            Effect::Rotate(rotation, binding, key) => self.rotate(rotation, *binding, key),
             Effect::RevokeDevice(call, account, binding, other_key) => {
-                let issuers = Arc::clone(&self.parts.issuers);
-                self.job(async move {
-                    let result = issuers.revoke(&binding, other_key.as_ref()).await;
-                    event(Event::DeviceRevoked(call, account, result))
-                });
+                self.revoke_device(call, account, *binding, other_key);
             }
-            Effect::ChangeSetting(call, change) => {
-                if self.changes.try_send((call, change)).is_err() {
-                    let text = "Too many settings are being changed. Try again in a moment.";
-                    let busy = ApiError::new(ErrorCode::Unavailable, text);
-                    self.reply(call, Err(busy));
-                }
-            }
-            Effect::ReadHistory {
-                call,
-                limit,
-                before,
-                filter,
-            } => {
-                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                self.read(call, move |history| {
-                    history::check(&filter)?;
-                    let page = history.page(limit, before.as_ref(), &filter);
-                    Ok(Reply::History(page.map_err(|e| storage(&e))?))
-                });
-            }
-            Effect::ReadRecords(call, from, filter) => {
-                self.read(call, move |history| {
-                    history::check(&filter)?;
-                    let page = history.records_from(from.as_ref(), &filter);
-                    Ok(Reply::Records(page.map_err(|e| storage(&e))?))
-                });
-            }
-            Effect::ReadEvidence(call, id) => self.read(call, move |history| evidence(history, &id)),
-            Effect::Diagnose(call, accounts) => {
-                let doctor = Doctor {
-                    keys: self.parts.keys.clone(),
-                    net: self.parts.net.clone(),
-                    clock: Arc::clone(&self.parts.clock),
-                    app: self.parts.app.clone(),
-                    state: self.state.root().to_owned(),
-                };
-                let (answer, vault) = oneshot::channel();
-                // One that is not taken is dropped: then nothing is said of the vault.
-                let _ = self.codes.tell(Inbox::Inspect(answer));
-                self.job(async move {
-                    let vault = vault.await.ok();
-                    let variable = |name: &str| std::env::var_os(name);
-                    let checks = doctor.diagnose(accounts, vault, variable).await;
-                    Input::Reply(call, Box::new(Ok(Reply::Diagnostics(checks))))
-                });
-            }
-            Effect::KeepCode(call, account, otp) => {
-                let (answer, kept) = oneshot::channel();
-                // One that is not taken is dropped, and so is its answer.
-                let _ = self.codes.tell(Inbox::Keep(otp, answer));
-                self.job(async move {
-                    let text = "Too much is asked of the one-time codes at once.";
-                    let busy = |_| DeliveredCode::Lost {
-                        error: ApiError::new(ErrorCode::Unavailable, text),
-                    };
-                    event(Event::CodeKept(call, account, kept.await.unwrap_or_else(busy)))
-                });
-            }
+            Effect::TakeLeave(binding, other_key) => self.take_leave(*binding, other_key),
+            Effect::Diagnose(call, accounts) => self.diagnose(call, accounts),
+            Effect::KeepCode(call, account, otp) => self.keep_code(call, account, otp),
             Effect::KeepPart(origin, id, link) => {
                 self.part(origin, PartChange::Keep(id, link), Event::PartKept);
             }
             Effect::DropPart(origin, id) => self.part(origin, PartChange::Drop(id), Event::PartDropped),
-            Effect::Hold(account, names) => {
-                if let Some(channel) = self.channels.get(&account) {
-                    channel.handle.holds(names);
-                }
-            }
-            Effect::TakeLeave(binding, other_key) => {
-                let issuers = Arc::clone(&self.parts.issuers);
-                self.job(async move {
-                    let result = issuers.revoke(&binding, other_key.as_ref()).await;
-                    let keys = std::iter::once(binding.key).chain(other_key);
-                    let keys = keys.map(|key| key.reference).collect();
-                    event(Event::LeaveTaken(keys, result))
-                });
-            }
             Effect::Codes {
                 call,
                 request,
@@ -505,108 +360,6 @@ impl Driver {
         }
     }
 
-    /// Hands a call over to the task of one-time codes, which answers it.
-    fn ask_codes(&mut self, call: Call, message: Inbox) {
-        if self.codes.tell(message).is_err() {
-            let text = "Too much is asked of the one-time codes at once. Try again in a moment.";
-            self.reply(call, Err(ApiError::new(ErrorCode::Unavailable, text)));
-        }
-    }
-
-    /// Has a code kept or dropped that an account brings along.
-    fn part(
-        &mut self,
-        origin: Origin,
-        change: PartChange,
-        done: fn(Origin, Result<Option<String>, ApiError>) -> Event,
-    ) {
-        let (answer, changed) = oneshot::channel();
-        // One that is not taken is dropped, and so is its answer.
-        let _ = self.codes.tell(Inbox::Part(change, answer));
-        self.job(async move {
-            let busy = |_| {
-                Err(ApiError::new(
-                    ErrorCode::Unavailable,
-                    "Too much is asked of the one-time codes at once.",
-                ))
-            };
-            event(done(origin, changed.await.unwrap_or_else(busy)))
-        });
-    }
-
-    /// Keeps what could not be kept before, too: evidence outlives a disk that was full for a while.
-    fn record(&mut self) {
-        while let Some(record) = self.unrecorded.front() {
-            if let Err(error) = self.history.append(record) {
-                tracing::error!(%error, "an ended request could not be kept, it is tried again");
-                return;
-            }
-            self.unrecorded.pop_front();
-        }
-    }
-
-    fn deliver(
-        &mut self,
-        request: RequestId,
-        account: &AccountId,
-        answer: Answer,
-        delivered: fn(RequestId, DecisionOutcome) -> Event,
-    ) {
-        let handle = self.channels.get(account).map(|channel| channel.handle.clone());
-        self.job(async move {
-            let outcome = match handle {
-                Some(handle) => handle.answer(answer).await,
-                None => DecisionOutcome::NotDelivered(ChannelProblem::Closed),
-            };
-            event(delivered(request, outcome))
-        });
-    }
-
-    fn sign(&mut self, order: SignOrder, signed: fn(RequestId, Result<Signed, KeyStoreError>) -> Event) {
-        let issuers = Arc::clone(&self.parts.issuers);
-        self.job(async move {
-            let SignOrder {
-                request,
-                binding,
-                source,
-                decision,
-            } = order;
-            let result = issuers.sign(&binding, &source, decision).await;
-            event(signed(request, result))
-        });
-    }
-
-    fn subscribe(&mut self, account: AccountId, binding: crate::channel::Binding) {
-        if let Some(earlier) = self.channels.remove(&account) {
-            earlier.forwarder.abort();
-        }
-        self.subscriptions += 1;
-        let number = self.subscriptions;
-        let mut subscription = self.parts.issuers.subscribe(binding);
-        let handle = subscription.handle.clone();
-        let inputs = self.results.clone();
-        let name = account.clone();
-        let forwarder = self.jobs.spawn(async move {
-            while let Some(event) = subscription.events.recv().await {
-                if inputs
-                    .send(Input::Channel(name.clone(), number, event))
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
-            }
-        });
-        self.channels.insert(
-            account,
-            Channel {
-                subscription: number,
-                handle,
-                forwarder,
-            },
-        );
-    }
-
     /// Runs something that takes time; its result comes back as an input.
     fn job(&mut self, work: impl Future<Output = Input> + Send + 'static) {
         let results = self.results.clone();
@@ -615,19 +368,9 @@ impl Driver {
         });
     }
 
-    /// Answers a call from the history, off the engine's thread.
-    fn read(&mut self, call: Call, work: impl FnOnce(&History) -> Result<Reply, ApiError> + Send + 'static) {
-        let history = self.history.clone();
-        self.job(async move {
-            let result = tokio::task::spawn_blocking(move || work(&history)).await;
-            Input::Reply(call, Box::new(result.unwrap_or_else(|_| Err(unread()))))
-        });
-    }
-
-    fn notice(&self, notice: Notice) {
-        if self.notices.try_send(notice).is_err() {
-            tracing::warn!("the notification service is too slow, a notification was left out");
-        }
+    fn publish(&mut self, connection: ConnectionId, event: FrontEndEvent) {
+        let event = Box::new(event);
+        self.send(connection, Message::Event { event });
     }
 
     fn reply(&mut self, call: Call, result: Result<Reply, ApiError>) {
@@ -653,14 +396,6 @@ impl Driver {
     }
 }
 
-fn unread() -> ApiError {
-    ApiError::new(ErrorCode::Storage, "The history could not be read.")
-}
-
-fn no_random_numbers() -> KeyStoreError {
-    KeyStoreError::Failed("the system has no random numbers".into())
-}
-
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         tracing::error!("a background job failed");
@@ -669,67 +404,4 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 fn event(event: Event) -> Input {
     Input::Event(Box::new(event))
-}
-
-async fn notify(
-    notifier: Arc<dyn Notifier>,
-    mut queue: mpsc::Receiver<Notice>,
-    results: mpsc::Sender<Input>,
-) {
-    while let Some(notice) = queue.recv().await {
-        match notice {
-            Notice::Show(notification) => {
-                let id = notification.id.clone();
-                if let Err(error) = notifier.show(notification).await {
-                    let _ = results.send(event(Event::NotShown(id, error))).await;
-                }
-            }
-            Notice::Close(id) => notifier.close(&id).await,
-        }
-    }
-}
-
-/// Files are read and written off the engine's thread: what a setting names may be slow, or on a network.
-async fn change(
-    mut preferences: Preferences,
-    mut wanted: mpsc::Receiver<(Call, SettingChange)>,
-    results: mpsc::Sender<Input>,
-) {
-    while let Some((call, change)) = wanted.recv().await {
-        let mut own = preferences.clone();
-        let work = move || {
-            let result = own.change(&change).map_err(|error| error.answer());
-            (own, result)
-        };
-        let result = match tokio::task::spawn_blocking(work).await {
-            Ok((own, result)) => {
-                preferences = own;
-                result
-            }
-            Err(_) => Err(ApiError::new(
-                ErrorCode::Storage,
-                "The setting could not be changed.",
-            )),
-        };
-        let changed = event(Event::SettingChanged(call, Box::new(result)));
-        if results.send(changed).await.is_err() {
-            return;
-        }
-    }
-}
-
-fn evidence(history: &History, id: &RequestId) -> Result<Reply, ApiError> {
-    let missing = |text: &str| ApiError::new(ErrorCode::NotFound, text);
-    let record = history
-        .find(id)
-        .map_err(|e| storage(&e))?
-        .ok_or_else(|| missing("There is no ended request with this id."))?;
-    let evidence = record
-        .evidence
-        .ok_or_else(|| missing("The issuer sent no receipt for this request, so there is no evidence."))?;
-    Ok(Reply::Evidence(history::file(&evidence)))
-}
-
-fn storage(error: &dyn std::error::Error) -> ApiError {
-    ApiError::new(ErrorCode::Storage, error.to_string())
 }

@@ -1,5 +1,7 @@
 //! What the tray says, in every language. A text that is missing does not compile.
 
+use countersign_agent_api::ByLanguage;
+
 use crate::{
     engine::Language,
     plural::{Arabic, arabic, exactly_one, one_other, up_to_one},
@@ -22,16 +24,18 @@ pub(super) struct Words {
     pub(super) quit: &'static str,
 }
 
+static WORDS: ByLanguage<Words> = ByLanguage {
+    english: ENGLISH,
+    german: GERMAN,
+    french: FRENCH,
+    spanish: SPANISH,
+    japanese: JAPANESE,
+    arabic: ARABIC,
+};
+
 impl Words {
     pub(super) fn of(language: Language) -> &'static Self {
-        match language {
-            Language::English => &ENGLISH,
-            Language::German => &GERMAN,
-            Language::French => &FRENCH,
-            Language::Spanish => &SPANISH,
-            Language::Japanese => &JAPANESE,
-            Language::Arabic => &ARABIC,
-        }
+        WORDS.of(language)
     }
 }
 

@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use super::{path, reply::failure, router};
 use crate::{
-    audit::{Actor, Entry, Event},
+    audit::Event,
     config::Limits,
     edge::Clock as _,
     hub::Outgoing,
@@ -34,7 +34,7 @@ use crate::{
         ServiceError,
         testing::{ISSUER, SECRET, TestDevice, World, issuer, key, wrong_code},
     },
-    store::{Store as _, StoreError},
+    store::StoreError,
 };
 
 async fn call(world: &World, request: Request<Body>) -> Response<Body> {

@@ -15,7 +15,7 @@ use crate::{
     audit::{Actor, Entry, Event},
     store::{
         Approval, ApprovalState, CodeCheck, Decided, Decision, DecisionAttempt, Device, Ending, Prior,
-        PriorAnswer, Recipient,
+        PriorAnswer, Recipient, Report,
     },
 };
 
@@ -161,11 +161,23 @@ impl Gateway {
                 })?;
         }
         let attempt = self.attempt(decision, hash, device, approval, own)?;
-        match self.parts.store.decide(attempt.clone()).await? {
+        let decision = self.parts.store.decide(attempt.clone()).await?;
+        self.answer_to(decision, attempt, device, &accepted, own).await
+    }
+
+    /// Tells everybody whom it concerns what the store made of a decision, and answers it.
+    async fn answer_to(
+        &self,
+        decision: Decision,
+        attempt: DecisionAttempt,
+        device: &Device,
+        accepted: &Accepted,
+        own: &Recipient,
+    ) -> ServiceResult<Taken> {
+        match decision {
             Decision::Accepted(approval) => {
-                let others = recipients
-                    .iter()
-                    .filter(|recipient| recipient.device != device.id);
+                let others = accepted.recipients.iter();
+                let others = others.filter(|recipient| recipient.device != device.id);
                 self.ended(*approval, others);
                 Ok(Taken {
                     receipt: attempt.receipt,
@@ -175,7 +187,7 @@ impl Gateway {
             Decision::WrongCode { attempts_left } => Err(wrong_code(attempts_left).into()),
             Decision::Locked(ended) => {
                 self.observe(&Happening::UserLocked);
-                let this = ended.iter().find(|ended| ended.txn == approval.txn).cloned();
+                let this = ended.iter().find(|ended| ended.txn == attempt.txn).cloned();
                 let receipt = match &this {
                     Some(this) => self.receipt_of(this, own)?,
                     None => None,
@@ -198,9 +210,12 @@ impl Gateway {
                 self.ended_elsewhere(*approval, Some(&device.id)).await;
                 Err(refusal.into())
             }
-            Decision::Reported(approval) => {
+            Decision::Reported(approval, report) => {
                 self.pending.remove(&approval.txn);
-                self.observe(&Happening::ReportedLate);
+                match report {
+                    Report::First => self.observe(&Happening::ReportedLate),
+                    Report::Again => {}
+                }
                 self.reported(&approval, own)
             }
             Decision::ExpiredAndReported(approval) => {

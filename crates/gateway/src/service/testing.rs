@@ -24,7 +24,7 @@ use crate::{
     config::Limits,
     edge::{Clock, Rng as _, SystemRng},
     keys::KeyFile,
-    store::{Client, ClientKind, Offer, Since, sqlite::SqliteStore},
+    store::{Client, ClientKind, Offer, Since, Store as _, sqlite::SqliteStore},
 };
 
 /// When tests begin.
@@ -97,6 +97,14 @@ impl World {
     /// A second process with the same database, as the administrator's commands are.
     pub(crate) fn other_process(&self) -> SqliteStore {
         SqliteStore::open(&self.dir.path().join("gateway.db")).unwrap()
+    }
+
+    /// An administrator's command revokes a device.
+    pub(crate) async fn revoke(&self, device: &TestDevice) {
+        let (now, actor) = (self.clock.now(), Actor::Admin("root".to_owned()));
+        let entry = Entry::new(now, actor, Event::DeviceRevoked);
+        let administrator = self.other_process();
+        administrator.revoke_device(&device.id, now, entry).await.unwrap();
     }
 
     /// An offer's code.

@@ -369,6 +369,15 @@ pub struct DecisionAttempt {
     pub receipt: String,
 }
 
+/// Whether a device has reported an ended approval before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// This is its first report: it counts.
+    First,
+    /// It has, and this changes nothing.
+    Again,
+}
+
 /// How a decision went.
 #[derive(Debug, Clone)]
 pub enum Decision {
@@ -386,8 +395,8 @@ pub enum Decision {
     /// Nobody had noticed yet that the approval expired; it ended now.
     Expired(Box<Approval>),
     /// The approval had ended before; the report of it is on record. It counts once for each device.
-    Reported(Box<Approval>),
-    /// The same, and nobody had noticed yet that the approval expired; it ended now.
+    Reported(Box<Approval>, Report),
+    /// The device reported it, and nobody had noticed yet that the approval expired; it ended now.
     ExpiredAndReported(Box<Approval>),
     /// The device sent a decision with this `jti` before.
     Seen(Prior),

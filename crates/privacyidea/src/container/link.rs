@@ -3,13 +3,13 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::{ContainerPublicKey, Operation, Server, call::url_safe};
 use crate::{
     Serial, TlsCheck,
-    link::{LinkError, MAX_LINK, bounded, optional, required},
+    link::{LinkError, begins, bounded, optional, read, required, serial, ttl},
 };
 
 /// The name of this app at a server, beside the device's own.
@@ -48,9 +48,7 @@ pub enum Passphrase {
 impl ContainerLink {
     /// Whether a text is such a link by its beginning, so that what is wrong with it should be said.
     pub fn is_meant(text: &str) -> bool {
-        const START: &str = "pia://container/";
-        text.get(..START.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(START))
+        begins(text, "pia://container/")
     }
 
     /// Reads a link. Parameters that are not known are left alone: newer servers add some.
@@ -58,27 +56,12 @@ impl ContainerLink {
     /// # Errors
     /// [`LinkError`].
     pub fn parse(text: &str) -> Result<Self, LinkError> {
-        if text.len() > MAX_LINK {
-            return Err(LinkError::TooLong);
-        }
-        if !Self::is_meant(text) {
-            return Err(LinkError::NotPush);
-        }
-        let link = Url::parse(text).map_err(|_| LinkError::NotPush)?;
-        if link.port().is_some()
-            || !link.username().is_empty()
-            || link.password().is_some()
-            || link.fragment().is_some()
-        {
-            return Err(LinkError::NotPush);
-        }
+        let link = read(text, Self::is_meant)?;
         for (name, only) in [("key_algorithm", "secp384r1"), ("hash_algorithm", "sha256")] {
             if !required(&link, name)?.eq_ignore_ascii_case(only) {
                 return Err(LinkError::Version);
             }
         }
-        let serial = Serial::try_from(required(&link, "serial")?.to_string())
-            .map_err(|_| LinkError::Unacceptable("serial"))?;
         let nonce = required(&link, "nonce")?;
         let plain = nonce.bytes().all(|b| b.is_ascii_alphanumeric());
         if !(16..=128).contains(&nonce.len()) || !plain {
@@ -91,14 +74,13 @@ impl ContainerLink {
             "False" => TlsCheck::Waived,
             _ => return Err(LinkError::Unacceptable("ssl_verify")),
         };
-        let ttl = required(&link, "ttl")?.parse().ok().filter(|ttl| *ttl > 0);
         let prompt = optional(&link, "passphrase")?.is_some_and(|prompt| !prompt.is_empty());
         let sent = optional(&link, "send_passphrase")?.is_some_and(|sent| sent.as_str() != "False");
         Ok(Self {
             server: Server::parse(&required(&link, "url")?)?,
-            serial,
+            serial: serial(&link)?,
             issuer: bounded(required(&link, "issuer")?.to_string(), "issuer")?,
-            ttl: ttl.ok_or(LinkError::Unacceptable("ttl"))?,
+            ttl: ttl(&link)?,
             made_at,
             tls,
             passphrase: if prompt || sent {
@@ -155,6 +137,7 @@ pub(super) fn time(text: &str) -> Result<(String, i64), LinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::MAX_LINK;
 
     /// As a server of release 3.14 makes it.
     const LINK: &str = "pia://container/SMPH0000A1B2?issuer=Alder%20Group&ttl=10&nonce=c238392af49250804c25bbd7d86408839e91fe97\

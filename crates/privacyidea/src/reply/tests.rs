@@ -87,7 +87,7 @@ fn limits_hold() {
     large.resize(MAX_BODY + 1, b' ');
     assert_eq!(answered(200, &large), Err(ReplyError::NotUnderstood));
     assert_eq!(time(&large), None);
-    let many = json!({"result": {"status": true, "value": vec![json!({}); 100]}});
+    let many = json!({"result": {"status": true, "value": vec![json!({}); 300]}});
     assert_eq!(
         challenges(200, many.to_string().as_bytes()).unwrap().len(),
         MAX_CHALLENGES

@@ -1,7 +1,7 @@
 //! What one channel knows: the binding, the clock offset, the nonce, where it is in the stream.
 
 use countersign_protocol::{
-    ApprovalProof, ErrorCode, Jti,
+    ApprovalProof, ErrorCode, Jti, KeySet,
     wire::{self, LateReport, ServerFrame},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,7 +12,7 @@ use super::{
     Native,
     binding::Binding,
     exchange,
-    time::TimedCall,
+    time::{ProvenTime, TimedCall},
     verify::{Refusal, Verifier},
 };
 use crate::{
@@ -127,6 +127,8 @@ pub(super) struct Device {
     nonce: Option<String>,
     /// The call that was made last, until it is answered.
     call: Option<TimedCall>,
+    /// Since the issuer has proven what time it is.
+    proven: Option<ProvenTime>,
     rejected: u64,
 }
 
@@ -139,6 +141,7 @@ impl Device {
             events,
             nonce: None,
             call: None,
+            proven: None,
             rejected: 0,
         }
     }
@@ -177,10 +180,13 @@ impl Device {
             return Ok(());
         };
         match self.verifier().time(&time_proof, &call.proof) {
-            Ok(time) => match call.answered(time, at) {
-                Some(time) => self.emit(ChannelEvent::SignedTime(time)).await,
-                None => Ok(()),
-            },
+            Ok(time) => {
+                self.proven = Some(ProvenTime { time, at });
+                match call.answered(time, at) {
+                    Some(time) => self.emit(ChannelEvent::SignedTime(time)).await,
+                    None => Ok(()),
+                }
+            }
             Err(reason) => self.reject(FrameKind::Time, reason).await,
         }
     }
@@ -289,7 +295,7 @@ impl Device {
                 }
                 self.cursor = Some(cursor);
             }
-            ServerFrame::Keys { keys } => match self.verifier().keys(&keys) {
+            ServerFrame::Keys { keys } => match self.introduced(&keys) {
                 Ok(keys) if keys == self.binding.issuer_keys => {}
                 Ok(keys) => {
                     self.binding.issuer_keys = keys;
@@ -325,6 +331,17 @@ impl Device {
             ServerFrame::Revoked {} => return Err(End::Revoked),
         }
         Ok(None)
+    }
+
+    /// A new key set: as fresh as the issuer has proven the time, and not only said it (section 2.8).
+    fn introduced(&self, token: &str) -> Result<KeySet, RejectReason> {
+        let proven = self.proven.ok_or(RejectReason::Unproven)?;
+        let now = proven.now(self.native.clock.moment());
+        Verifier {
+            now,
+            ..self.verifier()
+        }
+        .keys(token)
     }
 
     /// What the issuer's word on a decision means.

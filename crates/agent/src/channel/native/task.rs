@@ -117,7 +117,9 @@ async fn keep(device: &mut Device, desk: &mut Desk) -> Result<(), Unwanted> {
             }
             End::Failed(problem) | End::Blocked(problem) => {
                 let delay = match problem {
-                    ChannelProblem::Replaced | ChannelProblem::ProofRefused => Backoff::longest(jitter),
+                    ChannelProblem::Replaced | ChannelProblem::ProofRefused | ChannelProblem::Forbidden => {
+                        Backoff::longest(jitter)
+                    }
                     ChannelProblem::Net(_)
                     | ChannelProblem::Closed
                     | ChannelProblem::Silent

@@ -1,7 +1,7 @@
-//! The issuer's signed time (protocol sections 2.9 and 7): what it says of this computer's clock.
+//! The issuer's signed time (protocol sections 2.8, 2.9 and 7): what it says of this computer's clock, and of what is old.
 //!
-//! Invariants: it counts only in the answer to the very call that it names, once, and only if that answer was quick by a clock
-//! that nobody sets. Doubt corrects nothing.
+//! Invariants: it counts only in the answer to the very call that it names, and once; for the clock only if that answer was quick by a
+//! clock that nobody sets. Doubt corrects nothing.
 
 use countersign_protocol::{Jti, Timestamp};
 
@@ -32,6 +32,24 @@ impl TimedCall {
             offset: time.saturating_sub(middle),
             at,
         })
+    }
+}
+
+/// What time it is at the issuer, once it has proven it: whatever is said of the time later, and wherever this computer's clock is set.
+/// It may be behind by as long as the answer took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProvenTime {
+    /// The signed time.
+    pub(super) time: Timestamp,
+    /// When it came.
+    pub(super) at: Moment,
+}
+
+impl ProvenTime {
+    /// The issuer's time at this moment.
+    pub(super) fn now(&self, at: Moment) -> Timestamp {
+        let since = at.steady_ms.saturating_sub(self.at.steady_ms);
+        self.time.saturating_add(since.div_euclid(1000))
     }
 }
 
@@ -79,6 +97,17 @@ mod tests {
             ..MADE
         };
         assert_eq!(offset(NOW + 100, slept), None);
+    }
+
+    #[test]
+    fn what_is_proven_goes_on_wherever_the_clock_is_set() {
+        let proven = ProvenTime { time: NOW, at: MADE };
+        assert_eq!(proven.now(MADE), NOW);
+        let set = Moment {
+            now_ms: 0,
+            steady_ms: MADE.steady_ms + 61_999,
+        };
+        assert_eq!(proven.now(set), NOW + 61);
     }
 
     #[test]

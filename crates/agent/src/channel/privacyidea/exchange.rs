@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_privacyidea::reply::MAX_BODY;
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
@@ -31,7 +32,7 @@ impl Line {
                 }
             }
         }
-        let mut fresh = Connection::open(net, url).await?;
+        let mut fresh = open(net, url).await?;
         let answer = send(&mut fresh, Method::GET, url, Vec::new()).await?;
         self.0 = Some((fresh, mark));
         Ok(answer)
@@ -40,8 +41,12 @@ impl Line {
 
 /// Posts a form, on a connection of its own: nothing is ever sent twice because an old one was closed.
 pub(super) async fn post(net: &Net, url: &Url, form: &str) -> Result<Answer, NetError> {
-    let mut connection = Connection::open(net, url).await?;
+    let mut connection = open(net, url).await?;
     send(&mut connection, Method::POST, url, form.as_bytes().to_vec()).await
+}
+
+async fn open(net: &Net, url: &Url) -> Result<Connection, NetError> {
+    Ok(Connection::open(net, url).await?.reading(MAX_BODY))
 }
 
 async fn send(

@@ -5,6 +5,7 @@
 //! account before the answer leaves ([`Ties::answered`], [`Binding::commit`]). What the protocol cannot do is said in `CAPABILITIES`.
 
 mod container;
+mod deliver;
 mod enrol;
 mod exchange;
 mod request;
@@ -64,7 +65,7 @@ pub struct PrivacyIdea {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn SecureRandom + Send + Sync>,
     timing: Timing,
-    /// Accounts of one server take turns: it has one connection of this computer at a time.
+    /// Accounts of one server ask it in turns, over one connection.
     lines: Arc<Mutex<HashMap<String, Weak<Turn>>>>,
 }
 

@@ -19,9 +19,14 @@ pub(super) fn txn(nonce: &str) -> Txn {
     Txn::from_random(bits)
 }
 
-/// Judges a challenge as it came.
+/// Judges a challenge as it came. Its options have to be plain text: they are compared with what is shown elsewhere, so nothing in them may be replaced.
 pub(super) fn verify(ties: &Ties, message: &str) -> Result<Challenge, ChallengeError> {
-    Challenge::verify(message, &ties.server_key, &ties.serial, &ties.url)
+    let challenge = Challenge::verify(message, &ties.server_key, &ties.serial, &ties.url)?;
+    let mut options = challenge.options().into_iter().flatten();
+    if options.any(|option| text::check(option, text::MAX_TEXT).is_err()) {
+        return Err(ChallengeError::Unacceptable("require_presence"));
+    }
+    Ok(challenge)
 }
 
 /// A verified challenge, seen at `now` (issuer time).
@@ -35,12 +40,11 @@ pub(super) fn verified(
     let name = plain(challenge.title(), MAX_TITLE).unwrap_or_else(|| host.to_owned());
     let question = plain(challenge.question(), text::MAX_TEXT);
     let statement = Statement::plain(&name, &binding.account, question.as_deref())?;
-    let (matching, surface) = match challenge.options() {
-        Some(options) => {
-            let options = options.to_vec();
-            (Matching::Choice { options }, Surface::Window)
-        }
-        None => (Matching::None, Surface::Any),
+    let matching = match challenge.options() {
+        Some(options) => Matching::Choice {
+            options: options.to_vec(),
+        },
+        None => Matching::None,
     };
     let reports = match challenge.decline_reasons() {
         DeclineReasons::Understood => Reports::Taken,
@@ -58,7 +62,8 @@ pub(super) fn verified(
         requires: Requires {
             matching,
             verification: Verification::None,
-            surface,
+            // Nothing signed allows less, and only the window says what this protocol cannot do.
+            surface: Surface::Window,
         },
         origin: None,
         warns: Warns::No,
@@ -75,10 +80,15 @@ pub(super) fn verified(
     })
 }
 
-/// A challenge that was verified and kept by this agent.
-pub(crate) fn restore(binding: &Binding, ties: &Ties, message: String) -> Option<VerifiedRequest> {
+/// A challenge that was verified and kept by this agent, seen at `seen_at` (issuer time).
+pub(crate) fn restore(
+    binding: &Binding,
+    ties: &Ties,
+    message: String,
+    seen_at: i64,
+) -> Option<VerifiedRequest> {
     let challenge = verify(ties, &message).ok()?;
-    verified(binding, message, &challenge, 0).ok()
+    verified(binding, message, &challenge, seen_at).ok()
 }
 
 /// The answer to a challenge that says what was decided.

@@ -1,23 +1,23 @@
-//! The task behind one account: ask, wait, ask again; and deliver what was answered meanwhile.
+//! The task behind one account: ask, wait, ask again. What was answered leaves at once, whoever is being asked meanwhile.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use countersign_agent_api::Transport;
 use countersign_privacyidea::{
-    Challenge, ChallengeError, poll,
-    reply::{self, Answered, ReplyError},
+    Challenge, poll,
+    reply::{self, ReplyError},
 };
-use countersign_protocol::{ErrorCode, Txn};
+use countersign_protocol::{ErrorCode, Issuer, Txn};
 use tokio::{
     sync::{Mutex, mpsc},
     time::{Instant, sleep_until},
 };
 
-use super::{PrivacyIdea, exchange, exchange::Line, request, ties::Ties};
+use super::{PrivacyIdea, deliver::Courier, exchange::Line, request, ties::Ties};
 use crate::{
     channel::{
-        AnswerRequest, Binding, ChannelCommand, ChannelEvent, ChannelProblem, DecisionOutcome, FarEnd,
-        FrameKind, Health, RejectReason, Rejection, backoff::Backoff,
+        Binding, ChannelCommand, ChannelEvent, ChannelProblem, FarEnd, FrameKind, Health, RejectReason,
+        Rejection, backoff::Backoff,
     },
     keystore::{Interaction, KeyStoreError},
     net::NetError,
@@ -28,6 +28,15 @@ const NOTEWORTHY_OFFSET: i64 = 5;
 
 /// Challenges live for two minutes unless an administrator says otherwise.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
+
+/// The most unanswered challenges that are handed on at a time. Further ones follow as these are answered.
+const MAX_OPEN: usize = 32;
+
+/// The most dropped challenges that are remembered, so that each is counted once.
+const MAX_REFUSED: usize = 256;
+
+/// How long until a server is asked again that does not want to be asked, at first and at most: only its administrator can change that.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(60 * 60));
 
 /// How often a server is asked.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +70,16 @@ impl Timing {
 #[derive(Debug)]
 struct Unwanted;
 
+/// What somebody wanted of the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    Nothing,
+    /// To answer.
+    Answering,
+    /// That the server is asked now.
+    Now,
+}
+
 /// Why a poll did not succeed.
 enum Failure {
     Unwanted,
@@ -93,8 +112,8 @@ struct Account {
     ties: Ties,
     line: Arc<Mutex<Line>>,
     events: mpsc::Sender<ChannelEvent>,
-    /// What the server listed last and was handed on, by transaction.
-    listed: BTreeSet<Txn>,
+    /// What the server listed last, by transaction. `None` before it was asked.
+    listed: Option<BTreeSet<Txn>>,
     rejected: u64,
     /// What did not verify, so that it is counted once and not with every poll.
     refused: Vec<String>,
@@ -114,7 +133,7 @@ pub(super) async fn run(
         ties,
         line,
         events: far.events,
-        listed: BTreeSet::new(),
+        listed: None,
         rejected: 0,
         refused: Vec::new(),
     };
@@ -125,13 +144,17 @@ pub(super) async fn run(
 impl Account {
     async fn keep(&mut self, mut commands: mpsc::Receiver<ChannelCommand>) -> Result<(), Unwanted> {
         self.health(Health::Connecting).await?;
-        let mut backoff = Backoff::default();
+        let courier = Courier::new(&self.server.net, &self.ties.url, &self.binding.issuer);
+        let mut trouble = Backoff::default();
+        let mut refused = Backoff::between(REFUSED.0, REFUSED.1);
         let mut connected = false;
         let mut last = Instant::now();
         loop {
-            let delay = match self.poll().await {
+            let (polled, meanwhile) = self.poll_and(&mut commands, &courier).await?;
+            let delay = match polled {
                 Ok(news) => {
-                    backoff.reset();
+                    trouble.reset();
+                    refused.reset();
                     if !connected {
                         connected = true;
                         self.health(Health::Connected(Transport::Poll)).await?;
@@ -158,15 +181,17 @@ impl Account {
                 Err(Failure::Problem(problem)) => {
                     connected = false;
                     let delay = match problem {
-                        ChannelProblem::ProofRefused | ChannelProblem::Issuer(_) => {
-                            Backoff::longest(self.bits())
-                        }
+                        ChannelProblem::ProofRefused | ChannelProblem::Forbidden => refused.next(self.bits()),
+                        // Never more often than when all is well.
                         ChannelProblem::Net(_)
                         | ChannelProblem::Closed
                         | ChannelProblem::Silent
                         | ChannelProblem::Restarting
                         | ChannelProblem::Replaced
-                        | ChannelProblem::Protocol(_) => backoff.next(self.bits()),
+                        | ChannelProblem::Issuer(_)
+                        | ChannelProblem::Protocol(_) => {
+                            trouble.next(self.bits()).max(self.server.timing.busy)
+                        }
                     };
                     let in_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
                     self.health(Health::Retrying { in_ms, problem }).await?;
@@ -174,35 +199,81 @@ impl Account {
                 }
             };
             let asked = Instant::now();
-            if self.wait(&mut commands, asked, asked + delay).await? {
-                last = Instant::now();
+            let soon = asked + self.server.timing.least();
+            let until = match meanwhile {
+                Wanted::Nothing => asked + delay,
+                Wanted::Answering => {
+                    last = asked;
+                    asked + delay
+                }
+                Wanted::Now => {
+                    last = asked;
+                    soon.min(asked + delay)
+                }
+            };
+            match self.wait(&mut commands, &courier, soon, until).await? {
+                Wanted::Nothing => {}
+                Wanted::Answering | Wanted::Now => last = Instant::now(),
             }
         }
     }
 
-    /// Waits, delivering answers meanwhile. Whether somebody wanted something.
+    /// Asks once, and takes commands meanwhile.
+    async fn poll_and(
+        &mut self,
+        commands: &mut mpsc::Receiver<ChannelCommand>,
+        courier: &Courier,
+    ) -> Result<(Result<bool, Failure>, Wanted), Unwanted> {
+        let mut wanted = Wanted::Nothing;
+        let mut answered = Vec::new();
+        let polled = {
+            let poll = self.poll();
+            tokio::pin!(poll);
+            loop {
+                tokio::select! {
+                    polled = &mut poll => break polled,
+                    command = commands.recv() => match command.ok_or(Unwanted)? {
+                        ChannelCommand::Answer(request) => {
+                            wanted = wanted.max(Wanted::Answering);
+                            answered.push(request.answer.txn.clone());
+                            courier.deliver(request);
+                        }
+                        ChannelCommand::Retry => wanted = Wanted::Now,
+                        // A PUSH token brings nothing along.
+                        ChannelCommand::Holds(_) => {}
+                    },
+                }
+            }
+        };
+        for txn in &answered {
+            self.ties.answer(txn);
+        }
+        Ok((polled, wanted))
+    }
+
+    /// Waits until then, or until soon if somebody wants it; takes commands meanwhile.
     async fn wait(
         &mut self,
         commands: &mut mpsc::Receiver<ChannelCommand>,
-        asked: Instant,
+        courier: &Courier,
+        soon: Instant,
         mut until: Instant,
-    ) -> Result<bool, Unwanted> {
-        let mut wanted = false;
+    ) -> Result<Wanted, Unwanted> {
+        let mut wanted = Wanted::Nothing;
         loop {
             tokio::select! {
                 () = sleep_until(until) => return Ok(wanted),
-                command = commands.recv() => match command {
-                    Some(ChannelCommand::Answer(request)) => {
-                        wanted = true;
-                        self.deliver(request).await;
+                command = commands.recv() => match command.ok_or(Unwanted)? {
+                    ChannelCommand::Answer(request) => {
+                        wanted = wanted.max(Wanted::Answering);
+                        self.ties.answer(&request.answer.txn);
+                        courier.deliver(request);
                     }
-                    Some(ChannelCommand::Retry) => {
-                        wanted = true;
-                        until = until.min(asked + self.server.timing.least());
+                    ChannelCommand::Retry => {
+                        wanted = Wanted::Now;
+                        until = until.min(soon);
                     }
-                    // A PUSH token brings nothing along.
-                    Some(ChannelCommand::Holds(_)) => {}
-                    None => return Err(Unwanted),
+                    ChannelCommand::Holds(_) => {}
                 },
             }
         }
@@ -225,18 +296,20 @@ impl Account {
     }
 
     async fn ask(&mut self) -> Result<Vec<String>, Ask> {
-        let now = self.now();
-        let at = poll::timestamp(now);
-        let input = poll::signing_input(&self.ties.serial, &at).into_bytes();
-        // Nobody asked for this call, so nobody is asked to unlock anything.
-        let signature = self
-            .server
-            .keys
-            .sign(&self.binding.key, input, Interaction::Forbidden)
-            .await?;
-        let mut url = self.ties.url.clone();
-        url.set_query(Some(&poll::query(&self.ties.serial, &at, &signature)));
-        let answer = self.line.lock().await.get(&self.server.net, &url).await?;
+        let answer = {
+            // First its turn, which may be long in coming: the time in the call has to be right when it leaves.
+            let mut line = self.line.lock().await;
+            let at = poll::timestamp(self.now());
+            let input = poll::signing_input(&self.ties.serial, &at).into_bytes();
+            // Nobody asked for this call, so nobody is asked to unlock anything.
+            let signed = self
+                .server
+                .keys
+                .sign(&self.binding.key, input, Interaction::Forbidden);
+            let mut url = self.ties.url.clone();
+            url.set_query(Some(&poll::query(&self.ties.serial, &at, &signed.await?)));
+            line.get(&self.server.net, &url).await?
+        };
         let status = answer.status.as_u16();
         match reply::challenges(status, &answer.body) {
             Ok(waiting) => {
@@ -246,100 +319,60 @@ impl Account {
                 Ok(waiting)
             }
             Err(ReplyError::Clock { time: Some(time) }) => Err(Ask::Clock(time)),
-            Err(error) => Err(Ask::Failed(Failure::Problem(self.problem(&error)))),
+            Err(error) => Err(Ask::Failed(Failure::Problem(problem(
+                &error,
+                &self.binding.issuer,
+            )))),
         }
     }
 
-    /// Hands on what is new, and says what is gone.
+    /// Says what is listed, and hands on what waits for an answer.
     async fn take(&mut self, waiting: Vec<String>) -> Result<bool, Unwanted> {
         let mut listed = BTreeSet::new();
-        let mut news = false;
+        let mut open = Vec::new();
         for message in waiting {
             let challenge = match request::verify(&self.ties, &message) {
                 Ok(challenge) => challenge,
                 Err(error) => {
-                    self.reject(message, error).await?;
+                    self.reject(message, RejectReason::Challenge(error)).await?;
                     continue;
                 }
             };
             let txn = request::txn(challenge.nonce());
-            if self.ties.has_answered(&txn) {
-                continue;
+            if listed.insert(txn.clone()) && !self.ties.has_answered(&txn) && open.len() < MAX_OPEN {
+                open.push((txn, challenge, message));
             }
-            if !self.listed.contains(&txn) {
-                news = true;
-                self.hand_on(&challenge, message).await?;
-            }
-            listed.insert(txn);
         }
-        let earlier = std::mem::replace(&mut self.listed, listed);
-        for txn in earlier {
-            if !self.listed.contains(&txn) && !self.ties.has_answered(&txn) {
-                self.emit(ChannelEvent::Gone(txn)).await?;
-            }
+        let earlier = self.listed.replace(listed.clone());
+        if earlier.as_ref() != Some(&listed) {
+            let listed = listed.into_iter().collect();
+            self.emit(ChannelEvent::Listed(listed)).await?;
+        }
+        let mut news = false;
+        for (txn, challenge, message) in open {
+            news |= earlier.as_ref().is_none_or(|earlier| !earlier.contains(&txn));
+            // Every time: whether it is new, and whether there was room for it, the engine knows.
+            self.hand_on(&challenge, message).await?;
         }
         Ok(news)
     }
 
     async fn hand_on(&mut self, challenge: &Challenge, message: String) -> Result<(), Unwanted> {
-        match request::verified(&self.binding, message, challenge, self.now()) {
+        match request::verified(&self.binding, message.clone(), challenge, self.now()) {
             Ok(request) => self.emit(ChannelEvent::Request(Box::new(request))).await,
-            Err(error) => self.count(RejectReason::Statement(error)).await,
+            Err(error) => self.reject(message, RejectReason::Statement(error)).await,
         }
     }
 
-    /// Delivers an answer. That it is the one for this challenge is on disk already ([`Binding::commit`]).
-    async fn deliver(&mut self, request: AnswerRequest) {
-        self.ties.answer(&request.answer.txn);
-        let form = &request.answer.decision;
-        let answer = {
-            // Its turn, as for asking.
-            let _line = self.line.lock().await;
-            exchange::post(&self.server.net, &self.ties.url, form).await
-        };
-        let outcome = match answer {
-            Ok(answer) => match reply::answered(answer.status.as_u16(), &answer.body) {
-                Ok(Answered::Taken) => DecisionOutcome::Taken { code: None },
-                Ok(Answered::TakenShow { code }) => DecisionOutcome::Taken { code: Some(code) },
-                Ok(Answered::NotTaken) | Err(ReplyError::NotFound | ReplyError::Unproven) => {
-                    DecisionOutcome::NotTaken
-                }
-                Err(error) => DecisionOutcome::NotDelivered(self.problem(&error)),
-            },
-            Err(error) => DecisionOutcome::NotDelivered(error.into()),
-        };
-        // The engine may have lost interest in this one.
-        let _ = request.reply.send(outcome);
-    }
-
-    fn problem(&self, error: &ReplyError) -> ChannelProblem {
-        match error {
-            ReplyError::Unproven | ReplyError::NotFound => ChannelProblem::ProofRefused,
-            ReplyError::PollingDenied => ChannelProblem::Issuer(ErrorCode::NotAllowed),
-            ReplyError::Status(status) => {
-                let host = self.binding.issuer.host().to_owned();
-                let status = *status;
-                NetError::Status { host, status }.into()
-            }
-            ReplyError::Server { .. } => ChannelProblem::Issuer(ErrorCode::Internal),
-            ReplyError::NotAccepted | ReplyError::Clock { .. } => {
-                ChannelProblem::Issuer(ErrorCode::InvalidRequest)
-            }
-            ReplyError::NotUnderstood | ReplyError::Key(_) => {
-                ChannelProblem::Protocol("its answer to a poll cannot be read")
-            }
-        }
-    }
-
-    async fn reject(&mut self, message: String, error: ChallengeError) -> Result<(), Unwanted> {
+    async fn reject(&mut self, message: String, reason: RejectReason) -> Result<(), Unwanted> {
         if self.refused.contains(&message) {
             return Ok(());
         }
-        if self.refused.len() >= 32 {
+        if self.refused.len() >= MAX_REFUSED {
             self.refused.remove(0);
         }
         self.refused.push(message);
-        self.count(RejectReason::Challenge(error)).await
+        self.count(reason).await
     }
 
     async fn count(&mut self, reason: RejectReason) -> Result<(), Unwanted> {
@@ -386,6 +419,26 @@ impl Account {
 
     fn jitter(&self) -> f64 {
         f64::from(self.bits()) / f64::from(u16::MAX)
+    }
+}
+
+/// What a server's "no" means to people.
+pub(super) fn problem(error: &ReplyError, issuer: &Issuer) -> ChannelProblem {
+    match error {
+        ReplyError::Unproven | ReplyError::NotFound => ChannelProblem::ProofRefused,
+        ReplyError::PollingDenied => ChannelProblem::Forbidden,
+        ReplyError::Status(status) => {
+            let host = issuer.host().to_owned();
+            let status = *status;
+            NetError::Status { host, status }.into()
+        }
+        ReplyError::Server { .. } => ChannelProblem::Issuer(ErrorCode::Internal),
+        ReplyError::NotAccepted | ReplyError::Clock { .. } => {
+            ChannelProblem::Issuer(ErrorCode::InvalidRequest)
+        }
+        ReplyError::NotUnderstood | ReplyError::Key(_) => {
+            ChannelProblem::Protocol("its answer cannot be read")
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod server;
 mod trust;
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use countersign_agent_api::{Matching, Transport};
-use countersign_protocol::{DecidedOn, Reason, Verdict};
+use countersign_protocol::{DecidedOn, Reason, Txn, Verdict};
 use tokio::time::timeout;
 
 use super::*;
@@ -25,7 +26,7 @@ use crate::{
     },
     edge::Clock,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStore as _, Keys, Limits, MemoryKeyStore},
-    net::{Net, ProxyChoice, Routes, client_config},
+    net::{Net, NetError, ProxyChoice, Routes, client_config},
 };
 use server::FakeServer;
 
@@ -45,6 +46,7 @@ impl Clock for FakeClock {
 struct Computer {
     protocols: Protocols,
     keys: Keys,
+    clock: Arc<FakeClock>,
 }
 
 impl Computer {
@@ -64,14 +66,18 @@ impl Computer {
             idle: Duration::from_millis(20),
             calm: Duration::from_secs(1),
         };
-        let native = Native::new(net.clone(), keys.clone(), clock, rng);
+        let native = Native::new(net.clone(), keys.clone(), clock.clone(), rng);
         let protocols = Protocols {
             native,
             privacyidea,
             net,
             own_trust: OwnTrust::Ask,
         };
-        Self { protocols, keys }
+        Self {
+            protocols,
+            keys,
+            clock,
+        }
     }
 
     async fn key(&self) -> DeviceKey {
@@ -107,6 +113,8 @@ impl Computer {
 struct Line {
     binding: Binding,
     subscription: Subscription,
+    /// What was handed on: it is again with every poll.
+    seen: BTreeSet<Txn>,
 }
 
 impl Line {
@@ -115,16 +123,18 @@ impl Line {
         Self {
             binding,
             subscription,
+            seen: BTreeSet::new(),
         }
     }
 
-    /// The next event that is not about the connection. Far longer than anything here takes; only a hang gets there.
+    /// The next event that is new, and not about the connection or the list. Far longer than anything here takes; only a hang gets there.
     async fn next(&mut self) -> ChannelEvent {
         let events = &mut self.subscription.events;
         let wanted = async {
             loop {
                 match events.recv().await.expect("the channel ended") {
-                    ChannelEvent::Health(_) => {}
+                    ChannelEvent::Health(_) | ChannelEvent::Listed(_) => {}
+                    ChannelEvent::Request(request) if !self.seen.insert(request.claims.txn.clone()) => {}
                     event => return event,
                 }
             }
@@ -137,6 +147,38 @@ impl Line {
             ChannelEvent::Request(request) => *request,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Until the list is as wanted.
+    async fn listed(&mut self, wanted: &[&Txn]) {
+        let events = &mut self.subscription.events;
+        let seen = async {
+            loop {
+                match events.recv().await.expect("the channel ended") {
+                    ChannelEvent::Listed(listed) if listed.iter().eq(wanted.iter().copied()) => return,
+                    _ => {}
+                }
+            }
+        };
+        timeout(Duration::from_secs(20), seen)
+            .await
+            .expect("no such list");
+    }
+
+    /// What comes of asking now: the wait until the next time, and what was wrong.
+    async fn failed(&mut self) -> (Duration, ChannelProblem) {
+        self.subscription.handle.retry();
+        let events = &mut self.subscription.events;
+        let seen = async {
+            loop {
+                if let ChannelEvent::Health(Health::Retrying { in_ms, problem }) =
+                    events.recv().await.expect("the channel ended")
+                {
+                    return (Duration::from_millis(in_ms), problem);
+                }
+            }
+        };
+        timeout(Duration::from_secs(20), seen).await.expect("no trouble")
     }
 
     /// Until the connection is as wanted.
@@ -298,14 +340,23 @@ async fn what_is_altered_on_the_way_is_counted_and_not_shown() {
 #[tokio::test]
 async fn what_the_server_no_longer_lists_is_gone() {
     let server = FakeServer::start().await;
-    let (_computer, mut line) = enrolled(&server).await;
+    let (computer, mut line) = enrolled(&server).await;
     server.challenge(1, None);
     let request = line.request().await;
     server.withdraw();
-    match line.next().await {
-        ChannelEvent::Gone(txn) => assert_eq!(txn, request.claims.txn),
-        other => panic!("{other:?}"),
-    }
+    line.listed(&[]).await;
+    // A channel that starts when it is gone already says so too.
+    server.challenge(2, None);
+    let second = line.request().await.claims.txn;
+    assert_ne!(second, request.claims.txn);
+    let mut anew = Line::open(&computer, line.binding.clone());
+    anew.listed(&[&second]).await;
+    // Answered or not: it is the server that says what it lists.
+    server.keep_listing();
+    let request = anew.request().await;
+    computer.answer(&anew, &request, decision(Verdict::Deny)).await;
+    server.withdraw();
+    anew.listed(&[]).await;
 }
 
 #[tokio::test]
@@ -338,8 +389,13 @@ async fn a_servers_trouble_is_told_and_passes() {
     let (_computer, mut line) = enrolled(&server).await;
     for trouble in ["500", "large", "html"] {
         server.trouble(trouble);
-        line.health(|health| matches!(health, Health::Retrying { .. }))
-            .await;
+        let (_, problem) = line.failed().await;
+        match problem {
+            ChannelProblem::Net(NetError::Status { status: 500, .. }) if trouble == "500" => {}
+            ChannelProblem::Net(NetError::TooLarge(_)) if trouble == "large" => {}
+            ChannelProblem::Protocol(_) if trouble == "html" => {}
+            other => panic!("{trouble}: {other:?}"),
+        }
         server.trouble("");
         line.subscription.handle.retry();
         line.health(|health| matches!(health, Health::Connected(_))).await;
@@ -368,11 +424,117 @@ async fn a_connection_that_is_closed_in_the_moment_of_asking_is_no_trouble() {
     let before = server.connections();
     server.challenge(1, None);
     let events = &mut line.subscription.events;
-    match timeout(Duration::from_secs(20), events.recv()).await {
-        Ok(Some(ChannelEvent::Request(_))) => {}
-        other => panic!("{other:?}"),
+    loop {
+        match timeout(Duration::from_secs(20), events.recv()).await {
+            Ok(Some(ChannelEvent::Listed(_))) => {}
+            Ok(Some(ChannelEvent::Request(_))) => break,
+            other => panic!("{other:?}"),
+        }
     }
     assert!(server.connections() > before, "nothing was closed");
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_not_asked_more_often_than_one_that_is_well() {
+    let server = FakeServer::start().await;
+    let computer = Computer::new(&server, 0);
+    let mut binding = computer.enrol(&server).await;
+    binding.poll(Polled { chosen: Some(45) });
+    let mut line = Line::open(&computer, binding);
+    server.trouble("500");
+    let (wait, _) = line.failed().await;
+    assert!(wait >= Duration::from_secs(45), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_no_is_asked_less_and_less() {
+    for trouble in ["forbidden", "unknown"] {
+        let server = FakeServer::start().await;
+        let (_computer, mut line) = enrolled(&server).await;
+        line.health(|health| matches!(health, Health::Connected(_))).await;
+        match trouble {
+            "forbidden" => server.trouble(trouble),
+            _ => server.forget_key(),
+        }
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            // Who wants to know does not wait.
+            let (wait, problem) = line.failed().await;
+            match problem {
+                ChannelProblem::Forbidden if trouble == "forbidden" => {}
+                ChannelProblem::ProofRefused if trouble == "unknown" => {}
+                other => panic!("{trouble}: {other:?}"),
+            }
+            waits.push(wait.as_secs() / 60);
+        }
+        // Each is shortened by up to a half.
+        let enough = waits.iter().zip([0, 1, 2, 4, 8, 16, 30]);
+        assert!(enough.clone().all(|(wait, least)| *wait >= least), "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= 60), "{waits:?}");
+    }
+}
+
+#[tokio::test]
+async fn fifty_long_challenges_do_not_blind_the_account() {
+    let server = FakeServer::start().await;
+    let (computer, mut line) = enrolled(&server).await;
+    server.keep_listing();
+    server.pad(&"x".repeat(2000));
+    for number in 1..=50 {
+        server.challenge(number, None);
+    }
+    let mut seen = Vec::new();
+    for _ in 0..32 {
+        seen.push(line.request().await);
+    }
+    // As these are answered, the others follow, although they stay on the list.
+    for request in &seen {
+        computer.answer(&line, request, decision(Verdict::Deny)).await;
+    }
+    for _ in 32..50 {
+        line.request().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_a_poll() {
+    let server = FakeServer::start().await;
+    let (computer, mut line) = enrolled(&server).await;
+    server.challenge(1, None);
+    let request = line.request().await;
+    server.hold_polls();
+    server.holds_a_poll().await;
+    let answer = computer.answer(&line, &request, decision(Verdict::Approve));
+    // A poll may take 15 s.
+    let outcome = timeout(Duration::from_secs(10), answer).await;
+    assert!(
+        matches!(outcome, Ok(DecisionOutcome::Taken { .. })),
+        "{outcome:?}"
+    );
+    server.let_polls_through();
+    server.challenge(2, None);
+    line.request().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_for_its_turn_says_the_time_at_which_it_leaves() {
+    let server = FakeServer::start().await;
+    let (computer, mut first) = enrolled(&server).await;
+    first
+        .health(|health| matches!(health, Health::Connected(_)))
+        .await;
+    server.hold_polls();
+    server.holds_a_poll().await;
+    let mut second = Line::open(&computer, first.binding.clone());
+    second.health(|health| matches!(health, Health::Connecting)).await;
+    computer.clock.0.fetch_add(30, Ordering::Relaxed);
+    drop(first);
+    server.let_polls_through();
+    second
+        .health(|health| matches!(health, Health::Connected(_)))
+        .await;
+    let later = countersign_privacyidea::poll::timestamp(NOW + 30);
+    assert_eq!(server.polled(), later);
 }
 
 #[tokio::test]

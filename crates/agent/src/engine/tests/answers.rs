@@ -10,18 +10,21 @@ fn code_of(result: Result<Reply, ApiError>) -> ErrorCode {
     result.expect_err("was accepted").code
 }
 
-fn is_ended(
-    bench: &Bench,
-    id: &RequestId,
-    wanted: ApiOutcome,
-    by_me: bool,
-    wanted_receipt: ReceiptState,
-) -> bool {
-    matches!(
-        bench.state(id),
-        RequestState::Ended { outcome, by_this_device, receipt, .. }
-            if outcome == wanted && by_this_device == by_me && receipt == wanted_receipt
-    )
+/// How a request ended, whether by this device, and what is known of its receipt.
+type HowEnded = (ApiOutcome, bool, ReceiptState);
+
+const APPROVED_HERE: HowEnded = (ApiOutcome::Approved, true, ReceiptState::Verified);
+
+fn ended(bench: &Bench, id: &RequestId) -> HowEnded {
+    match bench.state(id) {
+        RequestState::Ended {
+            outcome,
+            by_this_device,
+            receipt,
+            ..
+        } => (outcome, by_this_device, receipt),
+        state => panic!("not ended: {state:?}"),
+    }
 }
 
 #[test]
@@ -37,13 +40,7 @@ fn the_right_code_approves() {
         }
     );
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
     let decision = &bench.issuer.recorded[0];
     assert_eq!(decision.surface, DecidedOn::Terminal);
     assert_eq!(decision.shown_at, START + OFFSET + 3);
@@ -75,13 +72,7 @@ fn a_wrong_code_leaves_the_request_pending_and_says_how_many_attempts_are_left()
     assert_eq!(bench.disk.outbox.answers, []);
     let answer = bench.approve(&id, CODE);
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
     assert_eq!(bench.disk.counters, [1, 2]);
 }
 
@@ -92,13 +83,8 @@ fn too_many_wrong_codes_end_it_as_locked() {
     let id = bench.payment();
     let answer = bench.approve(&id, "000000");
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Locked,
-        false,
-        ReceiptState::Verified
-    ));
+    let how = (ApiOutcome::Locked, false, ReceiptState::Verified);
+    assert_eq!(ended(&bench, &id), how);
 }
 
 #[test]
@@ -165,13 +151,8 @@ fn a_request_past_its_end_is_not_approved_but_can_be_denied() {
     bench.sign();
     let answer = bench.delivery();
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Expired,
-        false,
-        ReceiptState::Verified
-    ));
+    let how = (ApiOutcome::Expired, false, ReceiptState::Verified);
+    assert_eq!(ended(&bench, &id), how);
 }
 
 #[test]
@@ -207,13 +188,8 @@ fn denying_needs_nothing_but_the_request() {
     bench.sign();
     let answer = bench.delivery();
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Denied,
-        true,
-        ReceiptState::Verified
-    ));
+    let how = (ApiOutcome::Denied, true, ReceiptState::Verified);
+    assert_eq!(ended(&bench, &id), how);
     assert_eq!(bench.issuer.recorded[0].verdict, Verdict::Deny);
 }
 
@@ -266,13 +242,7 @@ fn nothing_is_signed_while_the_counter_cannot_be_kept() {
     bench.disk.full = false;
     let answer = bench.approve(&id, CODE);
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
 }
 
 #[test]
@@ -320,13 +290,7 @@ fn an_undelivered_answer_is_sent_again_unchanged_until_its_receipt_comes() {
     let third = bench.delivery();
     assert_eq!(third.decision, answer.decision);
     bench.deliver(&id, &third);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
     assert_eq!(bench.issuer.recorded.len(), 1);
 }
 
@@ -340,13 +304,7 @@ fn an_answer_that_was_recorded_but_not_acknowledged_gets_its_receipt_later() {
     bench.health(Health::Connected(Transport::Websocket));
     let again = bench.delivery();
     bench.deliver(&id, &again);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
     assert_eq!(bench.issuer.recorded.len(), 1);
 }
 
@@ -363,13 +321,7 @@ fn an_answer_that_became_too_old_is_signed_again_and_recorded_once() {
     let new = bench.delivery();
     assert_ne!(new.decision, old.decision);
     bench.deliver(&id, &new);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
     assert_eq!(bench.issuer.recorded[0].counter, 2);
 }
 
@@ -385,13 +337,7 @@ fn a_receipt_for_the_first_of_two_signatures_verifies() {
     bench.sign();
     let second = bench.delivery();
     bench.deliver(&id, &second);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
     let evidence = bench.disk.records[0].evidence.clone().unwrap();
     assert_eq!(evidence.decision, Some(first.decision));
     evidence.verify().unwrap();
@@ -447,13 +393,7 @@ fn after_a_restored_backup_the_counter_jumps_past_the_issuers() {
     bench.sign();
     let answer = bench.delivery();
     bench.deliver(&id, &answer);
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Approved,
-        true,
-        ReceiptState::Verified
-    ));
+    assert_eq!(ended(&bench, &id), APPROVED_HERE);
 }
 
 #[test]
@@ -501,13 +441,8 @@ fn a_receipt_about_other_bytes_ends_it_but_does_not_verify() {
     claims.statement_hash = Some("A".repeat(43));
     let receipt = bench.issuer.sign_receipt(claims);
     bench.channel(ChannelEvent::Closed(Box::new(receipt)));
-    assert!(is_ended(
-        &bench,
-        &id,
-        ApiOutcome::Cancelled,
-        false,
-        ReceiptState::Invalid
-    ));
+    let how = (ApiOutcome::Cancelled, false, ReceiptState::Invalid);
+    assert_eq!(ended(&bench, &id), how);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What an account brings along is added and removed as its issuer lists it, and never held before it is kept.
 
 use countersign_agent_api::{Brings, CollectionView, ErrorCode, NotificationPrivacy as Privacy};
-use countersign_protocol::wire::OtpLink;
+use countersign_protocol::{Txn, wire::OtpLink};
 
 use super::*;
 use crate::{
     accounts::{Held, Keeping},
-    channel::{Contents, Enrolled, EnrolmentError, Part, PartKind, Ties, privacyidea},
+    channel::{Commitment, Contents, Enrolled, EnrolmentError, Part, PartKind, Polled, Ties, privacyidea},
 };
 
 impl Bench {
@@ -81,6 +81,18 @@ impl Bench {
 
     /// An account that is brought along is enrolled with this key, without anybody asking.
     fn bring(&mut self, reference: KeyRef) -> AccountId {
+        self.bring_as(reference, |binding| binding);
+        self.disk.accounts.accounts.last().unwrap().id.clone()
+    }
+
+    /// The same, of another device.
+    fn bring_as(&mut self, reference: KeyRef, change: impl FnOnce(Binding) -> Binding) {
+        let enrolled = self.enrolment_of(reference, change);
+        self.event(enrolled);
+    }
+
+    /// Up to the issuer's answer.
+    fn enrolment_of(&mut self, reference: KeyRef, change: impl FnOnce(Binding) -> Binding) -> Event {
         let position = self
             .effects
             .iter()
@@ -105,16 +117,33 @@ impl Bench {
         let Effect::Enrol(enrolment, _) = self.effects.remove(position.expect("not sent")) else {
             panic!("something else")
         };
+        let binding = Binding {
+            account: "PIPU0001".into(),
+            ..self.issuer.binding(key.clone())
+        };
         let enrolled = Enrolled {
-            binding: Binding {
-                account: "PIPU0001".into(),
-                ..self.issuer.binding(key.clone())
-            },
+            binding: change(binding),
             issuer_name: "Alder Group".into(),
             otp: None,
         };
-        self.event(Event::Enrolled(enrolment, key, Box::new(Ok(enrolled))));
-        self.disk.accounts.accounts.last().unwrap().id.clone()
+        Event::Enrolled(enrolment, key, Box::new(Ok(enrolled)))
+    }
+
+    /// The issuer lists an account, new or anew.
+    fn lists_account(&mut self) {
+        let part = Part {
+            name: "PIPU0001".into(),
+            what: PartKind::Account(Box::new(self.offer("PIPU0001"))),
+        };
+        self.listed(vec![part], &[]);
+    }
+}
+
+/// As the account of a PUSH token.
+fn as_token(binding: Binding) -> Binding {
+    Binding {
+        ties: Ties::PrivacyIdea(Box::new(privacyidea::Ties::for_tests())),
+        ..binding
     }
 }
 
@@ -205,12 +234,7 @@ fn what_is_given_anew_is_not_held_until_it_is_kept_again() {
 #[test]
 fn an_account_that_is_brought_along_comes_and_goes_with_its_listing() {
     let mut bench = Bench::collection(&[]);
-    let offer = bench.offer("PIPU0001");
-    let part = |offer| Part {
-        name: "PIPU0001".into(),
-        what: PartKind::Account(Box::new(offer)),
-    };
-    bench.listed(vec![part(offer)], &[]);
+    bench.lists_account();
     let first = KeyRef::from_random([7; 16]);
     let id = bench.bring(first.clone());
     assert_eq!(
@@ -220,8 +244,7 @@ fn an_account_that_is_brought_along_comes_and_goes_with_its_listing() {
     assert_eq!(bench.disk.accounts.accounts.len(), 2);
 
     // Given anew, with a new key.
-    let offer = bench.offer("PIPU0001");
-    bench.listed(vec![part(offer)], &[]);
+    bench.lists_account();
     let second = KeyRef::from_random([8; 16]);
     assert_eq!(bench.bring(second.clone()), id);
     let accounts = &bench.disk.accounts;
@@ -238,6 +261,88 @@ fn an_account_that_is_brought_along_comes_and_goes_with_its_listing() {
     assert!(bench.effects.iter().any(deleted), "its key stays");
     let (_, body) = bench.told().expect("nothing was said");
     assert!(body.contains("PIPU0001"), "{body}");
+}
+
+/// An issuer chooses its own address and the names of its devices, and so what the short id of an account is made of.
+#[test]
+fn a_device_whose_account_would_have_the_id_of_another_replaces_nothing() {
+    let evil = countersign_protocol::Issuer::parse("https://evil.example").unwrap();
+    let mut bench = Bench::collection(&[]);
+    bench.lists_account();
+    bench.bring(KeyRef::from_random([7; 16]));
+    let device = bench.engine.accounts.accounts[1].binding.device().to_owned();
+    let text = inbox::base32(&format!("{evil} {device}"));
+    bench.engine.accounts.accounts[1].id = AccountId(text[..8].to_owned());
+    let victim = bench.engine.accounts.accounts[1].clone();
+
+    bench.lists_account();
+    bench.bring_as(KeyRef::from_random([8; 16]), |binding| Binding {
+        issuer: evil,
+        ..binding
+    });
+    let accounts = &bench.disk.accounts.accounts;
+    assert_eq!(accounts.len(), 3);
+    assert_eq!(accounts[1], victim);
+    assert_eq!(accounts[2].id.0, text[..9]);
+    assert!(
+        !bench
+            .disk
+            .accounts
+            .spare_keys
+            .contains(&victim.binding.key.reference)
+    );
+    assert_eq!(bench.on_disk()[0].1, Keeping::Account(accounts[2].id.clone()));
+    // Nor does another protocol's device of the same name at the same issuer.
+    let container = bench.engine.accounts.accounts[0].binding.clone();
+    let token = as_token(container.clone());
+    assert!(!container.is_same_device(&token) && token.is_same_device(&token));
+}
+
+#[test]
+fn a_token_given_anew_keeps_what_was_answered_and_how_often_it_is_asked() {
+    let mut bench = Bench::collection(&[]);
+    bench.lists_account();
+    bench.bring_as(KeyRef::from_random([7; 16]), as_token);
+    let (answered, chosen) = (Txn::from_random([1; 16]), Polled { chosen: Some(45) });
+    let binding = &mut bench.engine.accounts.accounts[1].binding;
+    binding.commit(&answered);
+    binding.poll(chosen);
+
+    bench.lists_account();
+    bench.bring_as(KeyRef::from_random([8; 16]), as_token);
+    let accounts = &bench.disk.accounts.accounts;
+    assert_eq!(accounts.len(), 2);
+    let mut given = accounts[1].binding.clone();
+    assert_eq!(given.key.reference, KeyRef::from_random([8; 16]));
+    assert_eq!(given.polled(), Some(chosen));
+    assert_eq!(
+        given.commit(&answered),
+        Commitment::Free,
+        "it would be answered again"
+    );
+}
+
+#[test]
+fn a_token_given_anew_that_cannot_be_kept_leaves_the_account_as_it_was() {
+    let mut bench = Bench::collection(&[]);
+    bench.lists_account();
+    bench.bring_as(KeyRef::from_random([7; 16]), as_token);
+    let before = bench.disk.clone();
+
+    bench.lists_account();
+    let new = KeyRef::from_random([8; 16]);
+    // The disk is full from the moment in which the server has bound the key.
+    let offered = bench.enrolment_of(new.clone(), as_token);
+    bench.disk.full = true;
+    bench.event(offered);
+    assert_eq!(bench.disk.accounts.accounts[1], before.accounts.accounts[1]);
+    assert_eq!(bench.engine.accounts.accounts[1], before.accounts.accounts[1]);
+    let deleted = |e: &Effect| matches!(e, Effect::DeleteKey(key, _) if *key == new);
+    assert!(bench.effects.iter().any(deleted), "its key stays");
+    bench.disk.full = false;
+    bench.event(Event::KeyDeleted(new, Ok(())));
+    assert_eq!(bench.disk.accounts.accounts[1], before.accounts.accounts[1]);
+    assert!(bench.on_disk().is_empty(), "it is asked for again");
 }
 
 #[test]

@@ -79,11 +79,10 @@ fn what_the_protocol_cannot_do_is_said_with_account_and_request() {
 #[test]
 fn a_request_without_an_end_waits_until_the_issuer_no_longer_knows_it() {
     let mut bench = Bench::foreign();
-    let mut txn = None;
-    let id = bench.delivered_as(|request| txn = Some(request.claims.txn.clone()));
+    let id = bench.delivered_as(|_| {});
     bench.pass(7 * 24 * 3600);
     assert_eq!(bench.state(&id), RequestState::Pending);
-    bench.channel(ChannelEvent::Gone(txn.unwrap()));
+    bench.channel(ChannelEvent::Listed(Vec::new()));
     assert!(bench.engine.view_of(&id).is_none());
     assert_eq!(bench.desktop().len(), 0);
     assert!(bench.disk.records.is_empty(), "nobody knows how it ended");
@@ -92,10 +91,9 @@ fn a_request_without_an_end_waits_until_the_issuer_no_longer_knows_it() {
 #[test]
 fn what_is_being_answered_is_not_gone() {
     let mut bench = Bench::foreign();
-    let mut txn = None;
-    let id = bench.delivered_as(|request| txn = Some(request.claims.txn.clone()));
+    let id = bench.delivered_as(|_| {});
     bench.answered(&id, ApiVerdict::Approve, None);
-    bench.channel(ChannelEvent::Gone(txn.unwrap()));
+    bench.channel(ChannelEvent::Listed(Vec::new()));
     assert!(matches!(bench.state(&id), RequestState::Sending { .. }));
 }
 
@@ -221,7 +219,7 @@ fn killed_at_any_point_no_second_answer_is_possible() {
     for writes in 1..=3 {
         let mut bench = Bench::foreign();
         let message = privacyidea::Ties::challenge_for_tests();
-        let request = bench.binding().restore(message).unwrap();
+        let request = bench.binding().restore(message, bench.now).unwrap();
         let id = bench.delivered_as(|asked| *asked = request.clone());
         let txn = request.claims.txn.clone();
         bench.show(&id);
@@ -277,6 +275,120 @@ fn an_answer_that_may_have_arrived_is_not_taken_back() {
     let refused = bench.call(Request::Withdraw { id: id.clone() }).unwrap_err();
     assert_eq!(refused.code, ErrorCode::Refused);
     assert!(matches!(bench.state(&id), RequestState::Queued { .. }));
+}
+
+/// It has not left this computer.
+fn unsent() -> DecisionOutcome {
+    DecisionOutcome::NotDelivered(ChannelProblem::Net(NetError::InvalidUrl("never left".into())))
+}
+
+#[test]
+fn an_answer_that_has_not_left_is_taken_back_and_another_one_counts() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    let txn = bench.answered(&id, ApiVerdict::Approve, None).source.claims.txn;
+    bench.outcome(&id, unsent());
+    assert!(bench.view(&id).capabilities.can_withdraw);
+    assert!(bench.is_answered_on_disk(&txn));
+    bench.call(Request::Withdraw { id: id.clone() }).unwrap();
+    assert_eq!(bench.state(&id), RequestState::Pending);
+    assert!(!bench.view(&id).capabilities.can_withdraw);
+    assert!(!bench.is_answered_on_disk(&txn));
+    assert!(bench.disk.outbox.answers.is_empty());
+    bench.health(Health::Connected(Transport::Poll));
+    assert!(bench.deliveries().is_empty(), "it left all the same");
+
+    bench.show(&id);
+    bench.decide(&id, ApiVerdict::Deny, None).unwrap();
+    bench.order();
+    bench.signed(&id, "no");
+    assert_eq!(bench.delivery().decision, "no");
+    assert!(bench.is_answered_on_disk(&txn));
+}
+
+#[test]
+fn an_answer_that_cannot_be_delivered_is_given_up_after_ten_minutes() {
+    for (problem, left) in [(unsent as fn() -> DecisionOutcome, false), (refused, true)] {
+        let mut bench = Bench::foreign();
+        let id = bench.delivered_as(|_| {});
+        let txn = bench.answered(&id, ApiVerdict::Approve, None).source.claims.txn;
+        bench.outcome(&id, problem());
+        let mut tries = 0;
+        while let RequestState::Queued { .. } = bench.state(&id) {
+            bench.pass(30);
+            if let Some(answer) = bench.deliveries().pop() {
+                assert_eq!(answer.decision, "signed");
+                tries += 1;
+                bench.outcome(&id, problem());
+            }
+            assert!(tries < 25, "it is sent for ever");
+        }
+        assert!(tries > 15, "given up after {tries} attempts");
+        assert_eq!(bench.is_answered_on_disk(&txn), left);
+        assert!(bench.disk.outbox.answers.is_empty());
+        if left {
+            let outcome = bench.disk.records[0].entry.outcome;
+            assert_eq!(outcome, ApiOutcome::Unclear);
+        } else {
+            assert_eq!(bench.state(&id), RequestState::Pending);
+            assert!(bench.view(&id).problem.is_some(), "it is said");
+        }
+        assert!(!bench.desktop().is_empty(), "it is told");
+        bench.pass(60);
+        bench.health(Health::Connected(Transport::Poll));
+        assert!(bench.deliveries().is_empty());
+    }
+
+    /// The server says no to every attempt, and not what became of it.
+    fn refused() -> DecisionOutcome {
+        DecisionOutcome::NotDelivered(ChannelProblem::Forbidden)
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_keep_an_answer_waiting() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    bench.answered(&id, ApiVerdict::Approve, None);
+    bench.outcome(&id, unsent());
+    bench.pass(-60 * 60);
+    assert!(bench.deliveries().is_empty());
+    bench.pass(30);
+    assert_eq!(bench.delivery().decision, "signed");
+    bench.outcome(&id, unsent());
+    // Nor does that count as time in which it could not be delivered.
+    bench.pass(9 * 60);
+    assert!(matches!(bench.state(&id), RequestState::Sending { .. }));
+}
+
+#[test]
+fn what_is_not_listed_is_gone_whichever_channel_had_shown_it() {
+    let mut bench = Bench::foreign();
+    let (first, second) = (bench.delivered_as(|_| {}), bench.delivered_as(|_| {}));
+    let kept = Txn::try_from(bench.view(&second).txn).unwrap();
+    // A new channel, which has listed nothing yet.
+    bench.health(Health::Connecting);
+    assert!(bench.engine.view_of(&first).is_some());
+    bench.channel(ChannelEvent::Listed(vec![kept]));
+    assert!(bench.engine.view_of(&first).is_none());
+    assert_eq!(bench.state(&second), RequestState::Pending);
+    bench.channel(ChannelEvent::Listed(Vec::new()));
+    assert!(bench.engine.view_of(&second).is_none());
+    assert!(bench.desktop().is_empty(), "{:?}", bench.desktop());
+}
+
+#[test]
+fn what_is_gone_while_it_is_answered_does_not_wait_again() {
+    let mut bench = Bench::foreign();
+    let id = bench.delivered_as(|_| {});
+    bench.show(&id);
+    bench.decide(&id, ApiVerdict::Approve, None).unwrap();
+    bench.order();
+    bench.channel(ChannelEvent::Listed(Vec::new()));
+    assert!(matches!(bench.state(&id), RequestState::Sending { .. }));
+    let locked = crate::keystore::KeyStoreError::Locked;
+    bench.event(Event::Signed(id.clone(), Err(locked)));
+    assert!(bench.engine.view_of(&id).is_none());
 }
 
 #[test]

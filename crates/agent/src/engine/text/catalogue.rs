@@ -1,17 +1,21 @@
 //! What a language has to say. A text that is missing, or one that leaves out a value, does not compile.
 
+use countersign_agent_api::ByLanguage;
+
 use super::{Language, Span, Sum, arabic, english, french, german, japanese, spanish};
+
+static TEXTS: ByLanguage<Catalogue> = ByLanguage {
+    english: english::TEXTS,
+    german: german::TEXTS,
+    french: french::TEXTS,
+    spanish: spanish::TEXTS,
+    japanese: japanese::TEXTS,
+    arabic: arabic::TEXTS,
+};
 
 /// The texts in this language.
 pub(super) fn of(language: Language) -> &'static Catalogue {
-    match language {
-        Language::English => &english::TEXTS,
-        Language::German => &german::TEXTS,
-        Language::French => &french::TEXTS,
-        Language::Spanish => &spanish::TEXTS,
-        Language::Japanese => &japanese::TEXTS,
-        Language::Arabic => &arabic::TEXTS,
-    }
+    TEXTS.of(language)
 }
 
 /// All texts of notifications in one language. Functions put values in: names are quoted as they come.

@@ -61,16 +61,7 @@ async fn a_stream_is_closed_with_the_reason() {
     let mut replaced = served.subscribe(&one).await;
     let mut revoked = served.subscribe(&one).await;
     assert_eq!(close_code(&mut replaced).await, 4409);
-    let entry = Entry::new(
-        world.clock.now(),
-        Actor::Admin("root".to_owned()),
-        Event::DeviceRevoked,
-    );
-    world
-        .other_process()
-        .revoke_device(&one.id, world.clock.now(), entry)
-        .await
-        .unwrap();
+    world.revoke(&one).await;
     world.gateway.notice_changes().await.unwrap();
     assert_eq!(next(&mut revoked).await, ServerFrame::Revoked {});
     assert_eq!(close_code(&mut revoked).await, 4403);

@@ -328,16 +328,7 @@ async fn a_device_revoked_by_another_process_is_closed_and_its_signatures_are_re
     let request = world.request(&device, &asked.txn).await;
     let decision = world.decision(&device, &request, Verdict::Approve, asked.match_code.as_deref());
 
-    let entry = Entry::new(
-        world.clock.now(),
-        Actor::Admin("root".to_owned()),
-        Event::DeviceRevoked,
-    );
-    world
-        .other_process()
-        .revoke_device(&device.id, world.clock.now(), entry)
-        .await
-        .unwrap();
+    world.revoke(&device).await;
     assert_eq!(
         refusal(world.send(&device, &decision).await).code,
         ErrorCode::DeviceRevoked,
@@ -473,16 +464,7 @@ async fn a_device_revoked_between_its_proof_and_its_connection_is_not_connected(
     let world = World::new().await;
     let device = world.device("ada").await;
     let caller = world.caller(&device).await;
-    let entry = Entry::new(
-        world.clock.now(),
-        Actor::Admin("root".to_owned()),
-        Event::DeviceRevoked,
-    );
-    world
-        .other_process()
-        .revoke_device(&device.id, world.clock.now(), entry)
-        .await
-        .unwrap();
+    world.revoke(&device).await;
     world.gateway.notice_changes().await.unwrap();
     let refused = world.gateway.connect(&caller, None, 25).await;
     assert_eq!(refusal(refused).code, ErrorCode::DeviceRevoked);

@@ -259,7 +259,7 @@ pub(super) async fn a_report_after_the_end_is_kept_once_for_each_device(store: i
     let records = async || store.audit_records(0, 1000).await.unwrap().len();
     let before = records().await;
     let first = report(&two, 50, 1, NOW + 60);
-    let Decision::Reported(told) = store.decide(first.clone()).await.unwrap() else {
+    let Decision::Reported(told, Report::First) = store.decide(first.clone()).await.unwrap() else {
         panic!("not taken")
     };
     assert_eq!(told, won, "the outcome is what it was");
@@ -272,7 +272,7 @@ pub(super) async fn a_report_after_the_end_is_kept_once_for_each_device(store: i
     ));
     assert!(matches!(
         store.decide(report(&two, 51, 2, NOW + 90)).await.unwrap(),
-        Decision::Reported(_)
+        Decision::Reported(_, Report::Again)
     ));
     assert_eq!(
         (records().await, store.reported_at(&txn(1)).await.unwrap()),
@@ -280,7 +280,7 @@ pub(super) async fn a_report_after_the_end_is_kept_once_for_each_device(store: i
     );
     assert!(matches!(
         store.decide(report(&one, 52, 2, NOW + 95)).await.unwrap(),
-        Decision::Reported(_)
+        Decision::Reported(_, Report::First)
     ));
     assert_eq!(
         (records().await, store.reported_at(&txn(1)).await.unwrap()),

@@ -13,7 +13,7 @@ use crate::{
     audit,
     store::{
         Approval, ApprovalState, BeforeDecision, CodeCheck, Decision, DecisionAttempt, Ending, Prior,
-        PriorAnswer, StoreError, StoreResult,
+        PriorAnswer, Report, StoreError, StoreResult,
     },
 };
 
@@ -62,8 +62,8 @@ pub(super) fn decide(db: &Connection, attempt: &DecisionAttempt) -> StoreResult<
     registry::count(db, device, attempt.counter)?;
     match &approval.state {
         ApprovalState::Ended(ending) if reports(attempt, ending) => {
-            report(db, attempt, &approval, ending.outcome)?;
-            Ok(Decision::Reported(Box::new(approval)))
+            let report = report(db, attempt, &approval, ending.outcome)?;
+            Ok(Decision::Reported(Box::new(approval), report))
         }
         ApprovalState::Ended(_) => {
             remember(db, attempt, &PriorAnswer::Late)?;
@@ -110,18 +110,18 @@ fn report(
     attempt: &DecisionAttempt,
     approval: &Approval,
     outcome: Outcome,
-) -> StoreResult<()> {
+) -> StoreResult<Report> {
     let before: Option<Option<Timestamp>> = one(
         db,
         "SELECT min(reported_at) AS first FROM decisions WHERE txn = ?1 AND device_id = ?2",
         params![attempt.txn.as_str(), attempt.decided.device.as_str()],
         |row| get(row, "first"),
     )?;
-    let at = match before.flatten() {
-        Some(at) => at,
+    let (report, at) = match before.flatten() {
+        Some(at) => (Report::Again, at),
         None => {
             log::append(db, &audit::reported_late(attempt, approval, outcome))?;
-            attempt.now
+            (Report::First, attempt.now)
         }
     };
     remember(db, attempt, &PriorAnswer::Reported)?;
@@ -130,7 +130,7 @@ fn report(
         "UPDATE decisions SET reported_at = ?1 WHERE device_id = ?2 AND jti = ?3",
         params![at, attempt.decided.device.as_str(), attempt.jti.as_str()],
     )?;
-    Ok(())
+    Ok(report)
 }
 
 fn win(db: &Connection, attempt: &DecisionAttempt, approval: Approval) -> StoreResult<Decision> {

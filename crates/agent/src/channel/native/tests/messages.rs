@@ -2,12 +2,12 @@
 
 use countersign_agent_api::Transport;
 use countersign_protocol::{
-    Jwk, KeySet, Outcome, Signer as _, StatementError, VerifyError, jws, wire::ServerFrame,
+    ApprovalKeys, Jwk, KeySet, Outcome, Signer as _, StatementError, VerifyError, jws, wire::ServerFrame,
 };
 
 use super::{
-    super::super::{ChannelEvent, FrameKind, RejectReason, Rejection, Subscription, Ties},
-    Agent, FakeIssuer, connected,
+    super::super::{ChannelEvent, FrameKind, Health, RejectReason, Rejection, Subscription, Ties},
+    Agent, FakeIssuer, NOW, connected, health,
     issuer::{Socket, new_key, txn},
     next, request,
 };
@@ -19,6 +19,23 @@ async fn subscribed() -> (FakeIssuer, Agent, Subscription, Socket) {
     let mut socket = issuer.socket().await;
     socket.welcome().await;
     assert_eq!(connected(&mut subscription).await, Transport::Websocket);
+    (issuer, agent, subscription, socket)
+}
+
+/// The same, with an issuer that proves what time it is.
+async fn proven() -> (FakeIssuer, Agent, Subscription, Socket) {
+    let issuer = FakeIssuer::start().await;
+    let agent = Agent::trusting(&issuer).await;
+    let mut subscription = agent.subscribe(&issuer);
+    let mut socket = issuer.socket().await;
+    assert!(matches!(health(&mut subscription).await, Health::Connecting));
+    let time = issuer.sign(&issuer.time(NOW, &socket.proof));
+    socket.welcome_with(NOW, Some(time)).await;
+    assert!(matches!(
+        next(&mut subscription).await,
+        ChannelEvent::SignedTime(_)
+    ));
+    assert!(matches!(health(&mut subscription).await, Health::Connected(_)));
     (issuer, agent, subscription, socket)
 }
 
@@ -155,7 +172,7 @@ fn both(old: &KeySet, new: &Jwk) -> KeySet {
 
 #[tokio::test]
 async fn keys_introduced_by_a_pinned_key_are_adopted() {
-    let (issuer, _agent, mut subscription, mut socket) = subscribed().await;
+    let (issuer, _agent, mut subscription, mut socket) = proven().await;
     let new = new_key();
     let set = both(&issuer.keys(), new.public_key());
     socket
@@ -180,7 +197,7 @@ async fn keys_introduced_by_a_pinned_key_are_adopted() {
 
 #[tokio::test]
 async fn swapped_keys_are_refused_and_so_is_what_they_sign() {
-    let (issuer, _agent, mut subscription, mut socket) = subscribed().await;
+    let (issuer, _agent, mut subscription, mut socket) = proven().await;
     let rogue = new_key();
     let set = both(&issuer.keys(), rogue.public_key());
     let introduced_by_itself = jws::sign(&issuer.new_keys(set), &rogue).unwrap();
@@ -204,4 +221,40 @@ async fn swapped_keys_are_refused_and_so_is_what_they_sign() {
         matches!(rejected.reason, RejectReason::Unverified(VerifyError::UnknownKey)),
         "{rejected:?}"
     );
+}
+
+/// Whoever ends the TLS connection says what time it is, and plays an introduction again that was genuine then.
+#[tokio::test]
+async fn old_keys_do_not_come_back_with_an_old_plain_time() {
+    const THEN: i64 = NOW - 30 * 24 * 3600;
+    let introduced = |issuer: &FakeIssuer, iat| {
+        let keys = issuer.new_keys(both(&issuer.keys(), new_key().public_key()));
+        ServerFrame::Keys {
+            keys: issuer.sign(&ApprovalKeys { iat, ..keys }),
+        }
+    };
+    let (issuer, _agent, mut subscription, mut socket) = subscribed().await;
+    socket.welcome_with(THEN, None).await;
+    assert!(matches!(next(&mut subscription).await, ChannelEvent::Offset(_)));
+    socket.send(&introduced(&issuer, THEN)).await;
+    let rejected = rejection(&mut subscription).await;
+    assert!(matches!(rejected.reason, RejectReason::Unproven), "{rejected:?}");
+
+    let (issuer, agent, mut subscription, mut socket) = proven().await;
+    socket.welcome_with(THEN, None).await;
+    assert!(matches!(next(&mut subscription).await, ChannelEvent::Offset(_)));
+    agent.clock.pass(60_000);
+    for old in [THEN, NOW - 1] {
+        socket.send(&introduced(&issuer, old)).await;
+        let rejected = rejection(&mut subscription).await;
+        assert!(
+            matches!(rejected.reason, RejectReason::Unverified(VerifyError::Expired)),
+            "{rejected:?}"
+        );
+    }
+    socket.send(&introduced(&issuer, NOW + 60)).await;
+    assert!(matches!(
+        next(&mut subscription).await,
+        ChannelEvent::TiesChanged(_)
+    ));
 }

@@ -8,7 +8,7 @@ use countersign_privacyidea::{
     container::{self, Contents as Listed, ContentsError, Extra, Operation, Session},
     reply::ReplyError,
 };
-use countersign_protocol::{ErrorCode, wire::OtpLink};
+use countersign_protocol::wire::OtpLink;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -24,10 +24,9 @@ use crate::{
         Binding, ChannelCommand, ChannelEvent, ChannelProblem, Contents, DecisionOutcome, FarEnd, Health,
         Offer, Part, PartKind,
         backoff::Backoff,
-        privacyidea::{PrivacyIdea, enrol},
+        privacyidea::{PrivacyIdea, enrol, task::problem},
     },
     keystore::Interaction,
-    net::NetError,
 };
 
 /// How often a server is asked what is in a container.
@@ -36,8 +35,20 @@ const OFTEN: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after something could not be kept here it is asked for again.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
 
+/// How long until a server is asked again after trouble on the way, at first and at most.
+const TROUBLE: (Duration, Duration) = (Duration::from_secs(1), AGAIN);
+
+/// The same after it said no: only its administrator can change that.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(60), OFTEN);
+
 /// The engine does not listen any more.
 struct Unwanted;
+
+/// The next waits.
+struct Waits {
+    trouble: Backoff,
+    refused: Backoff,
+}
 
 /// Keeps a container in step until nobody wants the channel any more.
 pub(in crate::channel::privacyidea) async fn run(
@@ -66,12 +77,16 @@ struct Container {
 impl Container {
     async fn keep(&self, mut commands: mpsc::Receiver<ChannelCommand>) -> Result<(), Unwanted> {
         self.emit(ChannelEvent::Health(Health::Connecting)).await?;
-        let mut backoff = Backoff::default();
+        let mut waits = Waits {
+            trouble: Backoff::between(TROUBLE.0, TROUBLE.1),
+            refused: Backoff::between(REFUSED.0, REFUSED.1),
+        };
         let (mut held, _) = held(&mut commands).await?;
         loop {
             let delay = match self.synchronise(&held).await {
                 Ok(listed) => {
-                    backoff.reset();
+                    waits.trouble.reset();
+                    waits.refused.reset();
                     let connected = Health::Connected(Transport::Poll);
                     self.emit(ChannelEvent::Health(connected)).await?;
                     let contents = self.contents(listed);
@@ -86,7 +101,7 @@ impl Container {
                         Pressing::No => AGAIN,
                     }
                 }
-                Err(failure) => self.failed(failure, &mut backoff).await?,
+                Err(failure) => self.failed(failure, &mut waits).await?,
             };
             wait(&mut commands, &mut held, Instant::now() + delay).await?;
         }
@@ -171,42 +186,29 @@ impl Container {
     }
 
     /// Says what went wrong. When it is tried again.
-    async fn failed(&self, failure: Failure, backoff: &mut Backoff) -> Result<Duration, Unwanted> {
+    async fn failed(&self, failure: Failure, waits: &mut Waits) -> Result<Duration, Unwanted> {
         let random = self.random();
         let problem = match failure {
             Failure::Key(error) => {
                 tracing::warn!(issuer = %self.binding.issuer, %error, "the device key cannot be used");
                 self.emit(ChannelEvent::Health(Health::NoKey(error.state())))
                     .await?;
-                return Ok(Backoff::longest(random));
+                return Ok(waits.trouble.next(random));
             }
             Failure::Net(error) => error.into(),
             Failure::Address => ChannelProblem::Protocol("its address is not acceptable"),
-            Failure::Reply(error) => match error {
-                ReplyError::Unproven | ReplyError::NotFound => ChannelProblem::ProofRefused,
-                ReplyError::PollingDenied => ChannelProblem::Issuer(ErrorCode::NotAllowed),
-                ReplyError::Status(status) => {
-                    let host = self.binding.issuer.host().to_owned();
-                    NetError::Status { host, status }.into()
-                }
-                ReplyError::Server { .. } => ChannelProblem::Issuer(ErrorCode::Internal),
-                ReplyError::NotAccepted | ReplyError::Clock { .. } => {
-                    ChannelProblem::Issuer(ErrorCode::InvalidRequest)
-                }
-                ReplyError::NotUnderstood | ReplyError::Key(_) => {
-                    ChannelProblem::Protocol("what it says of a container cannot be believed")
-                }
-            },
+            Failure::Reply(error) => problem(&error, &self.binding.issuer),
         };
         let delay = match problem {
-            ChannelProblem::Net(_) => backoff.next(random),
+            ChannelProblem::Net(_) => waits.trouble.next(random),
             ChannelProblem::ProofRefused
+            | ChannelProblem::Forbidden
             | ChannelProblem::Issuer(_)
             | ChannelProblem::Closed
             | ChannelProblem::Silent
             | ChannelProblem::Restarting
             | ChannelProblem::Replaced
-            | ChannelProblem::Protocol(_) => Backoff::longest(random),
+            | ChannelProblem::Protocol(_) => waits.refused.next(random),
         };
         let in_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.emit(ChannelEvent::Health(Health::Retrying { in_ms, problem }))

@@ -23,7 +23,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
 use url::{Url, form_urlencoded};
 
@@ -54,9 +54,20 @@ pub(super) struct FakeServer {
     state: Arc<Mutex<State>>,
 }
 
+/// Where polls can be held up.
+#[derive(Default)]
+struct Gate {
+    closed: watch::Sender<bool>,
+    /// How many polls have come to it while it was closed.
+    held: watch::Sender<usize>,
+}
+
 #[derive(Default)]
 struct State {
     url: String,
+    gate: Arc<Gate>,
+    /// The time in the last poll that was let through.
+    polled: String,
     /// PKCS #1 of the device's key.
     device: Option<Vec<u8>>,
     waiting: Vec<Waiting>,
@@ -67,6 +78,8 @@ struct State {
     reasons: bool,
     codes: bool,
     alter: (String, String),
+    /// Behind every question.
+    padding: String,
     trouble: String,
 }
 
@@ -230,6 +243,11 @@ impl FakeServer {
         self.state().answers_once = true;
     }
 
+    /// Questions are as long as this makes them.
+    pub(super) fn pad(&self, padding: &str) {
+        padding.clone_into(&mut self.state().padding);
+    }
+
     pub(super) fn keep_listing(&self) {
         self.state().lists_answered = true;
     }
@@ -259,8 +277,38 @@ impl FakeServer {
         self.state().device = Some(pkcs1(&key.rsa().unwrap().to_wire()));
     }
 
+    /// Polls are not answered until they are let through.
+    pub(super) fn hold_polls(&self) {
+        self.state().gate.closed.send_replace(true);
+    }
+
+    pub(super) fn let_polls_through(&self) {
+        self.state().gate.closed.send_replace(false);
+    }
+
+    /// Until a poll waits to be let through.
+    pub(super) async fn holds_a_poll(&self) {
+        let gate = Arc::clone(&self.state().gate);
+        gate.held.subscribe().wait_for(|held| *held > 0).await.unwrap();
+    }
+
+    /// The time in the last poll that was let through.
+    pub(super) fn polled(&self) -> String {
+        self.state().polled.clone()
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+}
+
+impl Gate {
+    async fn pass(&self) {
+        let mut closed = self.closed.subscribe();
+        if *closed.borrow_and_update() {
+            self.held.send_modify(|held| *held += 1);
+            closed.wait_for(|closed| !closed).await.unwrap();
+        }
     }
 }
 
@@ -271,11 +319,23 @@ async fn serve(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Response
         Some(query) => form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         None => form_urlencoded::parse(&body).into_owned().collect(),
     };
+    if head.uri.query().is_some() {
+        let gate = Arc::clone(&state.lock().unwrap().gate);
+        gate.pass().await;
+    }
     let mut state = state.lock().unwrap();
     let (status, text) = match state.trouble.as_str() {
         "500" => (500, "{}".to_owned()),
-        "large" => (200, "x".repeat(10 * 1024 * 1024)),
+        // It would be an answer, but for its size.
+        "large" => {
+            let answer = json!({"result": {"status": true, "value": []}, "time": NOW});
+            (200, format!("{answer}{}", " ".repeat(10 * 1024 * 1024)))
+        }
         "html" => (200, "<html>".to_owned()),
+        "forbidden" => {
+            let answer = json!({"result": {"status": false, "error": {"code": 303, "message": "no"}}});
+            (403, answer.to_string())
+        }
         _ => {
             let fields = Fields(fields);
             let answer = if head.uri.query().is_some() {
@@ -338,8 +398,9 @@ impl State {
         Ok((true.into(), json!({"public_key": STANDARD.encode(key)})))
     }
 
-    fn listed(&self, fields: &Fields) -> Said {
+    fn listed(&mut self, fields: &Fields) -> Said {
         let at = fields.get("timestamp");
+        at.clone_into(&mut self.polled);
         let right = (NOW - 60..=NOW + 60).any(|time| poll::timestamp(time) == at);
         if !right {
             return Err((400, 10, "ERR10: Timestamp not in valid range."));
@@ -356,7 +417,7 @@ impl State {
     }
 
     fn challenge(&self, waiting: &Waiting) -> Value {
-        let (question, title) = ("Log in to the portal", "Alder portal");
+        let (question, title) = (format!("Log in to the portal{}", self.padding), "Alder portal");
         let (nonce, url) = (&waiting.nonce, &self.url);
         let mut signed = format!("{nonce}|{url}|{SERIAL}|{question}|{title}|1");
         let mut challenge = json!({
