@@ -292,10 +292,10 @@ impl Agent {
 
     /// The keys of removed accounts that it had no time to delete, and those of one-time codes.
     fn keys_left(&self) -> Result<Vec<String>> {
-        let kept = |name: &str| -> Result<serde_json::Value> {
+        let kept = |name: &str| -> Result<Value> {
             match fs::read(self.dir.join("data/countersign").join(name)) {
                 Ok(text) => Ok(serde_json::from_slice(&text)?),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Value::Null),
                 Err(error) => Err(error.into()),
             }
         };
