@@ -12,6 +12,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 const CODE: Locator<'_> = Locator::Css("main.prompt input[inputmode=numeric]");
 const TITLE: Locator<'_> = Locator::Css("main.prompt h1");
+const LINES: Locator<'_> = Locator::Css("main.prompt [data-line]");
 const ENDED: Locator<'_> = Locator::Css("main.prompt .outcome__title");
 const CODE_ERROR: Locator<'_> = Locator::Css("#match-code-error");
 const READ_ON: Locator<'_> = Locator::Css("main.prompt button.readon");
@@ -38,6 +39,8 @@ impl Prompt {
     /// When it does not in time.
     pub async fn painted(page: Client) -> Result<Self> {
         let prompt = Self { page };
+        // A sentence and a button are also in a window that waits for its agent; lines are a request's.
+        prompt.seen("the request's lines", LINES).await?;
         prompt.seen("the prompt", TITLE).await?;
         prompt
             .seen("the prompt's buttons", Locator::Css("main.prompt .decide button"))

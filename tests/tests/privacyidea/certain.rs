@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{
-    AccountView, CertificateKind, Outcome, Reply, Request, RequestState, Role, TrustChoice, Verdict,
+    CertificateKind, Outcome, Reply, Request, RequestState, Role, TrustChoice, Verdict,
 };
 use countersign_tests::{
     front::{SOON, Watch, poll},
@@ -172,10 +172,14 @@ async fn a_server_that_nobody_vouches_for_is_trusted_for_one_account() -> Result
         offer: offer.id,
         device_name: "desk".to_owned(),
     };
-    let Reply::Account(AccountView { trusted, .. }) = watch.call(accept).await? else {
+    let Reply::Enrolled(enrolled) = watch.call(accept).await? else {
         bail!("the agent gave no account");
     };
-    let trusted = trusted.first().context("nothing is trusted for the account")?;
+    let trusted = enrolled
+        .account
+        .trusted
+        .first()
+        .context("nothing is trusted for the account")?;
     assert_eq!(trusted.sha256, sha256);
 
     // After a restart too, and for this account alone.

@@ -2,7 +2,7 @@
 //!
 //! The server never calls: it is asked every few seconds (`task`). What it lists is verified with the key that it gave at
 //! enrolment (`request`); a challenge is answered at most once, also after a restart, because the engine keeps its name with the
-//! account before the answer leaves ([`Ties::answered`], [`Binding::commit`]). What the protocol cannot do is said in [`CAPABILITIES`].
+//! account before the answer leaves ([`Ties::answered`], [`Binding::commit`]). What the protocol cannot do is said in `CAPABILITIES`.
 
 mod container;
 mod enrol;
