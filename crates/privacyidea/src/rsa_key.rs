@@ -18,7 +18,7 @@ use ring::{
     rsa::{KeyPair, PublicKey},
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::der;
 
@@ -62,9 +62,9 @@ impl RsaKey {
     /// [`RsaKeyError::NotMade`], which does not happen with a random seed.
     pub fn generate_pkcs8(seed: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, RsaKeyError> {
         let mut rng = ChaCha20Rng::from_seed(*seed);
-        let p = prime(&mut rng)?;
-        let q = prime(&mut rng)?;
-        let pkcs8 = assemble(p, q).ok_or(RsaKeyError::NotMade)?;
+        let p = Zeroizing::new(prime(&mut rng)?);
+        let q = Zeroizing::new(prime(&mut rng)?);
+        let pkcs8 = assemble(&p, &q).ok_or(RsaKeyError::NotMade)?;
         // `ring` verifies that the parts belong together.
         Self::from_pkcs8(&pkcs8)?;
         Ok(pkcs8)
@@ -161,26 +161,28 @@ fn prime(rng: &mut ChaCha20Rng) -> Result<U1536, RsaKeyError> {
 }
 
 /// PKCS #8 (RFC 5208) of the key with these primes. `None` if they do not make one.
-fn assemble(p: U1536, q: U1536) -> Option<Zeroizing<Vec<u8>>> {
-    let (mut p, mut q) = if p > q { (p, q) } else { (q, p) };
+fn assemble(p: &U1536, q: &U1536) -> Option<Zeroizing<Vec<u8>>> {
+    let (p, q) = if p > q { (p, q) } else { (q, p) };
     // FIPS 186-5, A.1.3: primes that are close to each other would be found by Fermat's method.
-    if p.wrapping_sub(&q).bits() <= PRIME_BITS - 100 {
+    if Zeroizing::new(p.wrapping_sub(q)).bits() <= PRIME_BITS - 100 {
         return None;
     }
-    let modulus: U3072 = p.concatenating_mul(&q);
-    let mut below_p = p.wrapping_sub(&U1536::ONE);
-    let mut below_q = q.wrapping_sub(&U1536::ONE);
-    let mut group: U3072 = below_p.lcm(&below_q);
-    let mut private = U3072::from(EXPONENT)
-        .invert_mod(&NonZero::new(group).into_option()?)
+    let modulus: U3072 = p.concatenating_mul(q);
+    let below_p = Zeroizing::new(p.wrapping_sub(&U1536::ONE));
+    let below_q = Zeroizing::new(q.wrapping_sub(&U1536::ONE));
+    let group: Zeroizing<U3072> = Zeroizing::new(below_p.lcm(&below_q));
+    let private = U3072::from(EXPONENT)
+        .invert_mod(&NonZero::new(*group).into_option()?)
         .into_option()?;
+    let private = Zeroizing::new(private);
     // FIPS 186-5, A.1.1: a small private exponent would be found.
     if private.bits() <= PRIME_BITS {
         return None;
     }
-    let mut private_p = private.rem(&NonZero::new(below_p).into_option()?);
-    let mut private_q = private.rem(&NonZero::new(below_q).into_option()?);
-    let mut inverse = q.invert_mod(&NonZero::new(p).into_option()?).into_option()?;
+    let private_p = Zeroizing::new(private.rem(&NonZero::new(*below_p).into_option()?));
+    let private_q = Zeroizing::new(private.rem(&NonZero::new(*below_q).into_option()?));
+    let inverse = q.invert_mod(&NonZero::new(*p).into_option()?).into_option()?;
+    let inverse = Zeroizing::new(inverse);
 
     let version = der::integer(&[]);
     let key = der::sequence(&[
@@ -194,19 +196,6 @@ fn assemble(p: U1536, q: U1536) -> Option<Zeroizing<Vec<u8>>> {
         &der::integer(&Zeroizing::new(private_q.to_be_bytes())[..]),
         &der::integer(&Zeroizing::new(inverse.to_be_bytes())[..]),
     ]);
-    for secret in [
-        &mut p,
-        &mut q,
-        &mut below_p,
-        &mut below_q,
-        &mut private_p,
-        &mut private_q,
-        &mut inverse,
-    ] {
-        secret.zeroize();
-    }
-    private.zeroize();
-    group.zeroize();
     Some(der::sequence(&[
         &version,
         &der::RSA_ENCRYPTION,

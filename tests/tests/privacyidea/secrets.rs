@@ -64,11 +64,12 @@ async fn secrets_of_tokens_and_containers_stay_where_they_belong() -> Result<()>
     kept.push(("the code to type", &to_type));
     let found = desk.session.logs().holding(&kept)?;
     ensure!(found.is_empty(), "secrets in logs: {found:?}");
-    let files = contents(desk.agent.dir())?;
+    let (files, socket) = (contents(desk.agent.dir())?, said(&desk).await?);
+    // What is no secret is found where it is looked for.
+    ensure!(files.contains(&desk.serial) && socket.contains(&desk.serial));
     for (what, secret) in &kept {
         ensure!(!files.contains(secret), "{what} is in the agent's files");
     }
-    let socket = said(&desk).await?;
     for (what, secret) in &searched {
         ensure!(!socket.contains(secret), "{what} went over the agent's socket");
     }

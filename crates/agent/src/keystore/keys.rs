@@ -128,7 +128,8 @@ impl Keys {
         message: Vec<u8>,
         interaction: Interaction,
     ) -> Result<Vec<u8>, KeyStoreError> {
-        let key = key.clone();
+        // A nonce may be in it that is a secret until it has been used.
+        let (key, message) = (key.clone(), Zeroizing::new(message));
         let work = move |store: &dyn KeyStore| store.sign(&key, &message, interaction);
         self.run(interaction, work, |_, _| {}).await
     }

@@ -8,6 +8,7 @@ use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{task::JoinHandle, time::timeout};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{Net, NetError, Trace, dial::Origin};
 
@@ -141,7 +142,8 @@ impl Connection {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let mut request = request
-            .body(Full::new(Bytes::from(body)))
+            // Some hold secrets: wiped when it is sent.
+            .body(Full::new(Bytes::from_owner(Zeroizing::new(body))))
             .map_err(|_| NetError::InvalidUrl(self.origin.authority.clone()))?;
         request.headers_mut().extend(headers);
         Ok(request)

@@ -44,9 +44,9 @@ fn the_same_seed_makes_the_same_key_and_another_one_another() {
     };
     let (p, q) = primes(7);
     assert_ne!(p, q);
-    assert_eq!(assemble(p, q).unwrap().as_slice(), made());
+    assert_eq!(assemble(&p, &q).unwrap().as_slice(), made());
     assert_eq!(
-        assemble(q, p).unwrap().as_slice(),
+        assemble(&q, &p).unwrap().as_slice(),
         made(),
         "the order of the primes does not matter"
     );
@@ -57,7 +57,7 @@ fn the_same_seed_makes_the_same_key_and_another_one_another() {
 fn equal_primes_make_no_key() {
     let mut rng = ChaCha20Rng::from_seed([9; 32]);
     let p = prime(&mut rng).unwrap();
-    assert!(assemble(p, p).is_none());
+    assert!(assemble(&p, &p).is_none());
 }
 
 #[test]
