@@ -267,7 +267,7 @@ fn channel(connection: &Connection) -> Found {
             ..
         } => Found::passed(
             "channel.poll",
-            "Connected. The server is asked every few seconds.",
+            "Connected. The server is asked regularly.",
         ),
         Connection::Connecting => Found::warning("channel.connecting", "Connecting."),
         Connection::Retrying { problem, .. } => Found::failed(
