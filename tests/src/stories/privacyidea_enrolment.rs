@@ -38,9 +38,7 @@ pub(super) async fn privacyidea_enrolled_by_qr(stage: &mut Stage) -> Result<()> 
     connected(&mut stage.watch).await?;
     window.press("Done").await?;
     window.title("Accounts").await?;
-    window
-        .says("Connected. The server is asked regularly.")
-        .await?;
+    window.says("Connected. The server is asked regularly.").await?;
     window.says("Answers are not tied to the text shown.").await?;
     let not_said = "Whether a refusal can carry a report, it says with each request.";
     window.says(not_said).await?;
