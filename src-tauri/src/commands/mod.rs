@@ -16,7 +16,7 @@ use countersign_agent_api::{
     Activation, ApiError, ErrorCode, HistoryEntry, Reason, Reply, Request, RequestId, RequestView, Verdict,
     client::ClientError,
 };
-use tauri::{State, WebviewWindow};
+use tauri::{State, WebviewWindow, ipc::Invoke};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -26,6 +26,72 @@ use crate::{
     view::{MainView, Page, PromptView},
     windows::{self, FitError, WindowMemory},
 };
+
+/// All commands. Each is declared in `build.rs`, too; which window may use which is in `capabilities/`.
+pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
+    tauri::generate_handler![
+        prompt_view,
+        main_view,
+        shown,
+        decide,
+        withdraw,
+        deny,
+        report,
+        codes::copy_code_to_type,
+        fit,
+        open_prompt,
+        open_main,
+        close_window,
+        start_agent,
+        remember_page,
+        link_taken,
+        accounts::preview_enrolment,
+        accounts::accept_enrolment,
+        accounts::cancel_enrolment,
+        accounts::rename_account,
+        accounts::refresh_account,
+        accounts::set_polling,
+        accounts::rotate_key,
+        accounts::remove_account,
+        accounts::revoke_device,
+        accounts::release_held_back,
+        history::history,
+        history::evidence,
+        exports::export_receipt,
+        exports::export_activity,
+        settings::diagnostics,
+        settings::settings,
+        settings::change_setting,
+        settings::mute,
+        settings::read_qr,
+        settings::stop_camera,
+        settings::choose_ca_files,
+        settings::copy_text,
+        codes::list_codes,
+        codes::show_codes,
+        codes::copy_code,
+        codes::advance_code,
+        codes::add_code,
+        codes::edit_code,
+        codes::move_code,
+        codes::remove_code,
+        codes::restore_code,
+        codes::code_qr,
+        codes::correct_clock,
+        imports::preview_import_file,
+        imports::preview_import_text,
+        imports::preview_opened_link,
+        imports::preview_import_qr,
+        imports::unlock_import,
+        imports::apply_import,
+        imports::cancel_import,
+        backups::export_codes,
+        backups::choose_backups,
+        backups::change_backup_password,
+        backups::end_backups,
+        backups::back_up,
+    ]
+}
 
 /// The shell, as the commands see it.
 #[derive(Debug)]

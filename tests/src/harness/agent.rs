@@ -251,7 +251,10 @@ impl Agent {
     }
 
     /// Removes all accounts, and with them their keys from the keyring.
-    async fn remove_accounts(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// The agent's.
+    pub async fn remove_accounts(&self) -> Result<()> {
         let (client, _events) = Client::connect(&self.socket(), Role::Terminal).await?;
         let Reply::Accounts(accounts) = client.call(Request::Accounts).await? else {
             bail!("the agent did not list its accounts");
@@ -270,47 +273,6 @@ impl Agent {
             Ok((!left).then_some(()))
         })
         .await
-    }
-
-    /// Ends it, with nothing of its left in the keyring: no account's key, and none of one-time codes.
-    ///
-    /// # Errors
-    /// The agent's, or the keyring's.
-    pub async fn leave_no_keys(&mut self, session: &Session) -> Result<()> {
-        self.remove_accounts().await?;
-        self.stop().await?;
-        for key in self.keys_left()? {
-            // It says no if the key is gone already.
-            session
-                .command("secret-tool")
-                .args(["clear", "service", "countersign", "username", &key])
-                .status()
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// The keys of removed accounts that it had no time to delete, and those of one-time codes.
-    fn keys_left(&self) -> Result<Vec<String>> {
-        let kept = |name: &str| -> Result<Value> {
-            match fs::read(self.dir.join("data/countersign").join(name)) {
-                Ok(text) => Ok(serde_json::from_slice(&text)?),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Value::Null),
-                Err(error) => Err(error.into()),
-            }
-        };
-        let (accounts, codes) = (kept("accounts.json")?, kept("codes.json")?);
-        let lists = [&accounts["content"]["spare_keys"], &codes["content"]["spare"]];
-        let single = [
-            &codes["content"]["vault"]["key"],
-            &codes["content"]["backups"]["password"],
-        ];
-        let keys = lists
-            .into_iter()
-            .filter_map(|list| list.as_array())
-            .flatten()
-            .chain(single);
-        Ok(keys.filter_map(|key| key.as_str()).map(str::to_owned).collect())
     }
 
     /// Runs the terminal front end: `status`, `approve …`. Its exit code is the caller's to judge.
@@ -337,6 +299,36 @@ impl Agent {
             .arg(session.paths.program(Program::Agent)?)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
+    }
+
+    /// Ends it, with nothing of its left in the keyring: neither an account's key nor one of one-time codes.
+    ///
+    /// # Errors
+    /// The agent's, or when there is nothing to clear the keyring with.
+    pub async fn leave_no_keys(&mut self, session: &Session) -> Result<()> {
+        self.remove_accounts().await?;
+        self.stop().await?;
+        for key in self.keys_of_codes()? {
+            // It says no if the key is gone already.
+            session
+                .command("secret-tool")
+                .args(["clear", "service", "countersign", "username", &key])
+                .status()
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn keys_of_codes(&self) -> Result<Vec<String>> {
+        let kept: Value = match fs::read(self.dir.join("data/countersign/codes.json")) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Value::Null,
+            Err(error) => return Err(error.into()),
+        };
+        let content = &kept["content"];
+        let spare = content["spare"].as_array().into_iter().flatten();
+        let keys = spare.chain([&content["vault"]["key"], &content["backups"]["password"]]);
+        Ok(keys.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// The terminal front end, to be started by the caller.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use countersign_agent_api::{AccountView, Matching, Reply, Request, RequestState, RequestView};
 
-use super::{Push, Setup, Stage, clipboard, connected, enrolment, stage::OpenPrompt};
+use super::{Push, Setup, Stage, clipboard, connected, enrolment};
 use crate::{
     front::{SOON, poll},
     harness::{PrivacyIdea, Release},
@@ -106,26 +106,15 @@ pub(super) async fn begun(stage: &mut Stage, serial: &str) -> Result<LogIn> {
     })
 }
 
-/// The person opens the prompt from the notification: without a choice it does not open by itself.
-pub(super) async fn reviewed(stage: &mut Stage) -> Result<OpenPrompt> {
-    let notifications = stage.notifications().await?;
-    poll::until("the notification", SOON, async || {
-        Ok((notifications.displayed().await? > 0).then_some(()))
-    })
-    .await?;
-    notifications.press("Review").await?;
-    stage.prompt().await
-}
-
 pub(super) async fn ensure_status(stage: &Stage, log_in: &LogIn, wanted: &str) -> Result<()> {
     let status = server(stage)?.status(&log_in.transaction).await?;
     ensure!(status == wanted, "the server says {status}, not {wanted}");
     Ok(())
 }
 
-/// Approves in the window, as far as to the outcome.
+/// Approves in the window, which opens by itself, as far as to the outcome.
 pub(super) async fn approved(stage: &mut Stage, log_in: &LogIn) -> Result<()> {
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.approve().await?;
     let outcome = open.ended("Approved").await?;
     ensure!(
@@ -144,7 +133,7 @@ pub(super) async fn privacyidea_approved(stage: &mut Stage) -> Result<()> {
         !server(stage)?.lets_in(&serial, &log_in.transaction, "").await?,
         "it lets in who has not approved"
     );
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     for part in [
         "Alder portal",
         TEXT,
@@ -174,7 +163,7 @@ pub(super) async fn privacyidea_declined_with_reason(stage: &mut Stage) -> Resul
     let serial = enrolled(stage).await?;
     // Plainly at first: no reason is made up.
     let plain = begun(stage, &serial).await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.deny().await?;
     open.ended("Denied").await?;
     open.app.close().await?;
@@ -183,7 +172,7 @@ pub(super) async fn privacyidea_declined_with_reason(stage: &mut Stage) -> Resul
     ensure!(!said.contains("reason"), "a reason was made up: {said}");
 
     let reported = begun(stage, &serial).await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.report().await?;
     open.ended("Denied and reported").await?;
     ensure_status(stage, &reported, "declined").await?;
@@ -254,7 +243,7 @@ pub(super) async fn privacyidea_code_to_type(stage: &mut Stage) -> Result<()> {
     let serial = enrolled(stage).await?;
     server(stage)?.policy("code", "authentication", CODE).await?;
     let log_in = begun(stage, &serial).await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.approve().await?;
     let view = stage.watch.ended(&log_in.view.txn).await?;
     let RequestState::Ended { code: Some(code), .. } = view.state else {

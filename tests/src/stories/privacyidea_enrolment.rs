@@ -7,7 +7,7 @@ use super::{
     clipboard::give_path,
     connected,
     desktop::main_window,
-    privacyidea::{TEXT, accounts, approved, begun, ensure_status, meddler, reviewed, server},
+    privacyidea::{TEXT, accounts, approved, begun, ensure_status, meddler, server},
 };
 use crate::{
     front::{MainWindow, SOON, poll},
@@ -38,9 +38,7 @@ pub(super) async fn privacyidea_enrolled_by_qr(stage: &mut Stage) -> Result<()> 
     connected(&mut stage.watch).await?;
     window.press("Done").await?;
     window.title("Accounts").await?;
-    window
-        .says("Connected. The server is asked every few seconds.")
-        .await?;
+    window.says("Connected. The server is asked regularly.").await?;
     window.says("Answers are not tied to the text shown.").await?;
     let not_said = "Whether a refusal can carry a report, it says with each request.";
     window.says(not_said).await?;
@@ -146,7 +144,7 @@ pub(super) async fn privacyidea_two_servers(stage: &mut Stage) -> Result<()> {
     );
 
     let first = begun(stage, &here.serial).await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.says(TEXT).await?;
     let (transaction, _) = other.trigger(&there.serial).await?;
     open.says("1 of 2").await?;

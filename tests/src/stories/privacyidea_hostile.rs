@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::{
     Stage, connected,
     desktop::main_window,
-    privacyidea::{TEXT, approved, begun, enrolled, ensure_status, meddler, reviewed, server, waiting},
+    privacyidea::{TEXT, approved, begun, enrolled, ensure_status, meddler, server, waiting},
 };
 use crate::{front::MainWindow, wire::Conduct};
 
@@ -34,7 +34,7 @@ pub(super) async fn privacyidea_tampered_refused(stage: &mut Stage) -> Result<()
     // The server's own words of the same log-in are asked.
     meddler(stage)?.set(Conduct::Honest);
     stage.watch.any_pending().await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.says(TEXT).await?;
     open.approve().await?;
     open.ended("Approved").await?;

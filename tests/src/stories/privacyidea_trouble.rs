@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use super::{
     Setup, Stage, connected_within,
     desktop::main_window,
-    privacyidea::{approved, begun, direct, enrolled, meddler, reviewed, server, waiting},
+    privacyidea::{approved, begun, direct, enrolled, meddler, server, waiting},
 };
 use crate::{
     front::{MainWindow, SOON},
@@ -99,7 +99,7 @@ async fn survived(stage: &mut Stage, serial: &str, picture: &str) -> Result<()> 
     meddler(stage)?.set(Conduct::Honest);
     connected_within(&mut stage.watch, PATIENCE).await?;
     stage.watch.any_pending().await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     open.approve().await?;
     open.ended("Approved").await?;
     open.app.close().await?;
@@ -149,7 +149,9 @@ pub(super) async fn privacyidea_clock_off(stage: &mut Stage) -> Result<()> {
         .until("the clock to be found slow", SOON, slow)
         .await?;
     let app = accounts_page(stage).await?;
-    MainWindow::of(&app.page).says("5 minutes").await?;
+    MainWindow::of(&app.page)
+        .says("behind the server’s. Approvals are not affected.")
+        .await?;
     stage.picture(&app, "privacyidea-clock").await?;
     app.close().await?;
     let log_in = begun(stage, &serial).await?;
@@ -164,7 +166,7 @@ pub(super) async fn privacyidea_token_disabled(stage: &mut Stage) -> Result<()> 
     // It is still polled, and nothing is claimed to be wrong.
     let app = accounts_page(stage).await?;
     MainWindow::of(&app.page)
-        .says("Connected. The server is asked every few seconds.")
+        .says("Connected. The server is asked regularly.")
         .await?;
     app.close().await?;
     ensure!(waiting(stage).await?.is_empty(), "something is asked");
@@ -176,7 +178,7 @@ pub(super) async fn privacyidea_token_disabled(stage: &mut Stage) -> Result<()> 
 pub(super) async fn privacyidea_token_deleted(stage: &mut Stage) -> Result<()> {
     let serial = enrolled(stage).await?;
     begun(stage, &serial).await?;
-    let open = reviewed(stage).await?;
+    let open = stage.prompt().await?;
     server(stage)?.delete_token(&serial).await?;
     let cause = trouble(stage).await?.cause;
     ensure!(cause == ErrorCode::Refused, "it is said to be {cause:?}");

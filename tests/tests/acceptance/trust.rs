@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use countersign_agent_api::{ErrorCode, Reply, Request, Role, client::ClientError};
 use countersign_tests::{
     front::SOON,
@@ -70,6 +70,46 @@ async fn a_gateway_with_another_key_shows_nothing_until_it_is_enrolled_again() -
             w.accounts.first().filter(|a| other(&a.fingerprint)).map(drop)
         })
         .await?;
+    connected(&mut watch).await?;
+    let asked = relying.ask(&RelyingSide::payment(USER)).await?;
+    watch.pending(&asked.txn).await?;
+    Ok(())
+}
+
+/// What a leaked key calls for: a new one, and then an end to the old one.
+#[tokio::test]
+async fn a_device_follows_a_rotated_key_and_needs_nothing_when_the_old_one_is_retired() -> Result<()> {
+    let session = Session::with(WITH_KEYRING).await?;
+    let mut gateway = Gateway::start(&session).await?;
+    let secret = gateway
+        .add_application(&session, "treasury", "Treasury Portal")
+        .await?;
+    let relying = RelyingSide::new(http_client(session.ca.pem())?, &gateway.url, &secret);
+    let agent = Agent::start(&session, "laptop").await?;
+    enrol(&session, &gateway, &agent).await?;
+    let mut watch = agent.watch(Role::Terminal).await?;
+    connected(&mut watch).await?;
+    let keys = gateway.json(&session, &["keys", "list"]).await?;
+    let old = keys[0]["kid"].as_str().context("no key")?.to_owned();
+
+    gateway.command(&session, &["keys", "rotate"]).await?;
+    gateway.stop().await?;
+    gateway.serve(&session).await?;
+    let keys = gateway.json(&session, &["keys", "list"]).await?;
+    let new = keys.as_array().into_iter().flatten();
+    let new = new
+        .filter(|key| key["active"] == true)
+        .find_map(|key| key["fingerprint"].as_str());
+    let new = new.context("no active key")?.to_owned();
+    watch
+        .until("the new key to be pinned", SOON, |w| {
+            w.accounts.first().filter(|a| a.fingerprint == new).map(drop)
+        })
+        .await?;
+
+    gateway.command(&session, &["keys", "retire", &old]).await?;
+    gateway.stop().await?;
+    gateway.serve(&session).await?;
     connected(&mut watch).await?;
     let asked = relying.ask(&RelyingSide::payment(USER)).await?;
     watch.pending(&asked.txn).await?;

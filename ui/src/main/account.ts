@@ -31,10 +31,7 @@ export function connection(
       return {
         icon: "refresh",
         tone: "is-warn",
-        text:
-          seconds > 0
-            ? t("connection.retrying", { problem, seconds })
-            : t("connection.retrying_now", { problem }),
+        text: again(problem, seconds),
       };
     }
     case "revoked":
@@ -46,6 +43,16 @@ export function connection(
     case "no_key":
       return { icon: "skip", tone: "", text: t("connection.no_key") };
   }
+}
+
+/** What is wrong, and when it is tried again. */
+function again(problem: string, seconds: number): string {
+  if (seconds <= 0) {
+    return t("connection.retrying_now", { problem });
+  }
+  return seconds < 120
+    ? t("connection.retrying", { problem, seconds })
+    : t("connection.retrying_later", { problem, minutes: Math.round(seconds / 60) });
 }
 
 /** What the issuer's protocol does and does not do. Nothing is asked through an account that brings others along: then that. */

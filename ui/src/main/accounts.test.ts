@@ -5,7 +5,7 @@ import type { Reports } from "../bindings/Reports";
 import { alder, fjord } from "../fixtures/accounts";
 import { mains, view } from "../fixtures/main";
 import { openMain, settled } from "../test/main";
-import { capabilities } from "./account";
+import { capabilities, connection } from "./account";
 
 const list = mains["accounts-list"];
 const facts = (name: string) => screen.getByRole("article", { name }).textContent;
@@ -28,6 +28,16 @@ test("every account says what protects its key and how it is connected", async (
   expect(facts("Field work")).toContain("Trying again in 12 s.");
   expect(facts("Harbour Git")).toContain("Your accounts are still there.");
   expect(facts("Old Mill Bank")).toContain("removed this computer");
+});
+
+test("a long wait is told in minutes", () => {
+  const again = (seconds: number) => {
+    const at = 1000 + seconds;
+    const cause = "refused" as const;
+    return connection({ ...fjord, connection: { state: "retrying", at, problem: "No.", cause } }, 1000).text;
+  };
+  expect(again(119)).toContain("Trying again in 119 s.");
+  expect(again(3540)).toContain("Trying again in 59 min.");
 });
 
 test("every account says what its server cannot do", async () => {

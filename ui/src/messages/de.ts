@@ -390,9 +390,10 @@ export const de: Catalogue<"de"> = {
   "connection.connecting": "Verbindung zu {host} wird hergestellt.",
   "connection.websocket": "Verbunden. Anfragen kommen sofort an.",
   "connection.long_poll": "Per Long Polling verbunden. Anfragen kommen sofort an.",
-  "connection.poll": "Verbunden. Der Server wird alle paar Sekunden gefragt.",
+  "connection.poll": "Verbunden. Der Server wird regelmäßig gefragt.",
   "connection.daily": "Verbunden. Der Server wird einmal am Tag gefragt, und wann immer Sie wollen.",
   "connection.retrying": "{problem} Neuer Versuch in {seconds} s.",
+  "connection.retrying_later": "{problem} Neuer Versuch in {minutes} min.",
   "connection.retrying_now": "{problem} Neuer Versuch läuft.",
   "connection.revoked": "{issuer} hat diesen Computer entfernt. Er kann nicht mehr für {account} genehmigen.",
   "connection.no_key": "Nicht verbunden, weil sich der Schlüssel nicht lesen lässt.",
@@ -781,7 +782,7 @@ export const de: Catalogue<"de"> = {
   "check.channel.connected": "Verbunden. Anfragen kommen sofort an.",
   "check.channel.long_poll":
     "Per Long Polling verbunden: Etwas auf dem Weg sperrt WebSockets. Anfragen kommen trotzdem sofort an.",
-  "check.channel.poll": "Verbunden. Der Server wird alle paar Sekunden gefragt.",
+  "check.channel.poll": "Verbunden. Der Server wird regelmäßig gefragt.",
   "check.channel.connecting": "Verbindung wird hergestellt.",
   "check.channel.retrying": "Nicht verbunden. Neue Versuche laufen von selbst.",
   "check.channel.revoked":

@@ -403,9 +403,10 @@ export const fr: Catalogue<"fr"> = {
   "connection.connecting": "Connexion à {host}.",
   "connection.websocket": "Connecté. Les demandes arrivent aussitôt.",
   "connection.long_poll": "Connecté par long polling. Les demandes arrivent aussitôt.",
-  "connection.poll": "Connecté. Le serveur est interrogé toutes les quelques secondes.",
+  "connection.poll": "Connecté. Le serveur est interrogé régulièrement.",
   "connection.daily": "Connecté. Le serveur est interrogé une fois par jour, et quand vous le voulez.",
   "connection.retrying": "{problem} Nouvel essai dans {seconds} s.",
+  "connection.retrying_later": "{problem} Nouvel essai dans {minutes} min.",
   "connection.retrying_now": "{problem} Nouvel essai en cours.",
   "connection.revoked": "{issuer} a retiré cet ordinateur. Il ne peut plus approuver pour {account}.",
   "connection.no_key": "Non connecté, car la clé est illisible.",
@@ -813,7 +814,7 @@ export const fr: Catalogue<"fr"> = {
   "check.channel.connected": "Connecté. Les demandes arrivent aussitôt.",
   "check.channel.long_poll":
     "Connecté par long polling\u00a0: quelque chose en chemin bloque les WebSockets. Les demandes arrivent tout de même aussitôt.",
-  "check.channel.poll": "Connecté. Le serveur est interrogé toutes les quelques secondes.",
+  "check.channel.poll": "Connecté. Le serveur est interrogé régulièrement.",
   "check.channel.connecting": "Connexion en cours.",
   "check.channel.retrying": "Non connecté. De nouveaux essais se font d’eux-mêmes.",
   "check.channel.revoked":

@@ -373,9 +373,10 @@ export const ja: Catalogue<"ja"> = {
   "connection.connecting": "{host}\u00a0に接続しています。",
   "connection.websocket": "接続済み。リクエストはすぐに届きます。",
   "connection.long_poll": "ロングポーリングで接続済み。リクエストはすぐに届きます。",
-  "connection.poll": "接続済み。サーバーに数秒ごとに問い合わせています。",
+  "connection.poll": "接続済み。サーバーに定期的に問い合わせています。",
   "connection.daily": "接続済み。サーバーには 1 日に 1 回、または必要なときに問い合わせます。",
   "connection.retrying": "{problem} {seconds} 秒後に再試行します。",
+  "connection.retrying_later": "{problem} {minutes} 分後に再試行します。",
   "connection.retrying_now": "{problem} 再試行しています。",
   "connection.revoked":
     "{issuer}\u00a0がこのコンピューターを削除しました。{account}\u00a0の承認はもうできません。",
@@ -745,7 +746,7 @@ export const ja: Catalogue<"ja"> = {
   "check.channel.connected": "接続済み。リクエストはすぐに届きます。",
   "check.channel.long_poll":
     "ロングポーリングで接続済み。途中で WebSocket が遮断されていますが、リクエストはすぐに届きます。",
-  "check.channel.poll": "接続済み。サーバーに数秒ごとに問い合わせています。",
+  "check.channel.poll": "接続済み。サーバーに定期的に問い合わせています。",
   "check.channel.connecting": "接続しています。",
   "check.channel.retrying": "接続していません。自動で再試行しています。",
   "check.channel.revoked":

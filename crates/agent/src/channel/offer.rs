@@ -80,6 +80,12 @@ impl std::fmt::Debug for Offer {
 
 #[cfg(test)]
 impl Offer {
+    /// The same, of a token.
+    pub(crate) fn with_link(self, link: &str) -> Self {
+        let terms = Terms::PrivacyIdea(Box::new(PushLink::parse(link).unwrap()));
+        Self { terms, ..self }
+    }
+
     /// What an issuer might offer.
     pub(crate) fn for_tests(
         issuer: Issuer,

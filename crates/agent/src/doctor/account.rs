@@ -265,10 +265,7 @@ fn channel(connection: &Connection) -> Found {
         Connection::Connected {
             transport: Transport::Poll,
             ..
-        } => Found::passed(
-            "channel.poll",
-            "Connected. The server is asked every few seconds.",
-        ),
+        } => Found::passed("channel.poll", "Connected. The server is asked regularly."),
         Connection::Connecting => Found::warning("channel.connecting", "Connecting."),
         Connection::Retrying { problem, .. } => Found::failed(
             "channel.retrying",

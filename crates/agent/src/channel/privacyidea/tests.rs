@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use countersign_agent_api::{Matching, Transport};
+use countersign_agent_api::{Matching, Surface, Transport};
 use countersign_protocol::{DecidedOn, Reason, Txn, Verdict};
 use tokio::time::timeout;
 
@@ -230,6 +230,11 @@ async fn a_challenge_is_shown_and_accepted_once() {
     assert_eq!(request.claims.exp, None, "no end is invented");
     assert!(!request.claims.capabilities.signs_statement);
     assert_eq!(request.claims.requires.matching, Matching::None);
+    assert_eq!(
+        request.claims.requires.surface,
+        Surface::Window,
+        "nothing signed allows less"
+    );
     let outcome = computer.answer(&line, &request, decision(Verdict::Approve)).await;
     assert!(
         matches!(outcome, DecisionOutcome::Taken { code: None }),
@@ -310,6 +315,21 @@ async fn the_right_option_is_taken_and_a_wrong_one_ends_it() {
     let outcome = computer.answer(&line, &request, picked("51")).await;
     assert!(matches!(outcome, DecisionOutcome::Taken { .. }), "{outcome:?}");
     assert_eq!(server.taken(), ["accept 51"]);
+}
+
+#[tokio::test]
+async fn options_that_cannot_be_told_apart_are_not_shown() {
+    let server = FakeServer::start().await;
+    let (_computer, mut line) = enrolled(&server).await;
+    for (number, hidden) in ["10\u{200b}", "1\u{202e}0", "51\u{7}"].into_iter().enumerate() {
+        server.challenge(u8::try_from(number).unwrap() + 1, Some(hidden));
+        match line.next().await {
+            ChannelEvent::Rejected(rejection) => assert_eq!(rejection.total, number as u64 + 1),
+            other => panic!("{other:?}"),
+        }
+    }
+    server.challenge(9, Some("51"));
+    line.request().await;
 }
 
 #[tokio::test]

@@ -101,6 +101,13 @@ impl Ties {
         }
     }
 
+    /// The link of that account.
+    pub(crate) fn link_for_tests() -> String {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../../vectors/privacyidea.json")).unwrap();
+        vectors[0]["link"].as_str().unwrap().to_owned()
+    }
+
     /// A challenge of that server.
     pub(crate) fn challenge_for_tests() -> String {
         let vectors: serde_json::Value =

@@ -274,7 +274,7 @@ fn connection(account: &AccountView) -> String {
             transport: Transport::Poll,
             since,
         } => {
-            format!("connected by asking every few seconds since {}", instant(*since))
+            format!("connected by asking regularly since {}", instant(*since))
         }
         Connection::Retrying {
             at,

@@ -277,6 +277,42 @@ fn an_answer_that_may_have_arrived_is_not_taken_back() {
     assert!(matches!(bench.state(&id), RequestState::Queued { .. }));
 }
 
+#[test]
+fn tokens_of_one_server_may_have_one_label_but_each_is_here_once() {
+    let mut bench = Bench::foreign();
+    let link = privacyidea::Ties::link_for_tests();
+    let serial = bench.binding().device().to_owned();
+    for (other, refused) in [(serial.clone(), true), (serial.replace("PIPU", "PIPX"), false)] {
+        let label = bench.binding().account;
+        let offer = bench.offer(&label).with_link(&link.replace(&serial, &other));
+        let preview = Request::PreviewEnrolment {
+            link: link.clone(),
+            trust: None,
+        };
+        assert!(bench.call_from(TERMINAL, preview).is_none());
+        let call = bench.last_call();
+        bench.event(Event::Previewed(call, Box::new(Ok(offer))));
+        let answer = bench.reply_to(call).unwrap();
+        assert_eq!(
+            answer.err().map(|error| error.code),
+            refused.then_some(ErrorCode::AlreadyEnrolled)
+        );
+    }
+}
+
+#[test]
+fn after_a_restart_it_is_still_known_when_it_was_asked() {
+    let mut bench = Bench::foreign();
+    let message = privacyidea::Ties::challenge_for_tests();
+    let request = bench.binding().restore(message, bench.now + OFFSET).unwrap();
+    let id = bench.delivered_as(|asked| *asked = request.clone());
+    bench.answered(&id, ApiVerdict::Approve, None);
+    let asked = bench.view(&id).issued_at;
+    bench.pass(60);
+    bench.restart();
+    assert_eq!(bench.view(&id).issued_at, asked);
+}
+
 /// It has not left this computer.
 fn unsent() -> DecisionOutcome {
     DecisionOutcome::NotDelivered(ChannelProblem::Net(NetError::InvalidUrl("never left".into())))

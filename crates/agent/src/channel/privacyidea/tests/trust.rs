@@ -145,7 +145,7 @@ async fn issued_by_its_own_key(is_ca: IsCa) -> (FakeServer, FakeServer) {
     let dir = || tempfile::tempdir().unwrap();
     let keys = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
     let [pair, other] = &keys;
-    let pinned = params(is_ca.clone()).self_signed(pair).unwrap().der().clone();
+    let pinned = params(is_ca).self_signed(pair).unwrap().der().clone();
     let issuer = Issuer::new(params(is_ca), pair);
     let newer = params(IsCa::NoCa).signed_by(other, &issuer).unwrap();
     let chain = vec![newer.der().clone(), pinned.clone()];
