@@ -62,8 +62,7 @@ pub async fn figures(session: &Session, report: &mut Report) -> Result<()> {
         answers(&server, (&mut watch, &made.serial), (&peer, &peers.serial)).await,
     )?;
     report.all("an idle account", idle(&server, &agent).await)?;
-    let alone = pss_kib(agent.process()?.pid())?;
-    report.all("many accounts", many(session, &server, alone).await)
+    report.all("many accounts", many(session, &server, &agent).await)
 }
 
 async fn answers(
@@ -159,7 +158,7 @@ async fn idle(server: &PrivacyIdea, agent: &Agent) -> Result<[Figure; 2]> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "KiB of one process")]
-async fn many(session: &Session, server: &PrivacyIdea, alone: u64) -> Result<[Figure; 1]> {
+async fn many(session: &Session, server: &PrivacyIdea, one: &Agent) -> Result<[Figure; 1]> {
     let agent = Agent::start(session, "many").await?;
     for _ in 0..MANY {
         agent.enrol(&server.token().await?.link).await?;
@@ -167,7 +166,8 @@ async fn many(session: &Session, server: &PrivacyIdea, alone: u64) -> Result<[Fi
     let mut watch = agent.watch(Role::App).await?;
     connected(&mut watch).await?;
     sleep(PEERS_POLL * 2).await;
-    let pss = pss_kib(agent.process()?.pid())?;
+    // Both at the same moment: they share the pages of the program.
+    let (pss, alone) = (pss_kib(agent.process()?.pid())?, pss_kib(one.process()?.pid())?);
     let mib = |kib: u64| kib as f64 / 1024.0;
     Ok([Figure::new(
         "agent_20_push_accounts_pss",

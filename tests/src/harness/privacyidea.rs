@@ -20,6 +20,9 @@ use super::{Ca, Process, free_port, kept::Kept};
 /// The one administrator.
 const ADMINISTRATOR: &str = "admin";
 
+/// Where each request is noted: its method and its path.
+const REQUESTS: &str = "requests.log";
+
 /// The parts of an initialised server.
 const PARTS: [&str; 5] = [
     "enckey",
@@ -170,6 +173,12 @@ impl PrivacyIdea {
     pub async fn serve(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "the server runs already");
         let config = self.dir.join("pi.cfg");
+        // The application turns the server's own log of requests off.
+        let requests = format!(
+            "def pre_request(worker, request):\n    with open({:?}, 'a') as log:\n        print(request.method, request.path, file=log)\n",
+            self.dir.join(REQUESTS)
+        );
+        fs::write(self.dir.join("requests.py"), requests)?;
         let mut command = python(&self.environment, "gunicorn");
         command
             .args([
@@ -184,8 +193,8 @@ impl PrivacyIdea {
             .arg(self.dir.join("tls/cert.pem"))
             .arg("--keyfile")
             .arg(self.dir.join("tls/key.pem"))
-            .arg("--access-logfile")
-            .arg(self.dir.join("access.log"))
+            .arg("--config")
+            .arg(self.dir.join("requests.py"))
             .arg(format!(
                 "privacyidea.app:create_app(config_name='production', config_file='{}', silent=True)",
                 config.display()
@@ -341,9 +350,8 @@ impl PrivacyIdea {
     /// # Errors
     /// When its log cannot be read.
     pub fn polls(&self) -> Result<usize> {
-        let log = fs::read_to_string(self.dir.join("access.log"))?;
-        let polls = log.lines().filter(|line| line.contains("\"GET /ttype/push?"));
-        Ok(polls.count())
+        let log = fs::read_to_string(self.dir.join(REQUESTS))?;
+        Ok(log.lines().filter(|line| *line == "GET /ttype/push").count())
     }
 
     async fn log_in(&self) -> Result<String> {

@@ -214,6 +214,14 @@ test("how often a server is asked is chosen for one account, and only where it h
   expect(shell.of("set_polling")).toEqual([{ account: "fjord", seconds: 10 }]);
 });
 
+test("an account that waits after trouble can be asked for at once, one that is connected is asked anyway", async () => {
+  const { shell } = await openMain(list, { refresh_account: () => alder });
+  await pick("Field work", "Ask the server now");
+  expect(shell.of("refresh_account")).toEqual([{ account: "kestrel" }]);
+  await fireEvent.click(screen.getByRole("button", { name: "More for Fjord University" }));
+  expect(screen.queryByRole("menuitem", { name: "Ask the server now" })).toBeNull();
+});
+
 test("a server that could not be asked is said as trouble, until the next try", async () => {
   let answer = (): unknown => Promise.reject({ code: "unreachable", message: "No answer." });
   await openMain(

@@ -168,6 +168,9 @@ impl Engine {
             }
             Health::Revoked => return self.revoked(account, fx),
         };
+        if matches!(connection, Connection::Connected { .. }) && !self.is_connected(account) {
+            self.try_others(account, fx);
+        }
         if let Some(line) = self.lines.get_mut(account) {
             line.offline_since = match connection {
                 Connection::Connecting | Connection::Retrying { .. } => line.offline_since.or(Some(now)),
@@ -175,6 +178,25 @@ impl Engine {
             };
             line.connection = connection;
         }
+    }
+
+    fn is_connected(&self, account: &AccountId) -> bool {
+        let line = self.lines.get(account);
+        line.is_some_and(|line| matches!(line.connection, Connection::Connected { .. }))
+    }
+
+    /// Keyring and network are there again for this account: no other needs to wait for them, however long it meant to.
+    fn try_others(&self, account: &AccountId, fx: &mut Vec<Effect>) {
+        let waits = |line: &Line| match line.connection {
+            Connection::NoKey => true,
+            Connection::Retrying { cause, .. } => cause == ErrorCode::Unreachable,
+            Connection::Connecting | Connection::Connected { .. } | Connection::Revoked => false,
+        };
+        let others = self
+            .lines
+            .iter()
+            .filter(|(id, line)| *id != account && waits(line));
+        fx.extend(others.map(|(id, _)| Effect::Retry(id.clone())));
     }
 
     /// Whether something else may be asked of the issuer: not while it is asked to revoke this device.

@@ -62,7 +62,7 @@ pub(super) fn verified(
         requires: Requires {
             matching,
             verification: Verification::None,
-            // Nothing signed allows less, and only the window says what this protocol cannot do.
+            // Nothing signed allows less, and a notification has no room for what this protocol cannot do.
             surface: Surface::Window,
         },
         origin: None,

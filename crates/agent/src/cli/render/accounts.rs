@@ -1,9 +1,9 @@
 //! Accounts and what an issuer offers.
 
 use countersign_agent_api::{
-    AccountView, ApiError, Brings, CertificateCheck, CertificateKind, CertificateView, CollectionView,
-    Connection, DeliveredCode, EnrolledView, EnrolmentOffer, KeyProtection, KeyProtectionLevel, KeyringState,
-    Transport, UntrustedServer,
+    AccountView, ApiError, Brings, Capabilities, CertificateCheck, CertificateKind, CertificateView,
+    CollectionView, Connection, DeliveredCode, EnrolledView, EnrolmentOffer, KeyProtection,
+    KeyProtectionLevel, KeyringState, Transport, UntrustedServer,
 };
 
 use super::{json, line, note};
@@ -34,6 +34,9 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
             "    Key          {}",
             protection(account.key_protection)
         ));
+        for limit in limits(account.capabilities) {
+            line(&format!("    Limit        {limit}"));
+        }
         certificates(&account.trusted);
         if let Some(polling) = account.polling {
             line(&format!("    Asked        every {} s", polling.seconds));
@@ -47,6 +50,20 @@ pub(in crate::cli) fn accounts(accounts: &[AccountView], output: Output) -> Resu
         }
     }
     Ok(Exit::Done)
+}
+
+/// What an issuer's protocol cannot do, and a person should know before they answer.
+pub(super) fn limits(can: Capabilities) -> Vec<&'static str> {
+    let limits = [
+        (can.signed_requests, "This server does not sign what it asks."),
+        (
+            can.signs_statement,
+            "Your key signs a random number of this server, not the text that is shown.",
+        ),
+        (can.has_expiry, "It does not say when a request ends."),
+    ];
+    let missing = limits.into_iter().filter(|(can, _)| !can);
+    missing.map(|(_, text)| text).collect()
 }
 
 /// A failure if the account is there and its one-time code is not.
@@ -317,6 +334,8 @@ pub(super) fn protection(protection: KeyProtection) -> String {
 
 #[cfg(test)]
 mod tests {
+    use countersign_agent_api::Reports;
+
     use super::*;
 
     #[test]
@@ -352,5 +371,28 @@ mod tests {
             "{never}"
         );
         assert!(!never.contains("fingerprint"), "{never}");
+    }
+
+    #[test]
+    fn what_a_protocol_cannot_do_is_said_and_nothing_of_one_that_can() {
+        let all = Capabilities {
+            signed_requests: true,
+            signs_statement: true,
+            reports: Reports::NotTaken,
+            has_expiry: true,
+            can_revoke: false,
+            can_withdraw: false,
+            can_rotate: false,
+        };
+        assert!(limits(all).is_empty());
+        let polled = Capabilities {
+            signs_statement: false,
+            has_expiry: false,
+            ..all
+        };
+        let said = limits(polled).join(" ");
+        assert!(said.contains("not the text that is shown"), "{said}");
+        assert!(said.contains("when a request ends"), "{said}");
+        assert!(!said.contains("does not sign"), "{said}");
     }
 }

@@ -5,7 +5,10 @@ use countersign_agent_api::{
     Surface, Verdict, Verification,
 };
 
-use super::{accounts::protection, count, json, line, note};
+use super::{
+    accounts::{limits, protection},
+    count, json, line, note,
+};
 use crate::{
     cli::{CliError, Exit, args::Output},
     doctor::keyring_advice,
@@ -78,6 +81,13 @@ pub(in crate::cli) fn statement(request: &RequestView, output: Output) {
     }
     print(&format!("Needs    {}", requirements(request)));
     print(&format!("Signs    {}", protection(request.key_protection)));
+    let limits = limits(request.capabilities);
+    for limit in &limits {
+        print(&format!("Limit    {limit}"));
+    }
+    if !limits.is_empty() {
+        print("         Approve only if you started it a moment ago.");
+    }
     print(&format!("State    {}", state(&request.state)));
     if let Some(found) = &request.problem {
         print(&format!("Problem  {}", problem_text(found)));

@@ -1,12 +1,17 @@
 //! What an account brings along is added and removed as its issuer lists it, and never held before it is kept.
 
-use countersign_agent_api::{Brings, CollectionView, ErrorCode, NotificationPrivacy as Privacy};
+use countersign_agent_api::{
+    Brings, CollectionView, ErrorCode, KeyringState, NotificationPrivacy as Privacy,
+};
 use countersign_protocol::{Txn, wire::OtpLink};
 
 use super::*;
 use crate::{
     accounts::{Held, Keeping},
-    channel::{Commitment, Contents, Enrolled, EnrolmentError, Part, PartKind, Polled, Ties, privacyidea},
+    channel::{
+        ChannelProblem, Commitment, Contents, Enrolled, EnrolmentError, Part, PartKind, Polled, Ties,
+        privacyidea,
+    },
 };
 
 impl Bench {
@@ -386,4 +391,33 @@ fn an_issuer_is_asked_at_once_when_somebody_wants_it() {
         account: AccountId("x".into()),
     };
     assert_eq!(bench.call(unknown).unwrap_err().code, ErrorCode::NotFound);
+}
+
+/// A container waits for up to an hour after trouble.
+#[test]
+fn nobody_waits_for_a_keyring_or_a_network_that_is_there_for_another_account() {
+    let mut bench = Bench::collection(&[]);
+    bench.lists_account();
+    let other = bench.bring(KeyRef::from_random([7; 16]));
+    let in_an_hour = |problem| Health::Retrying {
+        in_ms: 3_600_000,
+        problem,
+    };
+    for (health, tried) in [
+        (Health::NoKey(KeyringState::Locked), true),
+        (in_an_hour(ChannelProblem::Silent), true),
+        (in_an_hour(ChannelProblem::Forbidden), false),
+    ] {
+        bench.health(health);
+        for (now, expected) in [
+            (Health::Connecting, false),
+            (Health::Connected(Transport::Poll), tried),
+            (Health::Connected(Transport::Poll), false),
+        ] {
+            bench.effects.clear();
+            bench.event(Event::Channel(other.clone(), ChannelEvent::Health(now)));
+            let retries = |e: &Effect| matches!(e, Effect::Retry(id) if *id == bench.account);
+            assert_eq!(bench.effects.iter().any(retries), expected);
+        }
+    }
 }
