@@ -120,9 +120,10 @@ impl Notifications {
     /// When the daemon refuses.
     pub async fn press(&self, label: &str) -> Result<()> {
         std::fs::write(&self.pick, label)?;
-        // What was sent is displayed a turn of the daemon's loop later; its menu has only what is.
-        poll::until("a notification on the screen", SOON, async || {
-            Ok((self.displayed().await? > 0).then_some(()))
+        // What was sent is displayed a turn of the daemon's loop later; its menu has only what is. Until then an earlier one may be on the screen.
+        poll::until("all notifications on the screen", SOON, async || {
+            let all = self.count("waiting").await? == 0 && self.displayed().await? > 0;
+            Ok(all.then_some(()))
         })
         .await?;
         self.dunstctl(&["context"]).await
@@ -133,7 +134,11 @@ impl Notifications {
     /// # Errors
     /// When the daemon does not answer.
     pub async fn displayed(&self) -> Result<u32> {
-        let output = self.command(&["count", "displayed"]).output().await?;
+        self.count("displayed").await
+    }
+
+    async fn count(&self, what: &str) -> Result<u32> {
+        let output = self.command(&["count", what]).output().await?;
         ensure!(
             output.status.success(),
             "dunstctl: {}",
