@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     accounts::{Account, Standing},
-    notify::{Action, Life, Notification, NotificationEvent, NotificationId, Urgency},
+    notify::{Action, Life, Notification, NotificationEvent, NotificationId, Turn, Urgency},
 };
 
 /// The most notifications remembered; there are never as many on a screen.
@@ -33,7 +33,8 @@ const MAX_REMEMBERED: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Attention {
     standing: BTreeMap<NotificationId, Kept>,
-    passing: BTreeMap<NotificationId, Subject>,
+    passing: BTreeMap<NotificationId, (Turn, Subject)>,
+    turns: u64,
     /// A window that was asked for while the app was starting.
     pub(super) window: Option<Window>,
     /// Requests for which the prompt came up by itself.
@@ -43,6 +44,7 @@ pub(super) struct Attention {
 #[derive(Debug)]
 struct Kept {
     notification: Notification,
+    turn: Turn,
     subject: Subject,
     state: Shown,
 }
@@ -77,6 +79,13 @@ pub(super) enum Subject {
     Clock,
 }
 
+impl Subject {
+    /// Whether this is one request and that was not about it: the same words do not make it the same.
+    fn is_another_request(&self, shown: &Self) -> bool {
+        matches!(self, Self::Request(_)) && self != shown
+    }
+}
+
 /// What a person's action in a notification comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Intent {
@@ -98,43 +107,38 @@ impl Attention {
     /// What a notification event asks for.
     pub(super) fn react(&mut self, event: NotificationEvent) -> Intent {
         match event {
-            NotificationEvent::Closed { id } => {
-                self.passing.remove(&id);
-                self.gone(&id);
+            NotificationEvent::Closed { id, turn } => {
+                self.take(&id, turn);
                 Intent::Nothing
             }
             NotificationEvent::Forged => {
                 tracing::warn!("a forged notification signal was dropped");
                 Intent::Nothing
             }
-            NotificationEvent::Acted { id, action } => {
-                self.gone(&id);
-                let passing = self.passing.remove(&id);
-                match self.standing.get(&id) {
-                    // What is offered now counts, not what was offered when the button was drawn.
-                    Some(standing) if standing.notification.actions.iter().any(|(a, _)| *a == action) => {
-                        intent(&standing.subject, action)
-                    }
-                    Some(_) => Intent::Nothing,
-                    None => passing.map_or(Intent::Nothing, |subject| intent(&subject, action)),
-                }
-            }
+            NotificationEvent::Acted { id, turn, action } => self
+                .take(&id, turn)
+                .map_or(Intent::Nothing, |subject| intent(&subject, action)),
         }
     }
 
-    /// It could not be shown, or is gone: not tried again until it changes.
-    pub(super) fn gone(&mut self, id: &NotificationId) {
-        if let Some(standing) = self.standing.get_mut(id) {
-            standing.state = Shown::Gone;
-        }
+    /// It could not be shown: not tried again until it changes. What it was about.
+    pub(super) fn not_shown(&mut self, id: &NotificationId, turn: Turn) -> Option<Subject> {
+        self.take(id, turn)
     }
 
-    /// What the notification under this id is about.
-    pub(super) fn subject(&self, id: &NotificationId) -> Option<&Subject> {
-        self.standing
-            .get(id)
-            .map(|s| &s.subject)
-            .or_else(|| self.passing.get(id))
+    /// What this showing was about, now that it is gone from the screen. Nothing if another one has replaced it since: a person acts
+    /// on what they saw.
+    fn take(&mut self, id: &NotificationId, turn: Turn) -> Option<Subject> {
+        if let Some(kept) = self.standing.get_mut(id)
+            && kept.turn == turn
+        {
+            kept.state = Shown::Gone;
+            return Some(kept.subject.clone());
+        }
+        match self.passing.get(id) {
+            Some((shown, _)) if *shown == turn => self.passing.remove(id).map(|(_, subject)| subject),
+            Some(_) | None => None,
+        }
     }
 
     /// Tells of something that happened.
@@ -142,8 +146,9 @@ impl Attention {
         if self.passing.len() >= MAX_REMEMBERED {
             self.passing.pop_first();
         }
-        self.passing.insert(notification.id.clone(), subject);
-        effects.push(Effect::Notify(notification));
+        let turn = self.next_turn();
+        self.passing.insert(notification.id.clone(), (turn, subject));
+        effects.push(Effect::Notify(turn, notification));
     }
 
     /// Texts are worded otherwise than before: those on screen are made anew.
@@ -161,6 +166,11 @@ impl Attention {
         self.standing.get(id).filter(|kept| kept.state != Shown::Outdated)
     }
 
+    fn next_turn(&mut self) -> Turn {
+        self.turns += 1;
+        Turn(self.turns)
+    }
+
     fn settle(&mut self, wanted: Vec<(Notification, Subject)>, effects: &mut Vec<Effect>) {
         let ids: Vec<_> = self.standing.keys().cloned().collect();
         for id in ids {
@@ -176,16 +186,22 @@ impl Attention {
         for (notification, subject) in wanted {
             let id = notification.id.clone();
             match self.standing.get_mut(&id) {
-                Some(shown) if shown.notification == notification && shown.state != Shown::Outdated => {
+                Some(shown)
+                    if shown.notification == notification
+                        && shown.state != Shown::Outdated
+                        && !subject.is_another_request(&shown.subject) =>
+                {
                     shown.subject = subject;
                 }
                 Some(_) | None => {
                     self.passing.remove(&id);
-                    effects.push(Effect::Notify(notification.clone()));
+                    let turn = self.next_turn();
+                    effects.push(Effect::Notify(turn, notification.clone()));
                     self.standing.insert(
                         id,
                         Kept {
                             notification,
+                            turn,
                             subject,
                             state: Shown::OnScreen,
                         },

@@ -21,7 +21,7 @@ use crate::{
     ipc::ConnectionId,
     keystore::Interaction,
     launch::{LaunchError, Launched},
-    notify::{NotificationEvent, NotificationId, NotifyError},
+    notify::{NotificationEvent, NotificationId, NotifyError, Turn},
     wording::sentence,
 };
 
@@ -346,11 +346,15 @@ impl Engine {
     }
 
     /// There is nobody to show notifications: the prompt comes up instead, without taking the keyboard.
-    pub(super) fn not_shown(&mut self, id: &NotificationId, error: &NotifyError, fx: &mut Vec<Effect>) {
+    pub(super) fn not_shown(
+        &mut self,
+        id: &NotificationId,
+        turn: Turn,
+        error: &NotifyError,
+        fx: &mut Vec<Effect>,
+    ) {
         tracing::warn!(%error, "a notification was not shown");
-        let subject = self.attention.subject(id).cloned();
-        self.attention.gone(id);
-        match subject {
+        match self.attention.not_shown(id, turn) {
             Some(Subject::Request(request) | Subject::Several(request)) => {
                 self.open_unasked(&request, fx);
             }

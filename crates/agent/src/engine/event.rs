@@ -19,7 +19,7 @@ use crate::{
     ipc::ConnectionId,
     keystore::{DeviceKey, Interaction, KeyKind, KeyRef, KeyStoreError},
     launch::{LaunchError, Launched},
-    notify::{Notification, NotificationEvent, NotificationId, NotifyError},
+    notify::{Notification, NotificationEvent, NotificationId, NotifyError, Turn},
     state_dir::StateError,
 };
 
@@ -81,7 +81,7 @@ pub enum Event {
     /// A person acted in a notification, or it is gone.
     Notification(NotificationEvent),
     /// [`Effect::Notify`] did not work.
-    NotShown(NotificationId, NotifyError),
+    NotShown(NotificationId, Turn, NotifyError),
     /// [`Effect::Launch`] was carried out.
     Launched(Window, Option<Call>, Result<Launched, LaunchError>),
     /// The app that was started is gone.
@@ -285,7 +285,7 @@ pub enum Effect {
     /// As [`Effect::Deliver`], then [`Event::ReportDelivered`].
     DeliverReport(RequestId, AccountId, Answer),
     /// Show or replace a notification.
-    Notify(Notification),
+    Notify(Turn, Notification),
     /// Take one away.
     CloseNotification(NotificationId),
     /// Start the app, then [`Event::Launched`].

@@ -155,7 +155,7 @@ impl Engine {
             Event::ReportSigned(request, result) => self.report_signed(&request, result, fx),
             Event::ReportDelivered(request, outcome) => self.report_delivered(&request, outcome, now, fx),
             Event::Notification(event) => self.acted(event, now, fx),
-            Event::NotShown(id, error) => self.not_shown(&id, &error, fx),
+            Event::NotShown(id, turn, error) => self.not_shown(&id, turn, &error, fx),
             Event::Launched(window, call, result) => self.launched(window, call, result, fx),
             Event::AppEnded => self.app_ended(fx),
             Event::Previewed(call, result) => self.previewed(call, *result, fx),

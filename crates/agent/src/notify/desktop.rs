@@ -24,7 +24,7 @@ use zbus::{
 };
 
 use super::{
-    Life, Notification, NotificationEvent, NotificationId, Notifier, NotifyError, Urgency,
+    Life, Notification, NotificationEvent, NotificationId, Notifier, NotifyError, Turn, Urgency,
     live::{ActionKeys, Live, Reading, Shown, Signal, escaped},
 };
 
@@ -101,10 +101,10 @@ impl DesktopNotifier {
 }
 
 impl Notifier for DesktopNotifier {
-    fn show(&self, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>> {
+    fn show(&self, turn: Turn, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>> {
         async move {
             let mut state = self.shared.state.lock().await;
-            let result = self.shared.send(&mut state, &notification).await;
+            let result = self.shared.send(&mut state, turn, &notification).await;
             if result.is_err() {
                 // Look again from the start next time: the bus or the service may be another one then.
                 state.link = None;
@@ -131,6 +131,7 @@ impl Shared {
     async fn send(
         self: &Arc<Self>,
         state: &mut State,
+        turn: Turn,
         notification: &Notification,
     ) -> Result<(), NotifyError> {
         if state.live.len() >= MAX_LIVE && state.live.number_of(&notification.id).is_none() {
@@ -182,6 +183,7 @@ impl Shared {
             number,
             Shown {
                 id: notification.id.clone(),
+                turn,
                 server,
                 keys,
             },
@@ -223,23 +225,28 @@ impl Shared {
         let Some(signal) = parse(message) else { return };
         // Not held while the bus is asked: a flood of forgeries must not keep the engine waiting.
         let reading = self.state.lock().await.live.read(&signal);
-        match reading {
-            Reading::Foreign => {}
-            Reading::WrongKey => self.drop_forged(message),
-            Reading::Means { server, .. } if !same_process(bus, message, &server).await => {
-                self.drop_forged(message)
-            }
-            Reading::Means { event, number, .. } => {
-                if self.state.lock().await.live.remove(number).is_none() {
-                    return;
-                }
-                if matches!(event, NotificationEvent::Acted { .. }) {
-                    // Some services leave it standing after an action.
-                    close(bus, number).await;
-                }
-                let _ = self.events.send(event).await;
-            }
+        let (event, number, turn, server) = match reading {
+            Reading::Foreign => return,
+            Reading::WrongKey => return self.drop_forged(message),
+            Reading::Means {
+                event,
+                number,
+                turn,
+                server,
+            } => (event, number, turn, server),
+        };
+        if !same_process(bus, message, &server).await {
+            return self.drop_forged(message);
         }
+        // Replaced in the meantime, under the same number: the new one stays.
+        if !self.state.lock().await.live.ended(number, turn) {
+            return;
+        }
+        if matches!(event, NotificationEvent::Acted { .. }) {
+            // Some services leave it standing after an action.
+            close(bus, number).await;
+        }
+        let _ = self.events.send(event).await;
     }
 
     fn drop_forged(&self, message: &Message) {
@@ -273,9 +280,9 @@ impl Shared {
         self.report_closed(gone).await;
     }
 
-    async fn report_closed(&self, gone: Vec<NotificationId>) {
-        for id in gone {
-            let _ = self.events.send(NotificationEvent::Closed { id }).await;
+    async fn report_closed(&self, gone: Vec<(NotificationId, Turn)>) {
+        for (id, turn) in gone {
+            let _ = self.events.send(NotificationEvent::Closed { id, turn }).await;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{error::Unspecified, rand::SecureRandom};
 
-use super::{Action, NotificationEvent, NotificationId};
+use super::{Action, NotificationEvent, NotificationId, Turn};
 
 /// The action key that the specification gives to a click on the notification itself.
 const DEFAULT_KEY: &str = "default";
@@ -14,6 +14,7 @@ const DEFAULT_KEY: &str = "default";
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) id: NotificationId,
+    pub(super) turn: Turn,
     /// Unique bus name of who took it.
     pub(super) server: String,
     pub(super) keys: ActionKeys,
@@ -83,6 +84,7 @@ pub(super) enum Reading {
     Means {
         event: NotificationEvent,
         number: u32,
+        turn: Turn,
         server: String,
     },
 }
@@ -108,12 +110,18 @@ impl Live {
         self.0.remove(&number)
     }
 
+    /// Takes this showing out, if it is still the one under this number.
+    pub(super) fn ended(&mut self, number: u32, turn: Turn) -> bool {
+        let current = self.0.get(&number).is_some_and(|shown| shown.turn == turn);
+        current && self.remove(number).is_some()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Takes out everything that these services had on screen (`None`: everything).
-    pub(super) fn drain(&mut self, server: Option<&str>) -> Vec<NotificationId> {
+    pub(super) fn drain(&mut self, server: Option<&str>) -> Vec<(NotificationId, Turn)> {
         let gone: HashSet<u32> = self
             .0
             .iter()
@@ -122,7 +130,7 @@ impl Live {
             .collect();
         gone.iter()
             .filter_map(|number| self.0.remove(number))
-            .map(|shown| shown.id)
+            .map(|shown| (shown.id, shown.turn))
             .collect()
     }
 
@@ -133,17 +141,18 @@ impl Live {
         let Some(shown) = self.0.get(&number) else {
             return Reading::Foreign;
         };
-        let id = shown.id.clone();
+        let (id, turn) = (shown.id.clone(), shown.turn);
         let event = match signal {
-            Signal::Closed { .. } => NotificationEvent::Closed { id },
+            Signal::Closed { .. } => NotificationEvent::Closed { id, turn },
             Signal::Invoked { key, .. } => match shown.keys.get(key) {
-                Some(action) => NotificationEvent::Acted { id, action },
+                Some(action) => NotificationEvent::Acted { id, turn, action },
                 None => return Reading::WrongKey,
             },
         };
         Reading::Means {
             event,
             number,
+            turn,
             server: shown.server.clone(),
         }
     }
@@ -181,6 +190,7 @@ mod tests {
             number,
             Shown {
                 id: NotificationId(id.into()),
+                turn: Turn(3),
                 server: ":1.5".into(),
                 keys,
             },
@@ -223,9 +233,11 @@ mod tests {
         let means = |action| Reading::Means {
             event: NotificationEvent::Acted {
                 id: NotificationId("a".into()),
+                turn: Turn(3),
                 action,
             },
             number: 7,
+            turn: Turn(3),
             server: ":1.5".into(),
         };
         assert_eq!(guess(&sent[4]), means(Action::Deny));
@@ -247,6 +259,7 @@ mod tests {
             9,
             Shown {
                 id: NotificationId("a".into()),
+                turn: Turn(4),
                 server: ":1.5".into(),
                 keys: ActionKeys::default(),
             },
@@ -256,10 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_under_the_same_number_outlives_what_it_replaced() {
+        let (mut live, _) = live_with(7, "a");
+        live.insert(
+            7,
+            Shown {
+                id: NotificationId("a".into()),
+                turn: Turn(4),
+                server: ":1.5".into(),
+                keys: ActionKeys::default(),
+            },
+        );
+        assert!(!live.ended(7, Turn(3)));
+        assert!(live.ended(7, Turn(4)));
+        assert_eq!(live.len(), 0);
+    }
+
+    #[test]
     fn a_service_that_ends_takes_only_its_own_notifications_along() {
         let (mut live, _) = live_with(7, "a");
         assert!(live.drain(Some(":1.6")).is_empty());
-        assert_eq!(live.drain(Some(":1.5")), [NotificationId("a".into())]);
+        assert_eq!(live.drain(Some(":1.5")), [(NotificationId("a".into()), Turn(3))]);
         assert_eq!(live.len(), 0);
     }
 

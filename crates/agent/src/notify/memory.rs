@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::{self, BoxFuture, FutureExt as _};
 use tokio::sync::mpsc;
 
-use super::{Action, Notification, NotificationEvent, NotificationId, Notifier, NotifyError};
+use super::{Action, Notification, NotificationEvent, NotificationId, Notifier, NotifyError, Turn};
 
 /// Remembers notifications. As strict as a desktop: only what is on screen, with an action it offers, can be acted upon.
 #[derive(Debug)]
 pub struct MemoryNotifier {
-    shown: Mutex<Vec<Notification>>,
+    shown: Mutex<Vec<(Turn, Notification)>>,
     present: bool,
     events: mpsc::Sender<NotificationEvent>,
 }
@@ -31,12 +31,16 @@ impl MemoryNotifier {
 
     /// What is on screen, oldest first.
     pub fn on_screen(&self) -> Vec<Notification> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown
+            .iter()
+            .map(|(_, notification)| notification.clone())
+            .collect()
     }
 
     /// The person acts.
     pub fn act(&self, id: &NotificationId, action: Action) {
-        let shown = self.take(id).expect("no such notification on screen");
+        let (turn, shown) = self.take(id).expect("no such notification on screen");
         assert!(
             shown.actions.iter().any(|(a, _)| *a == action),
             "{action:?} is not offered by {shown:?}"
@@ -44,6 +48,7 @@ impl MemoryNotifier {
         self.events
             .try_send(NotificationEvent::Acted {
                 id: id.clone(),
+                turn,
                 action,
             })
             .unwrap();
@@ -51,21 +56,22 @@ impl MemoryNotifier {
 
     /// The person closes it.
     pub fn dismiss(&self, id: &NotificationId) {
-        self.take(id).expect("no such notification on screen");
+        let (turn, _) = self.take(id).expect("no such notification on screen");
+        let id = id.clone();
         self.events
-            .try_send(NotificationEvent::Closed { id: id.clone() })
+            .try_send(NotificationEvent::Closed { id, turn })
             .unwrap();
     }
 
-    fn take(&self, id: &NotificationId) -> Option<Notification> {
+    fn take(&self, id: &NotificationId) -> Option<(Turn, Notification)> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let position = shown.iter().position(|n| n.id == *id)?;
+        let position = shown.iter().position(|(_, n)| n.id == *id)?;
         Some(shown.remove(position))
     }
 }
 
 impl Notifier for MemoryNotifier {
-    fn show(&self, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>> {
+    fn show(&self, turn: Turn, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>> {
         if !self.present {
             return future::ready(Err(NotifyError::NoService)).boxed();
         }
@@ -73,7 +79,7 @@ impl Notifier for MemoryNotifier {
         self.shown
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(notification);
+            .push((turn, notification));
         future::ready(Ok(())).boxed()
     }
 

@@ -22,6 +22,11 @@ use futures_util::future::BoxFuture;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NotificationId(pub String);
 
+/// One showing of a notification. Each has its own, replacements too: what a person did is told with it, so that a press on what
+/// was replaced is never taken for an answer to what replaced it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Turn(pub u64);
+
 /// What a person may do in a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -90,6 +95,8 @@ pub enum NotificationEvent {
     Acted {
         /// Which notification.
         id: NotificationId,
+        /// Which showing of it.
+        turn: Turn,
         /// How.
         action: Action,
     },
@@ -97,6 +104,8 @@ pub enum NotificationEvent {
     Closed {
         /// Which notification.
         id: NotificationId,
+        /// Which showing of it.
+        turn: Turn,
     },
     /// A signal was dropped: another program pretended to be the notification service, or guessed a key.
     Forged,
@@ -108,7 +117,7 @@ pub trait Notifier: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`NotifyError::NoService`] at once if nobody provides notifications: open the window instead.
-    fn show(&self, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>>;
+    fn show(&self, turn: Turn, notification: Notification) -> BoxFuture<'_, Result<(), NotifyError>>;
 
     /// Takes it away. One that is gone already does no harm.
     fn close<'a>(&'a self, id: &'a NotificationId) -> BoxFuture<'a, ()>;

@@ -49,6 +49,7 @@ async fn next(events: &mut mpsc::Receiver<NotificationEvent>) -> NotificationEve
 fn acted(id: &str, action: Action) -> NotificationEvent {
     NotificationEvent::Acted {
         id: NotificationId(id.into()),
+        turn: Turn(1),
         action,
     }
 }
@@ -56,6 +57,7 @@ fn acted(id: &str, action: Action) -> NotificationEvent {
 fn closed(id: &str) -> NotificationEvent {
     NotificationEvent::Closed {
         id: NotificationId(id.into()),
+        turn: Turn(1),
     }
 }
 
@@ -77,26 +79,26 @@ fn what_a_person_does_in_dunst_arrives() {
 async fn inside_dunst_actions() {
     assert_inside();
     let (notifier, mut events) = notifier();
-    notifier.show(notification("a")).await.unwrap();
+    notifier.show(Turn(1), notification("a")).await.unwrap();
     // The default action: a click on the notification itself.
     shell("dunstctl action 0");
     assert_eq!(next(&mut events).await, acted("a", Action::Review));
 
-    notifier.show(notification("b")).await.unwrap();
+    notifier.show(Turn(1), notification("b")).await.unwrap();
     shell("printf Deny > \"$HOME/choice\"; dunstctl context");
     assert_eq!(next(&mut events).await, acted("b", Action::Deny));
 
-    notifier.show(notification("c")).await.unwrap();
+    notifier.show(Turn(1), notification("c")).await.unwrap();
     shell("dunstctl close-all");
     assert_eq!(next(&mut events).await, closed("c"));
 
     // Replaced, not doubled; and taken away without an event of its own.
-    notifier.show(notification("d")).await.unwrap();
-    notifier.show(notification("d")).await.unwrap();
+    notifier.show(Turn(1), notification("d")).await.unwrap();
+    notifier.show(Turn(1), notification("d")).await.unwrap();
     assert_eq!(shell("dunstctl count displayed").trim(), "1");
     notifier.close(&NotificationId("d".into())).await;
     assert_eq!(shell("dunstctl count displayed").trim(), "0");
-    notifier.show(notification("e")).await.unwrap();
+    notifier.show(Turn(1), notification("e")).await.unwrap();
     shell("dunstctl close-all");
     assert_eq!(next(&mut events).await, closed("e"));
 }
@@ -111,7 +113,7 @@ fn a_forged_signal_does_nothing() {
 async fn inside_forged() {
     assert_inside();
     let (notifier, mut events) = notifier();
-    notifier.show(notification("a")).await.unwrap();
+    notifier.show(Turn(1), notification("a")).await.unwrap();
     let (number, keys) = notifier.on_bus(&NotificationId("a".into())).await.unwrap();
     // Guessed keys, and the right ones as an eavesdropper knows them.
     for key in ["deny", "default"]
@@ -141,15 +143,15 @@ fn a_service_that_ends_takes_its_notifications_along() {
 async fn inside_service_ends() {
     assert_inside();
     let (notifier, mut events) = notifier();
-    notifier.show(notification("a")).await.unwrap();
+    notifier.show(Turn(1), notification("a")).await.unwrap();
     shell(&format!("kill {}", process_of("org.freedesktop.Notifications")));
     assert_eq!(next(&mut events).await, closed("a"));
     assert!(matches!(
-        notifier.show(notification("b")).await,
+        notifier.show(Turn(1), notification("b")).await,
         Err(NotifyError::NoService)
     ));
     shell("dunst >/dev/null 2>&1 & gdbus wait --session --timeout 20 org.freedesktop.Notifications");
-    notifier.show(notification("c")).await.unwrap();
+    notifier.show(Turn(1), notification("c")).await.unwrap();
     shell("dunstctl action 0");
     assert_eq!(next(&mut events).await, acted("c", Action::Review));
 }
@@ -168,7 +170,7 @@ fn no_service_is_said_at_once() {
 async fn inside_no_service() {
     assert_inside();
     let (notifier, _events) = notifier();
-    let shown = notifier.show(notification("a")).await;
+    let shown = notifier.show(Turn(1), notification("a")).await;
     assert!(matches!(shown, Err(NotifyError::NoService)), "{shown:?}");
 }
 
@@ -249,7 +251,7 @@ mod two_connections {
         assert_inside();
         let (_service, mut sent) = service(true).await;
         let (notifier, mut events) = notifier();
-        notifier.show(notification("a")).await.unwrap();
+        notifier.show(Turn(1), notification("a")).await.unwrap();
         let (app, replaces, _icon, title, _body, actions) = sent.recv().await.unwrap();
         assert_eq!(
             (app.as_str(), replaces, title.as_str()),
@@ -295,7 +297,7 @@ mod two_connections {
         ] {
             let (service, mut sent) = service(markup).await;
             let (notifier, _events) = notifier();
-            notifier.show(notification("a")).await.unwrap();
+            notifier.show(Turn(1), notification("a")).await.unwrap();
             assert_eq!(sent.recv().await.unwrap().4, expected);
             service
                 .release_name("org.freedesktop.Notifications")

@@ -312,7 +312,7 @@ impl Driver {
             Effect::Unsubscribe(account) => self.unsubscribe(&account),
             Effect::Retry(account) => self.retry(&account),
             Effect::Hold(account, names) => self.hold(&account, names),
-            Effect::Notify(notification) => self.notice(Notice::Show(notification)),
+            Effect::Notify(turn, notification) => self.notice(Notice::Show(turn, notification)),
             Effect::CloseNotification(id) => self.notice(Notice::Close(id)),
             Effect::ChangeSetting(call, change) => self.change_setting(call, change),
             Effect::Preview(call, link, trust) => self.preview(call, link, trust),

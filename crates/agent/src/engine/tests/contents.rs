@@ -79,7 +79,7 @@ impl Bench {
 
     fn told(&self) -> Option<(String, String)> {
         self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Notify(notification) => Some((notification.title.clone(), notification.body.clone())),
+            Effect::Notify(_, notification) => Some((notification.title.clone(), notification.body.clone())),
             _ => None,
         })
     }

@@ -224,7 +224,7 @@ fn a_connection_that_is_away_for_ten_minutes_is_told_once() {
         let told = bench.only_notification();
         assert_eq!((told.title.as_str(), told.body.as_str()), (title, body));
         assert_eq!(told.urgency, crate::notify::Urgency::Low);
-        bench.event(Event::Notification(NotificationEvent::Closed { id: told.id }));
+        bench.dismiss(&told);
         bench.effects.clear();
         lose(&mut bench);
         bench.pass(3_600);

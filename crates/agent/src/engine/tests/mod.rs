@@ -30,7 +30,7 @@ use crate::{
     edge,
     ipc::ConnectionId,
     keystore::{DeviceKey, KeyRef, PublicKey},
-    notify::{Action, Notification, NotificationEvent, NotificationId},
+    notify::{Action, Notification, NotificationEvent, NotificationId, Turn},
     state_dir::StateError,
 };
 
@@ -53,6 +53,7 @@ struct Bench {
     disk: Disk,
     /// What was not carried out by the bench itself, oldest first.
     effects: Vec<Effect>,
+    showings: Vec<(Turn, Notification)>,
     calls: u64,
     jtis: u8,
     /// After how many more writes the agent is killed, if it is.
@@ -142,6 +143,7 @@ impl Bench {
             now: START,
             disk,
             effects: Vec::new(),
+            showings: Vec::new(),
             calls: 0,
             jtis: 0,
             killed_after: None,
@@ -188,7 +190,12 @@ impl Bench {
                         .for_each(|effect| queue.push_front(effect));
                 }
                 Effect::Record(record) => self.disk.records.push(*record),
-                other => self.effects.push(other),
+                other => {
+                    if let Effect::Notify(turn, notification) = &other {
+                        self.showings.push((*turn, notification.clone()));
+                    }
+                    self.effects.push(other);
+                }
             }
         }
     }
@@ -398,7 +405,7 @@ impl Bench {
         let mut desktop = BTreeMap::new();
         for effect in &self.effects {
             match effect {
-                Effect::Notify(notification) => {
+                Effect::Notify(_, notification) => {
                     desktop.insert(notification.id.clone(), notification.clone());
                 }
                 Effect::CloseNotification(id) => {
@@ -417,8 +424,23 @@ impl Bench {
     }
 
     fn act(&mut self, notification: &Notification, action: Action) {
-        let id = notification.id.clone();
-        self.event(Event::Notification(NotificationEvent::Acted { id, action }));
+        let (id, turn) = (notification.id.clone(), self.turn(notification));
+        self.event(Event::Notification(NotificationEvent::Acted { id, turn, action }));
+    }
+
+    fn dismiss(&mut self, notification: &Notification) {
+        let (id, turn) = (notification.id.clone(), self.turn(notification));
+        self.event(Event::Notification(NotificationEvent::Closed { id, turn }));
+    }
+
+    /// The last showing of a notification like this.
+    fn turn(&self, notification: &Notification) -> Turn {
+        let showing = self
+            .showings
+            .iter()
+            .rev()
+            .find(|(_, shown)| shown == notification);
+        showing.expect("it was never shown").0
     }
 
     fn launches(&self) -> Vec<countersign_agent_api::Window> {

@@ -297,6 +297,51 @@ fn an_answer_on_another_device_replaces_the_notification() {
 }
 
 #[test]
+fn what_comes_late_of_a_replaced_notification_does_not_touch_the_new_one() {
+    let mut bench = Bench::with(settings(Privacy::Detailed, OpenPrompt::Always));
+    let id = bench.payment();
+    let before = bench.only_notification();
+    let txn = txn(&bench, &id);
+    let receipt = bench
+        .issuer
+        .decided_elsewhere(&txn, Outcome::Approved, bench.now + OFFSET);
+    bench.channel(ChannelEvent::Closed(Box::new(receipt)));
+    let after = bench.only_notification();
+    // The service closed the earlier one, or the person pressed it, while the new one was on its way.
+    bench.effects.clear();
+    bench.dismiss(&before);
+    bench.act(&before, Action::Deny);
+    bench.act(&before, Action::Review);
+    assert_eq!(bench.launches(), []);
+    bench.act(&after, Action::NotMe);
+    assert_eq!(bench.launches().len(), 1);
+}
+
+#[test]
+fn a_press_on_one_request_never_answers_the_next_one() {
+    let mut bench = detailed();
+    let first = bench.request(low_risk(), "Treasury Portal");
+    let pressed = bench.only_notification();
+    let turn = bench.turn(&pressed);
+    let txn = txn(&bench, &first);
+    let receipt = bench
+        .issuer
+        .decided_elsewhere(&txn, Outcome::Denied, bench.now + OFFSET);
+    bench.channel(ChannelEvent::Closed(Box::new(receipt)));
+    bench.request(low_risk(), "Treasury Portal");
+    let next = bench.only_notification();
+    assert_eq!(next, pressed, "the same words");
+    for action in [Action::Approve, Action::Deny] {
+        let id = pressed.id.clone();
+        bench.event(Event::Notification(NotificationEvent::Acted { id, turn, action }));
+        let signed = |effect: &Effect| matches!(effect, Effect::Sign(_));
+        assert!(!bench.effects.iter().any(signed), "{action:?}");
+    }
+    bench.act(&next, Action::Approve);
+    bench.sign();
+}
+
+#[test]
 fn a_request_that_ends_elsewhere_takes_its_notification_along() {
     let mut bench = Bench::new();
     let (first, second) = (bench.payment(), bench.payment());
@@ -377,7 +422,7 @@ fn an_unsent_answer_is_told_once_until_it_is_sent() {
     assert_eq!(
         bench.effects[shown..]
             .iter()
-            .filter(|e| matches!(e, Effect::Notify(_)))
+            .filter(|e| matches!(e, Effect::Notify(..)))
             .count(),
         0
     );
@@ -471,7 +516,8 @@ fn without_a_notification_service_the_prompt_opens() {
     let id = bench.payment();
     assert_eq!(bench.launches(), []);
     let notification = bench.only_notification();
-    bench.event(Event::NotShown(notification.id, NotifyError::NoService));
+    let turn = bench.turn(&notification);
+    bench.event(Event::NotShown(notification.id, turn, NotifyError::NoService));
     let window = Window::Prompt {
         request: Some(id),
         activation: Activation::Unasked,
@@ -484,9 +530,7 @@ fn a_closed_notification_stays_closed_until_there_is_news() {
     let mut bench = Bench::new();
     bench.payment();
     let notification = bench.only_notification();
-    bench.event(Event::Notification(NotificationEvent::Closed {
-        id: notification.id,
-    }));
+    bench.dismiss(&notification);
     bench.effects.clear();
     bench.pass(5);
     assert_eq!(bench.desktop(), BTreeMap::new());
@@ -536,12 +580,11 @@ fn a_clock_that_makes_codes_wrong_is_told_once_a_day_and_only_while_it_is_so() {
         assert_eq!(buttons(&notification), [(Action::Show, "Show")]);
         assert_eq!(notification.urgency, Urgency::Low);
         // The person has seen it, and the clock has drifted a little.
-        let id = notification.id.clone();
-        bench.event(Event::Notification(NotificationEvent::Closed { id }));
+        bench.dismiss(&notification);
         bench.effects.clear();
         bench.event(vault(Some(ClockTrouble::Off(7500))));
         bench.pass(3600);
-        let told = |effect: &Effect| matches!(effect, Effect::Notify(_));
+        let told = |effect: &Effect| matches!(effect, Effect::Notify(..));
         assert!(!bench.effects.iter().any(told), "{:?}", bench.effects);
         bench.pass(24 * 3600);
         let again = bench.only_notification();

@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 use super::{Driver, Input, event};
 use crate::{
     engine::{Call, Event},
-    notify::{Notification, NotificationId, Notifier},
+    notify::{Notification, NotificationId, Notifier, Turn},
     run::Preferences,
 };
 
 /// What the notification service is to do.
 #[derive(Debug)]
 pub(super) enum Notice {
-    Show(Notification),
+    Show(Turn, Notification),
     Close(NotificationId),
 }
 
@@ -41,10 +41,10 @@ pub(super) async fn notify(
 ) {
     while let Some(notice) = queue.recv().await {
         match notice {
-            Notice::Show(notification) => {
+            Notice::Show(turn, notification) => {
                 let id = notification.id.clone();
-                if let Err(error) = notifier.show(notification).await {
-                    let _ = results.send(event(Event::NotShown(id, error))).await;
+                if let Err(error) = notifier.show(turn, notification).await {
+                    let _ = results.send(event(Event::NotShown(id, turn, error))).await;
                 }
             }
             Notice::Close(id) => notifier.close(&id).await,
