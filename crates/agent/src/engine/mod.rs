@@ -18,14 +18,17 @@ mod calls;
 mod contents;
 mod decide;
 mod endings;
+mod enrolment;
 mod event;
 mod hush;
 mod inbox;
 mod issuers;
 mod keys;
+mod offers;
 mod receipts;
 mod reports;
 mod request;
+mod rotation;
 mod text;
 mod upkeep;
 mod views;
@@ -52,7 +55,7 @@ use self::{
     hush::Hush,
     inbox::{GRACE, Inbox},
     issuers::Line,
-    keys::Offers,
+    offers::Offers,
     reports::Report,
     request::{Retry, Sent, Stage, Underway},
     views::Views,
