@@ -13,6 +13,7 @@ mod notifications;
 mod properties;
 mod reports;
 mod restart;
+mod rotation;
 mod upkeep;
 
 use countersign_agent_api::{
@@ -26,10 +27,13 @@ use countersign_protocol::{
 
 use super::*;
 use crate::{
-    channel::{Answer, Binding, ChannelEvent, DecisionOutcome, Health, Offer, Signed, native},
+    channel::{
+        Answer, Binding, ChannelEvent, DecisionOutcome, EnrolmentError, Health, Offer, Signed, native,
+    },
     edge,
     ipc::ConnectionId,
     keystore::{DeviceKey, KeyRef, PublicKey},
+    net::NetError,
     notify::{Action, Notification, NotificationEvent, NotificationId, Turn},
     state_dir::StateError,
 };
@@ -473,4 +477,51 @@ impl Bench {
     fn offer(&self, account: &str) -> Offer {
         self.issuer.offer(account, self.now + 600)
     }
+    /// The reference is drawn and on disk; what the key is for.
+    fn key_wanted(&mut self, drawn: KeyRef) -> KeyPurpose {
+        self.reserve(drawn.clone());
+        assert!(self.disk.accounts.spare_keys.contains(&drawn), "not on disk yet");
+        let position = self
+            .effects
+            .iter()
+            .position(|e| matches!(e, Effect::CreateKey(..)));
+        match self.effects.remove(position.expect("no key wanted")) {
+            Effect::CreateKey(purpose, reference) => {
+                assert_eq!(reference, drawn);
+                purpose
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn reserve(&mut self, drawn: KeyRef) {
+        let position = self
+            .effects
+            .iter()
+            .position(|e| matches!(e, Effect::ReserveKey(_)));
+        match self.effects.remove(position.expect("no key wanted")) {
+            Effect::ReserveKey(purpose) => self.event(Event::KeyReserved(purpose, Ok(drawn))),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn deleted(&self) -> Vec<KeyRef> {
+        let deleted = self.effects.iter().filter_map(|effect| match effect {
+            Effect::DeleteKey(key, _) => Some(key.clone()),
+            _ => None,
+        });
+        deleted.collect()
+    }
+
+    fn key_in_use(&self) -> KeyRef {
+        self.binding().key.reference
+    }
+}
+
+/// It is not known whether the issuer has heard of it.
+fn unanswered() -> EnrolmentError {
+    EnrolmentError::Net(NetError::TimedOut {
+        host: "id.alder.example".into(),
+        sent: true,
+    })
 }
