@@ -98,7 +98,7 @@ impl Engine {
         account.binding.carry_over(&earlier.binding);
         account.other_key = None;
         account.standing = Standing::Enrolled;
-        // Deleted at the next start: until the account is on disk, the old ones are its keys.
+        // Not deleted yet: until the account is on disk, they are its keys.
         self.accounts.spare_keys.extend(keys_of(&earlier));
         fx.push(self.save_accounts(Then::ReplaceBinding(cause, Box::new(earlier))));
     }
@@ -112,10 +112,14 @@ impl Engine {
         now: i64,
         fx: &mut Vec<Effect>,
     ) {
-        let Err(error) = saved else {
-            return self.account_added(cause, &earlier.id, None, Ok(()), now, fx);
-        };
         let keys = keys_of(&earlier);
+        let Err(error) = saved else {
+            self.account_added(cause, &earlier.id, None, Ok(()), now, fx);
+            for key in keys {
+                self.delete_spare(key, fx);
+            }
+            return;
+        };
         self.accounts.spare_keys.retain(|spare| !keys.contains(spare));
         if let Some(account) = self.account_mut(&earlier.id) {
             let given = std::mem::replace(&mut account.binding, earlier.binding);

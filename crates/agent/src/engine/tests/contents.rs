@@ -12,6 +12,7 @@ use crate::{
         ChannelProblem, Commitment, Contents, Enrolled, EnrolmentError, Part, PartKind, Polled, Ties,
         privacyidea,
     },
+    keystore::KeyStoreError,
 };
 
 impl Bench {
@@ -328,6 +329,27 @@ fn a_token_given_anew_keeps_what_was_answered_and_how_often_it_is_asked() {
 }
 
 #[test]
+fn the_key_of_a_token_given_anew_is_deleted_once_the_new_one_is_on_disk() {
+    let mut bench = Bench::collection(&[]);
+    bench.lists_account();
+    let (old, new) = (KeyRef::from_random([7; 16]), KeyRef::from_random([8; 16]));
+    bench.bring_as(old.clone(), as_token);
+    bench.lists_account();
+    let offered = bench.enrolment_of(new, as_token);
+    assert_eq!(bench.deleted(), []);
+    bench.event(offered);
+    assert_eq!(bench.deleted(), std::slice::from_ref(&old));
+
+    // What cannot be deleted now is deleted at the next start.
+    bench.event(Event::KeyDeleted(old.clone(), Err(KeyStoreError::Locked)));
+    assert_eq!(bench.disk.accounts.spare_keys, std::slice::from_ref(&old));
+    bench.restart();
+    assert_eq!(bench.deleted(), std::slice::from_ref(&old));
+    bench.event(Event::KeyDeleted(old, Ok(())));
+    assert_eq!(bench.disk.accounts.spare_keys, []);
+}
+
+#[test]
 fn a_token_given_anew_that_cannot_be_kept_leaves_the_account_as_it_was() {
     let mut bench = Bench::collection(&[]);
     bench.lists_account();
@@ -344,6 +366,8 @@ fn a_token_given_anew_that_cannot_be_kept_leaves_the_account_as_it_was() {
     assert_eq!(bench.engine.accounts.accounts[1], before.accounts.accounts[1]);
     let deleted = |e: &Effect| matches!(e, Effect::DeleteKey(key, _) if *key == new);
     assert!(bench.effects.iter().any(deleted), "its key stays");
+    let other = before.accounts.accounts[1].binding.key.reference.clone();
+    assert!(!bench.deleted().contains(&other), "the key in use is deleted");
     bench.disk.full = false;
     bench.event(Event::KeyDeleted(new, Ok(())));
     assert_eq!(bench.disk.accounts.accounts[1], before.accounts.accounts[1]);
