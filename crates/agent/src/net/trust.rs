@@ -28,7 +28,7 @@ const MAX_CERTIFICATES: usize = 8;
 const MAX_CERTIFICATE: usize = 16 * 1024;
 
 /// What is trusted for one account beside what everybody trusts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<KeptCertificate>", into = "Vec<KeptCertificate>")]
 pub struct Trust(Vec<(PresentedKind, CertificateDer<'static>)>);
 
@@ -58,7 +58,7 @@ pub struct Presented {
 }
 
 /// What stands at the end of what a server presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PresentedKind {
     /// An authority, which may issue others.

@@ -32,6 +32,7 @@ use std::{
 use countersign_agent_api::{Capabilities, Reports};
 use countersign_privacyidea::{PushLink, container::ContainerLink};
 use ring::rand::SecureRandom;
+use url::Origin;
 
 use super::{
     Binding, Decision, Enrolled, EnrolmentError, Offer, Signed, Subscription, VerifiedRequest, subscription,
@@ -57,6 +58,10 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
 /// The line to one server, in turns.
 type Turn = tokio::sync::Mutex<exchange::Line>;
 
+/// The lines that are in use, by server and by what is trusted there, and as what: a connection that one account made is none that another would have
+/// refused.
+type Lines = HashMap<(Origin, Trust), Weak<Turn>>;
+
 /// privacyIDEA servers. Cheap to clone.
 #[derive(Clone)]
 pub struct PrivacyIdea {
@@ -66,7 +71,7 @@ pub struct PrivacyIdea {
     rng: Arc<dyn SecureRandom + Send + Sync>,
     timing: Timing,
     /// Accounts of one server ask it in turns, over one connection.
-    lines: Arc<Mutex<HashMap<String, Weak<Turn>>>>,
+    lines: Arc<Mutex<Lines>>,
 }
 
 impl PrivacyIdea {
@@ -185,14 +190,9 @@ impl PrivacyIdea {
         near
     }
 
-    /// The one line to the account's server, for all that trust the same there.
+    /// The one line to the account's server, for all that trust the same there, in the same way.
     fn line(&self, trust: &Trust, ties: &Ties) -> Arc<Turn> {
-        let trusted = trust.summaries().into_iter().map(|summary| summary.sha256);
-        let origin = ties.url.origin().ascii_serialization();
-        let name = std::iter::once(origin)
-            .chain(trusted)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let name = (ties.url.origin(), trust.clone());
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|_, line| line.strong_count() > 0);
         let known = lines.get(&name).and_then(Weak::upgrade);

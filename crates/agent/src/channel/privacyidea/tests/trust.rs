@@ -171,6 +171,42 @@ async fn the_key_of_a_trusted_server_issues_nothing() {
     }
 }
 
+/// An authority vouches for others too: what was opened under that is nothing for whom it is only this one server.
+#[tokio::test]
+async fn accounts_that_trust_one_certificate_as_different_things_do_not_share_a_connection() {
+    let (server, _) = issued_by_its_own_key(IsCa::Ca(BasicConstraints::Unconstrained)).await;
+    let computer = stranger();
+    let (shown, _) = presented(&computer, &server.link()).await;
+    let offer = computer
+        .protocols
+        .preview(&server.link(), Some(&this(&shown)))
+        .await
+        .unwrap();
+    let key = computer.key().await;
+    let itself = computer
+        .protocols
+        .enrol(&offer, &key, "desk")
+        .await
+        .unwrap()
+        .binding;
+    let kept = serde_json::to_string(&itself.trust).unwrap();
+    let trust: Trust = serde_json::from_str(&kept.replace("\"server\"", "\"authority\"")).unwrap();
+    assert_eq!(trust.summaries(), itself.trust.summaries());
+    assert_ne!(trust, itself.trust);
+    let authority = Binding {
+        trust,
+        ..itself.clone()
+    };
+    let before = server.connections();
+    let mut lines: Vec<Line> = [&itself, &authority, &itself, &authority]
+        .map(|binding| Line::open(&computer, binding.clone()))
+        .into();
+    for line in &mut lines {
+        line.health(|health| matches!(health, Health::Connected(_))).await;
+    }
+    assert_eq!(server.connections(), before + 2);
+}
+
 #[tokio::test]
 async fn a_certificate_of_another_host_or_time_cannot_be_trusted() {
     for (certified, reason) in [
