@@ -4,14 +4,14 @@
 //! are not kept: the issuer delivers them again); a client that asks more than [`BURST`] times within [`WINDOW`] seconds
 //! without getting answers is held back, so that the person sees one notice and no further prompt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use countersign_agent_api::{AccountId, HeldBack, HeldCause, RequestId};
 use countersign_protocol::Txn;
 use ring::digest;
 
 use super::request::{End, Listing, Receipt, Retry, Stage, Tracked, Visibility};
-use crate::channel::VerifiedRequest;
+use crate::channel::{RequestClaims, VerifiedRequest};
 
 /// The most requests of one account that are not ended.
 pub(super) const MAX_WAITING: usize = 32;
@@ -30,6 +30,10 @@ pub(super) const GRACE: i64 = 5;
 
 /// For how long a request that ended without the issuer's word can still be corrected by it, in seconds.
 const CORRECTABLE: i64 = 24 * 60 * 60;
+
+/// The most requests of a client that are remembered as counted although there was no room for them: far more than a
+/// channel that polls hands on at a time.
+pub(super) const MAX_TURNED_AWAY: usize = 256;
 
 /// The most ended requests kept, whatever their age.
 const MAX_ENDED: usize = 128;
@@ -65,6 +69,23 @@ pub(super) struct Held {
     pub(super) cause: HeldCause,
     pub(super) count: u32,
     pub(super) until: i64,
+    /// What is counted although there was no room for it, oldest first: it is delivered again and again until there is.
+    pub(super) turned_away: VecDeque<Txn>,
+}
+
+impl Held {
+    /// There is no room for this one. It counts once, however often it is delivered.
+    fn turn_away(&mut self, txn: &Txn, now: i64) {
+        if self.turned_away.contains(txn) {
+            return;
+        }
+        if self.turned_away.len() >= MAX_TURNED_AWAY {
+            self.turned_away.pop_front();
+        }
+        self.turned_away.push_back(txn.clone());
+        self.count = self.count.saturating_add(1);
+        self.until = self.until.max(now + WINDOW);
+    }
 }
 
 /// All requests, oldest first.
@@ -94,8 +115,7 @@ impl Inbox {
             .count();
         if waiting >= MAX_WAITING {
             if let Some(held) = self.rates.get_mut(&asker).and_then(|rate| rate.held.as_mut()) {
-                held.count = held.count.saturating_add(1);
-                held.until = held.until.max(now + WINDOW);
+                held.turn_away(&request.claims.txn, now);
             }
             return Admission::Dropped;
         }
@@ -104,7 +124,7 @@ impl Inbox {
         if rate.arrivals.len() <= BURST {
             rate.arrivals.push(now);
         }
-        let held = hold(rate, &request.claims.client.name, muted_until, now);
+        let held = hold(rate, &request.claims, muted_until, now);
         let id = self.new_id(account, &request.claims.txn);
         let (visibility, admission) = if held {
             (Visibility::HeldBack, Admission::HeldBack(id.clone()))
@@ -289,8 +309,8 @@ impl Inbox {
     }
 }
 
-/// Decides whether a request that just arrived is held back, and counts it.
-fn hold(rate: &mut Rate, client_name: &str, muted_until: Option<i64>, now: i64) -> bool {
+/// Decides whether a request that just arrived is held back, and counts it, unless it was counted when there was no room for it.
+fn hold(rate: &mut Rate, claims: &RequestClaims, muted_until: Option<i64>, now: i64) -> bool {
     let expired = rate.held.as_ref().is_some_and(|held| held.until <= now);
     let cause = match (muted_until, &rate.held) {
         (Some(_), _) => HeldCause::Report,
@@ -299,12 +319,15 @@ fn hold(rate: &mut Rate, client_name: &str, muted_until: Option<i64>, now: i64) 
         (None, _) => return false,
     };
     let until = muted_until.unwrap_or(now + WINDOW);
-    let count = rate.held.as_ref().map_or(0, |held| held.count).saturating_add(1);
+    let earlier = rate.held.take().map(|held| (held.count, held.turned_away));
+    let (count, turned_away) = earlier.unwrap_or_default();
+    let counted = turned_away.contains(&claims.txn);
     rate.held = Some(Held {
-        client_name: client_name.to_owned(),
+        client_name: claims.client.name.clone(),
         cause,
-        count,
+        count: count.saturating_add(u32::from(!counted)),
         until,
+        turned_away,
     });
     true
 }

@@ -6,8 +6,9 @@ use super::{
     issuer::{CODE, asked},
     *,
 };
+use crate::channel::VerifiedRequest;
 use crate::engine::{
-    inbox::{BURST, GRACE, LINGER, MAX_WAITING, WINDOW},
+    inbox::{BURST, GRACE, LINGER, MAX_TURNED_AWAY, MAX_WAITING, WINDOW},
     views::fitting,
 };
 
@@ -63,6 +64,68 @@ fn a_burst_is_held_back_behind_one_notice() {
     let other = bench.engine.inbox.iter().count();
     bench.pass(WINDOW);
     assert_eq!(bench.engine.inbox.iter().count(), other);
+}
+
+/// So many requests of one client.
+fn flood(bench: &mut Bench, many: usize) -> Vec<VerifiedRequest> {
+    let now = bench.now + OFFSET;
+    let template = bench.issuer.request(Requires::default(), "Backup Console", now);
+    let numbered = |number: usize| {
+        let mut request = template.clone();
+        let mut bits = [0xff; 16];
+        bits[..8].copy_from_slice(&number.to_be_bytes());
+        request.claims.txn = countersign_protocol::Txn::from_random(bits);
+        request
+    };
+    (0..many).map(numbered).collect()
+}
+
+/// As a server that is polled does.
+fn deliver_all(bench: &mut Bench, requests: &[VerifiedRequest]) {
+    for request in requests {
+        bench.channel(ChannelEvent::Request(Box::new(request.clone())));
+    }
+}
+
+fn held_back(bench: &Bench) -> HeldBack {
+    let mut held = bench.engine.status_view().held_back;
+    assert_eq!(held.len(), 1);
+    held.remove(0)
+}
+
+#[test]
+fn what_is_delivered_again_and_again_is_counted_once_as_held_back() {
+    let mut bench = Bench::new();
+    let requests = flood(&mut bench, 51);
+    deliver_all(&mut bench, &requests[..50]);
+    let held = held_back(&bench);
+    assert_eq!(held.count as usize, 50 - BURST);
+    for _ in 0..20 {
+        bench.pass(3);
+        deliver_all(&mut bench, &requests[..50]);
+        assert_eq!(held_back(&bench), held, "neither more of them nor for longer");
+    }
+    deliver_all(&mut bench, &requests);
+    assert_eq!(held_back(&bench).count, held.count + 1);
+
+    // Nor once more when there is room for it.
+    let others = requests[1..].iter().map(|request| request.claims.txn.clone());
+    bench.channel(ChannelEvent::Listed(others.collect()));
+    assert_eq!(bench.engine.inbox.iter().count(), MAX_WAITING - 1);
+    deliver_all(&mut bench, &requests[50..]);
+    assert_eq!(bench.engine.inbox.iter().count(), MAX_WAITING);
+    assert_eq!(held_back(&bench).count, held.count + 1);
+}
+
+#[test]
+fn of_what_found_no_room_only_so_much_is_remembered() {
+    let mut bench = Bench::new();
+    let many = MAX_WAITING + MAX_TURNED_AWAY + 10;
+    let requests = flood(&mut bench, many);
+    deliver_all(&mut bench, &requests);
+    assert_eq!(held_back(&bench).count as usize, many - BURST);
+    let remembered = bench.engine.inbox.held().map(|(_, held)| held.turned_away.len());
+    assert_eq!(remembered.collect::<Vec<_>>(), [MAX_TURNED_AWAY]);
 }
 
 #[test]
