@@ -119,7 +119,8 @@ pub struct Outbox {
 
 impl Document for Outbox {
     const FILE: &'static str = "outbox.json";
-    const VERSION: u32 = 1;
+    // 2: when it was asked.
+    const VERSION: u32 = 2;
 }
 
 /// One signed answer.
@@ -130,6 +131,9 @@ pub struct Unacknowledged {
     pub account: AccountId,
     /// The exact request.
     pub request: String,
+    /// When it was asked, issuer time. Not in files of format 1.
+    #[serde(default)]
+    pub asked_at: Option<i64>,
     /// When its statement was first shown, issuer time.
     pub shown_at: i64,
     /// The answer.
@@ -138,4 +142,30 @@ pub struct Unacknowledged {
     pub decisions: Vec<String>,
     /// When the last one ends, issuer time, if it does.
     pub decision_exp: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_dir;
+
+    /// As the release before this one wrote it.
+    const KEPT: &str = r#"{"version":1,"content":{"answers":[{"account":"a1","request":"asked","shown_at":3,"verdict":"approve","decisions":["signed"],"decision_exp":null}]}}"#;
+
+    #[test]
+    fn answers_that_an_earlier_release_kept_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(Outbox::FILE), KEPT).unwrap();
+        let outbox: Outbox = state_dir::read(dir.path()).unwrap().unwrap();
+        let answer = Unacknowledged {
+            account: AccountId("a1".into()),
+            request: "asked".into(),
+            asked_at: None,
+            shown_at: 3,
+            verdict: Verdict::Approve,
+            decisions: vec!["signed".into()],
+            decision_exp: None,
+        };
+        assert_eq!(outbox.answers, [answer]);
+    }
 }

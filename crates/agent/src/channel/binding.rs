@@ -174,12 +174,12 @@ impl Binding {
         }
     }
 
-    /// Reads a request that was verified before and kept, and seen at `seen_at` (issuer time): for one that was answered before a restart. `None` if this release does not
-    /// understand it (any more): then the issuer delivers it again, and the person is asked again.
-    pub fn restore(&self, message: String, seen_at: i64) -> Option<VerifiedRequest> {
+    /// Reads a request that was verified before and kept, and asked at `asked_at` (issuer time) as far as it does not say so itself: for one that was
+    /// answered before a restart. `None` if this release does not understand it (any more): then the issuer delivers it again, and the person is asked again.
+    pub fn restore(&self, message: String, asked_at: i64) -> Option<VerifiedRequest> {
         match &self.ties {
             Ties::Native(_) => native::restore(message),
-            Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message, seen_at),
+            Ties::PrivacyIdea(ties) => privacyidea::restore(self, ties, message, asked_at),
             Ties::Container(_) => None,
         }
     }

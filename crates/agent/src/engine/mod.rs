@@ -290,7 +290,8 @@ impl Engine {
         let Some(account) = account.filter(|account| account.standing == Standing::Enrolled) else {
             return;
         };
-        let Some(source) = account.binding.restore(answer.request, answer.shown_at) else {
+        let asked_at = answer.asked_at.unwrap_or(answer.shown_at);
+        let Some(source) = account.binding.restore(answer.request, asked_at) else {
             return;
         };
         let Some(request) = self.inbox.restore(&answer.account, source) else {
@@ -373,6 +374,7 @@ impl Engine {
             Stage::Sending(underway) | Stage::Queued(underway, _) => Some(Unacknowledged {
                 account: r.account.clone(),
                 request: r.source.message.clone(),
+                asked_at: Some(r.claims().iat),
                 shown_at: r.shown_at.unwrap_or(r.claims().iat),
                 verdict: underway.verdict,
                 decisions: r.decisions.clone(),

@@ -80,7 +80,7 @@ pub(super) fn verified(
     })
 }
 
-/// A challenge that was verified and kept by this agent, seen at `seen_at` (issuer time).
+/// A challenge that was verified and kept by this agent, first seen at `seen_at` (issuer time).
 pub(crate) fn restore(
     binding: &Binding,
     ties: &Ties,

@@ -306,11 +306,18 @@ fn after_a_restart_it_is_still_known_when_it_was_asked() {
     let message = privacyidea::Ties::challenge_for_tests();
     let request = bench.binding().restore(message, bench.now + OFFSET).unwrap();
     let id = bench.delivered_as(|asked| *asked = request.clone());
-    bench.answered(&id, ApiVerdict::Approve, None);
     let asked = bench.view(&id).issued_at;
+    assert_eq!(asked, bench.now);
+    bench.pass(60);
+    bench.answered(&id, ApiVerdict::Approve, None);
     bench.pass(60);
     bench.restart();
     assert_eq!(bench.view(&id).issued_at, asked);
+
+    // An earlier release kept only when it was shown.
+    bench.disk.outbox.answers[0].asked_at = None;
+    bench.restart();
+    assert_eq!(bench.view(&id).issued_at, asked + 60);
 }
 
 /// It has not left this computer.
