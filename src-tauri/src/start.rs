@@ -15,6 +15,8 @@ use crate::{
 };
 
 const AUTOMATION_ENV: &str = "TAURI_WEBVIEW_AUTOMATION";
+/// The web engine paints without the graphics card where this is set. Where a person has set it, also to `0`, that counts.
+const PLAIN_PAINTING: (&str, &str) = ("WEBKIT_DISABLE_COMPOSITING_MODE", "1");
 /// The app's id: of its desktop entry, and on the session bus, where a second start finds the first.
 const INSTANCE: &str = "io.countersign.app";
 
@@ -58,6 +60,10 @@ pub(crate) enum StartError {
 pub(crate) fn prepare(asked: Asked) -> Result<(Asked, AgentProgram), StartError> {
     start_clean(&asked)?;
     let asked = asked.with_input(io::stdin().lock())?;
+    // Text on plain colours needs no graphics card; without its libraries a window is there sooner, in less memory, and is not left empty
+    // by a driver's defect. No thread but this one is running yet.
+    let (variable, value) = PLAIN_PAINTING;
+    gtk::glib::setenv(variable, value, false).map_err(|_| StartError::NoDisplay)?;
     // The desktop finds name and icon of a window by it: it is the desktop entry's.
     gtk::glib::set_prgname(Some(INSTANCE));
     gtk::init().map_err(|_| StartError::NoDisplay)?;

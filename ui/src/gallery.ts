@@ -15,7 +15,7 @@ const query = new URLSearchParams(location.search);
 const state = query.get("state") ?? "requests-pending";
 const language = query.get("language");
 if (language) Object.defineProperty(navigator, "language", { value: language });
-const target = start();
+const target = await start();
 const page = document.documentElement;
 const theme = query.get("theme") ?? "light";
 

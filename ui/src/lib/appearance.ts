@@ -5,7 +5,7 @@ import * as accents from "./accent";
 
 /** Puts it on the page. Until the agent has said, the desktop decides. */
 export function apply({ settings, accent }: Pick<MainView, "settings" | "accent">): void {
-  chooseLanguage(settings?.values.language ?? null);
+  void chooseLanguage(settings?.values.language ?? null);
   const appearance = settings?.values.appearance ?? "system";
   accents.apply(accent);
   const { dataset } = document.documentElement;

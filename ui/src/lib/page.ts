@@ -7,8 +7,8 @@ import "../styles/components.css";
 import "../styles/app.css";
 
 /** Sets language, icons and menu, and gives the element to mount into. */
-export function start(): HTMLElement {
-  chooseLanguage(null);
+export async function start(): Promise<HTMLElement> {
+  await chooseLanguage(null);
   const target = document.getElementById("app");
   if (!target) throw new Error("the page has no #app");
   mount(Sprite, { target: document.body });

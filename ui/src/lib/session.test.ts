@@ -15,6 +15,8 @@ test.each([
 ])("%s", async (address, locale, time) => {
   history.replaceState(null, "", `/${address}`);
   vi.resetModules();
+  const { chooseLanguage } = await import("../messages");
+  await chooseLanguage(null);
   const format = await import("./format");
   const at = new Date(2026, 10, 22, 21, 47).getTime() / 1000;
   expect(format.time(at).replace("\u202f", " ")).toBe(time);

@@ -3,4 +3,4 @@ import { start } from "../lib/page";
 import { Ticker } from "../lib/ticker.svelte";
 import MainApp from "./MainApp.svelte";
 
-mount(MainApp, { target: start(), props: { ticker: new Ticker() } });
+mount(MainApp, { target: await start(), props: { ticker: new Ticker() } });

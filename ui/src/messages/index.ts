@@ -1,11 +1,6 @@
 // Texts by key in the language of the interface, with their values put in.
-import { ar } from "./ar";
-import type { Catalogue, Key, Language } from "./catalogue";
-import { de } from "./de";
-import { en } from "./en";
-import { es } from "./es";
-import { fr } from "./fr";
-import { ja } from "./ja";
+import { catalogue } from "./catalogues";
+import type { Key } from "./catalogue";
 import { direction, language } from "./language.svelte";
 
 export type { Key, Language } from "./catalogue";
@@ -13,14 +8,12 @@ export { chooseLanguage, direction, language, languageNames, match } from "./lan
 
 export type Values = Record<string, string | number>;
 
-export const catalogues: { readonly [L in Language]: Catalogue<L> } = { en, de, fr, es, ja, ar };
-
 const FIRST_STRONG_ISOLATE = "\u2068";
 const POP_DIRECTIONAL_ISOLATE = "\u2069";
 
 /** The text with its placeholders; `values.count` chooses among the forms of a plural. */
 export function template(key: Key, values: Values = {}): string {
-  const text: string | PluralTexts = catalogues[language()][key];
+  const text: string | PluralTexts = catalogue(language())[key];
   if (typeof text === "string") return text;
   const form = new Intl.PluralRules(language()).select(Number(values["count"]));
   return text[form] ?? text.other;
@@ -36,7 +29,7 @@ export function t(key: Key, values: Values = {}): string {
 
 /** Whether there is a text of this key: keys made from data that is not ours. */
 export function isKey(key: string): key is Key {
-  return Object.hasOwn(en, key);
+  return Object.hasOwn(catalogue(language()), key);
 }
 
 type PluralTexts = { readonly [Form in Intl.LDMLPluralRule]?: string } & { readonly other: string };

@@ -1,6 +1,7 @@
 // The language of the interface. Everything that is rendered depends on it: a change shows at once.
 import { sessionLanguage } from "../lib/session";
 import type { Language } from "./catalogue";
+import { isLoaded, load } from "./catalogues";
 
 /** Each language by its own name: whoever looks for theirs cannot read the others. In the order of the list. */
 export const languageNames: Readonly<Record<Language, string>> = {
@@ -14,7 +15,9 @@ export const languageNames: Readonly<Record<Language, string>> = {
 
 const RIGHT_TO_LEFT: readonly Language[] = ["ar"];
 
-let chosen = $state<Language>(match(sessionLanguage()) ?? "en");
+let chosen = $state<Language>("en");
+/** Asked for last; its texts may still be on their way. */
+let wanted: Language = "en";
 
 /** The language of the interface, as a BCP 47 tag. */
 export function language(): Language {
@@ -25,9 +28,19 @@ export function direction(): "ltr" | "rtl" {
   return RIGHT_TO_LEFT.includes(chosen) ? "rtl" : "ltr";
 }
 
-/** Takes the language that the person set (a BCP 47 tag), or the system's if none is, or else English. */
-export function chooseLanguage(setting: string | null): void {
-  chosen = match(setting ?? sessionLanguage()) ?? match(sessionLanguage()) ?? "en";
+/**
+ * Takes the language that the person set (a BCP 47 tag), or the system's if none is, or else English: at once if its texts are loaded,
+ * otherwise when they are. Until then everything stays in the language it was in.
+ */
+export async function chooseLanguage(setting: string | null): Promise<void> {
+  const language = match(setting ?? sessionLanguage()) ?? match(sessionLanguage()) ?? "en";
+  wanted = language;
+  if (!isLoaded(language)) await load(language);
+  if (wanted === language) speak(language);
+}
+
+function speak(language: Language): void {
+  chosen = language;
   document.documentElement.lang = chosen;
   document.documentElement.dir = direction();
 }

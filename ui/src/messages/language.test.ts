@@ -4,6 +4,12 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import Countdown from "../lib/Countdown.svelte";
 import { chooseLanguage, direction, language, t } from ".";
 
+/** As in a window that has just begun: no texts are loaded yet. */
+async function afresh(): Promise<typeof import(".")> {
+  vi.resetModules();
+  return import(".");
+}
+
 afterEach(() => {
   vi.restoreAllMocks();
   chooseLanguage(null);
@@ -73,4 +79,22 @@ describe("the language", () => {
     chooseLanguage("ja");
     expect(t("announce.left", { count: 1 })).toBe("残り 1 秒");
   });
+});
+
+test("a language is spoken once its texts are there, and not before", async () => {
+  const messages = await afresh();
+  const german = messages.chooseLanguage("de");
+  expect(messages.language()).toBe("en");
+  await german;
+  expect(messages.language()).toBe("de");
+  expect(messages.t("outcome.close")).toBe("Schließen");
+});
+
+test("of two languages the one that was chosen last is spoken, whichever is there first", async () => {
+  const messages = await afresh();
+  await messages.chooseLanguage("fr");
+  const japanese = messages.chooseLanguage("ja");
+  await messages.chooseLanguage("fr");
+  await japanese;
+  expect(messages.language()).toBe("fr");
 });

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../bindings/ErrorCode";
-import { catalogues, isKey, languageNames, t, type Key } from ".";
+import { isKey, languageNames, t, type Key } from ".";
 import type { Language } from "./catalogue";
+import { catalogue, languages } from "./catalogues";
 import { en } from "./en";
 
-const languages = Object.keys(catalogues) as Language[];
 const translations = languages.filter((language) => language !== "en");
 const keys = Object.keys(en) as Key[];
 
 /** Every text of a key: one, or one for each form of a number. */
 function texts(language: Language, key: Key): [form: string, text: string][] {
-  const entry = catalogues[language][key];
+  const entry = catalogue(language)[key];
   return typeof entry === "string" ? [["", entry]] : Object.entries(entry);
 }
 
@@ -25,7 +25,7 @@ describe.each(languages)("the texts in %s", (language) => {
   test("have a form for each number that the language tells apart", () => {
     const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
     for (const key of keys.filter((key) => typeof en[key] !== "string"))
-      expect(Object.keys(catalogues[language][key]).toSorted()).toEqual(forms);
+      expect(Object.keys(catalogue(language)[key]).toSorted()).toEqual(forms);
   });
 });
 

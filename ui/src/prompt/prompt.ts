@@ -3,4 +3,4 @@ import { start } from "../lib/page";
 import { Ticker } from "../lib/ticker.svelte";
 import PromptApp from "./PromptApp.svelte";
 
-mount(PromptApp, { target: start(), props: { ticker: new Ticker() } });
+mount(PromptApp, { target: await start(), props: { ticker: new Ticker() } });

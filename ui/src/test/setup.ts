@@ -1,4 +1,7 @@
 import "@testing-library/svelte/vitest";
+import { languages, load } from "../messages/catalogues";
+
+await Promise.all(languages.map(load));
 
 document.documentElement.lang = "en";
 document.title = "Countersign";
