@@ -346,6 +346,7 @@ fn an_answer_that_has_not_left_is_taken_back_and_another_one_counts() {
 fn an_answer_that_cannot_be_delivered_is_given_up_after_ten_minutes() {
     for (problem, left) in [(unsent as fn() -> DecisionOutcome, false), (refused, true)] {
         let mut bench = Bench::foreign();
+        bench.engine.settings.chosen.values.notifications = Privacy::Detailed;
         let id = bench.delivered_as(|_| {});
         let txn = bench.answered(&id, ApiVerdict::Approve, None).source.claims.txn;
         bench.outcome(&id, problem());
@@ -369,7 +370,7 @@ fn an_answer_that_cannot_be_delivered_is_given_up_after_ten_minutes() {
             assert_eq!(bench.state(&id), RequestState::Pending);
             assert_eq!(bench.view(&id).problem, Some(Problem::NotSent));
             let told = "It could not be sent in time. If this is still wanted, answer again.";
-            assert!(bench.desktop().iter().any(|shown| shown.body == told));
+            assert!(bench.desktop().iter().any(|(_, shown)| shown.body == told));
         }
         assert!(!bench.desktop().is_empty(), "it is told");
         bench.pass(60);
