@@ -2,8 +2,8 @@
 //!
 //! Invariants: what is asked for is taken by exactly one of the two, also when the first is about to end: it refuses then, and the second
 //! takes its place. It goes over the session bus, so that no link is an argument of a process that stays. Without a session bus every start
-//! is on its own. What another start says is as untrusted as any argument, and can only open windows. No wait is without an end: a start
-//! gives up after [`ATTEMPTS`] times [`PATIENCE`] and [`PAUSE`], and after the first call that is not answered at all.
+//! is on its own. What another start says is as untrusted as any argument, and can only open windows. A start gives up after
+//! the first call that is not answered within [`PATIENCE`], and after [`ATTEMPTS`] that are refused, with a [`PAUSE`] between them.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
