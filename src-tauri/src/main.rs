@@ -77,7 +77,8 @@ fn run(asked: &Asked, program: AgentProgram) -> Result<(), start::StartError> {
     let launch = asked.launch()?;
     let (inputs, received) = mpsc::channel(INPUTS);
     let bus = zbus::blocking::connection::Builder::session();
-    let first = match instance::claim(bus, start::instance_id(), asked, inputs.clone())? {
+    let name = start::instance_id();
+    let first = match instance::claim(bus, name, asked, inputs.clone(), instance::pause)? {
         Claim::First(first) => first,
         Claim::HandedOver => return Ok(()),
     };
@@ -120,9 +121,11 @@ fn run(asked: &Asked, program: AgentProgram) -> Result<(), start::StartError> {
     let mut first = Some(first);
     app.run(move |_, event| {
         if matches!(event, RunEvent::Exit)
-            && let Some(asked) = first.take().and_then(instance::Instance::end)
+            && let Some(first) = first.take()
         {
-            start::anew(&asked);
+            for asked in first.end() {
+                start::anew(&asked);
+            }
         }
     });
     Ok(())
@@ -137,7 +140,12 @@ async fn control(
     handed_over: HandedOver,
 ) {
     while let Some(input) = inputs.recv().await {
-        let opens = matches!(input, Input::Open(_));
+        let mut opened = match &input {
+            Input::Open(launch) => Some(launch.clone()),
+            Input::Link(_) | Input::Agent(_) | Input::Page(_) | Input::LinkTaken(_) | Input::Accent(_) => {
+                None
+            }
+        };
         for effect in shell.apply(input) {
             match &effect {
                 Effect::TellPrompt(view) => drop(prompt.send_replace(view.clone())),
@@ -146,10 +154,11 @@ async fn control(
             }
             if let Err(e) = windows::perform(&app, effect) {
                 eprintln!("countersign: {e}");
+                opened = None;
             }
         }
-        if opens {
-            handed_over.shown();
+        if let Some(launch) = opened {
+            handed_over.shown(&launch);
         }
     }
 }

@@ -11,7 +11,7 @@ use countersign_agent_api::socket::SOCKET_ENV;
 use crate::{
     agent::AgentProgram,
     args::{Asked, UsageError},
-    instance::Busy,
+    instance::NotTaken,
 };
 
 const AUTOMATION_ENV: &str = "TAURI_WEBVIEW_AUTOMATION";
@@ -45,7 +45,7 @@ pub(crate) enum StartError {
     #[error("the program could not be started again: {0}")]
     Again(#[source] io::Error),
     #[error(transparent)]
-    Busy(#[from] Busy),
+    NotTaken(#[from] NotTaken),
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error("the windows could not be set up: {0}")]

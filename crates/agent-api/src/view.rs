@@ -654,6 +654,8 @@ data! {
             /// One sentence for people.
             message: String,
         },
+        /// It could not be sent in time, has certainly not left, and is not sent any more.
+        NotSent,
     }
 
     /// An enrolment offer, before anything is made.

@@ -16,4 +16,4 @@ state: KeyringState, } | { "type": "refused",
 /**
  * One sentence for people.
  */
-message: string, };
+message: string, } | { "type": "not_sent" };

@@ -201,6 +201,8 @@ export const de: Catalogue<"de"> = {
     "Ihre Antwort wurde mehr als einmal gesendet, und {issuer} sagt nicht, ob die erste gezählt hat. Sehen Sie in {client} nach.",
   "gone.title": "Wartet nicht mehr",
   "gone.text": "Diese Anfrage ist nicht mehr auf diesem Computer. Hier wurde nichts genehmigt.",
+  "gone.answered":
+    "Diese Anfrage ist nicht mehr auf diesem Computer. Es ist nicht bekannt, ob Ihre Antwort gezählt hat. Sehen Sie in {client} nach.",
   "elsewhere.approved": "Schon genehmigt",
   "elsewhere.denied": "Schon abgelehnt",
   "elsewhere.reported": "Schon abgelehnt und gemeldet",
@@ -230,6 +232,8 @@ export const de: Catalogue<"de"> = {
   "problem.keyring.hanging":
     "Der Schlüsselbund antwortet nicht. Suchen Sie nach einem Dialog, der hinter anderen Fenstern wartet.",
   "problem.keyring.unknown": "Der Schlüssel ließ sich nicht verwenden. Antworten Sie noch einmal.",
+  "problem.not_sent":
+    "Sie konnte nicht rechtzeitig gesendet werden und wird nicht mehr gesendet. Wenn Sie das noch wollen, antworten Sie noch einmal.",
   "problem.title": "Ihre Antwort hat nicht gezählt",
   "prompt.none.title": "Nichts zu genehmigen",
   "prompt.none.text": "Keine Anfrage wartet.",

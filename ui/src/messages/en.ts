@@ -194,6 +194,8 @@ export const en = {
     "Your answer was sent more than once, and {issuer} does not say whether the first one counted. Look in {client}.",
   "gone.title": "No longer waiting",
   "gone.text": "This request is no longer on this computer. Nothing was approved here.",
+  "gone.answered":
+    "This request is no longer on this computer. It is not known whether your answer counted. Look in {client}.",
   "elsewhere.approved": "Already approved",
   "elsewhere.denied": "Already denied",
   "elsewhere.reported": "Already denied and reported",
@@ -222,6 +224,8 @@ export const en = {
   "problem.keyring.hanging":
     "The keyring does not answer. Look for a dialog that waits behind other windows.",
   "problem.keyring.unknown": "The key could not be used. Answer again.",
+  "problem.not_sent":
+    "It could not be sent in time, and is not sent any more. If this is still wanted, answer again.",
   "problem.title": "Your answer did not count",
   "prompt.none.title": "Nothing to approve",
   "prompt.none.text": "No request is waiting.",

@@ -201,6 +201,8 @@ export const es: Catalogue<"es"> = {
     "Su respuesta se envió más de una vez y {issuer} no dice si la primera contó. Mire en {client}.",
   "gone.title": "Ya no está en espera",
   "gone.text": "Esta solicitud ya no está en este equipo. Aquí no se ha aprobado nada.",
+  "gone.answered":
+    "Esta solicitud ya no está en este equipo. No se sabe si su respuesta contó. Mire en {client}.",
   "elsewhere.approved": "Ya aprobado",
   "elsewhere.denied": "Ya denegado",
   "elsewhere.reported": "Ya denegado e informado",
@@ -230,6 +232,8 @@ export const es: Catalogue<"es"> = {
   "problem.keyring.hanging":
     "El depósito de claves no responde. Busque un diálogo que espere detrás de otras ventanas.",
   "problem.keyring.unknown": "No se pudo usar la clave. Responda de nuevo.",
+  "problem.not_sent":
+    "No se pudo enviar a tiempo y ya no se enviará. Si todavía lo quiere, responda de nuevo.",
   "problem.title": "Su respuesta no contó",
   "prompt.none.title": "Nada que aprobar",
   "prompt.none.text": "No hay solicitudes en espera.",

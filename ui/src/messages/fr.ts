@@ -203,6 +203,8 @@ export const fr: Catalogue<"fr"> = {
     "Votre réponse a été envoyée plusieurs fois, et {issuer} ne dit pas si la première a compté. Regardez dans {client}.",
   "gone.title": "N’est plus en attente",
   "gone.text": "Cette demande n’est plus sur cet ordinateur. Rien n’a été approuvé ici.",
+  "gone.answered":
+    "Cette demande n’est plus sur cet ordinateur. On ne sait pas si votre réponse a compté. Regardez dans {client}.",
   "elsewhere.approved": "Déjà approuvé",
   "elsewhere.denied": "Déjà refusé",
   "elsewhere.reported": "Déjà refusé et signalé",
@@ -234,6 +236,8 @@ export const fr: Catalogue<"fr"> = {
   "problem.keyring.hanging":
     "Le trousseau ne répond pas. Cherchez une boîte de dialogue qui attend derrière d’autres fenêtres.",
   "problem.keyring.unknown": "La clé n’a pas pu être utilisée. Répondez de nouveau.",
+  "problem.not_sent":
+    "Elle n’a pas pu être envoyée à temps et ne le sera plus. Si vous le voulez toujours, répondez de nouveau.",
   "problem.title": "Votre réponse n’a pas compté",
   "prompt.none.title": "Rien à approuver",
   "prompt.none.text": "Aucune demande n’attend.",

@@ -193,6 +193,8 @@ export const ja: Catalogue<"ja"> = {
     "回答は複数回送信されました。最初の回答が有効かどうか、{issuer}\u00a0からは分かりません。{client}\u00a0で確認してください。",
   "gone.title": "待機中ではなくなりました",
   "gone.text": "このリクエストはもうこのコンピューターにありません。ここでは何も承認されていません。",
+  "gone.answered":
+    "このリクエストはもうこのコンピューターにありません。回答が有効になったかどうかは分かりません。{client}\u00a0で確認してください。",
   "elsewhere.approved": "承認済みです",
   "elsewhere.denied": "拒否済みです",
   "elsewhere.reported": "拒否して報告済みです",
@@ -221,6 +223,8 @@ export const ja: Catalogue<"ja"> = {
   "problem.keyring.hanging":
     "キーリングが応答しません。ほかのウィンドウの後ろにダイアログがないか確認してください。",
   "problem.keyring.unknown": "鍵を使用できませんでした。もう一度回答してください。",
+  "problem.not_sent":
+    "時間内に送信できなかったため、もう送信されません。まだ必要な場合は、もう一度回答してください。",
   "problem.title": "回答は有効になりませんでした",
   "prompt.none.title": "承認するものはありません",
   "prompt.none.text": "待機中のリクエストはありません。",

@@ -47,16 +47,17 @@ export function ending(shown: Shown, client: string, now: number): Ending | null
     reportable: false,
   };
   const asked = phrase("recap.asked", { client, time: time(request.issued_at) });
+  const { state } = request;
   if (shown.gone)
     return {
       ...plainly,
       icon: "info",
-      tone: "",
       title: t("gone.title"),
-      text: phrase("gone.text"),
       recap: asked,
+      ...(state.name === "pending"
+        ? { tone: "", text: phrase("gone.text") }
+        : { tone: "warning", text: phrase("gone.answered", { client }) }),
     };
-  const { state } = request;
   switch (state.name) {
     case "pending":
       return null;

@@ -4,7 +4,7 @@ import type { RequestView } from "../bindings/RequestView";
 
 export interface Shown {
   request: RequestView;
-  /** The agent no longer lists it, and it was still waiting when it did. */
+  /** The agent no longer lists it, and it had not ended when it did: it waited, or an answer was on its way. */
   gone: boolean;
 }
 

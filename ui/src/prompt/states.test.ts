@@ -1,6 +1,7 @@
 // Every state of the prompt, from its fixture.
 import { screen } from "@testing-library/svelte";
 import { describe, expect, test } from "vitest";
+import type { RequestState } from "../bindings/RequestState";
 import { prompts, type PromptFixture } from "../fixtures/prompts";
 import { hostile, NOW } from "../fixtures/requests";
 import { value } from "../lib/format";
@@ -129,6 +130,33 @@ describe("what is said", () => {
     expect(sentence("unclear")).toBe("Not clear whether it counted");
     expect(sentence("elsewhere")).toBe("Already approved");
     expect(sentence("gone")).toBe("No longer waiting");
+  });
+
+  test("what vanishes with an answer on its way is not said to be without effect", () => {
+    const said = (state: RequestState) => {
+      const request = { ...prompts.foreign.shown.request, state };
+      const { container, unmount } = renderPrompt({ ...prompts.gone, shown: { request, gone: true } });
+      const text = container.textContent;
+      unmount();
+      return text;
+    };
+    const nothing = "Nothing was approved here.";
+    const unknown = "It is not known whether your answer counted. Look in mfa.fjord.example.";
+    expect(said({ name: "pending" })).toContain(nothing);
+    expect(said({ name: "pending" })).not.toContain(unknown);
+    for (const state of [
+      { name: "sending", verdict: "approve" },
+      { name: "queued", verdict: "deny", retry_at: NOW + 4 },
+    ] as const) {
+      expect(said(state)).toContain(unknown);
+      expect(said(state)).not.toContain(nothing);
+    }
+  });
+
+  test("an answer that could not be sent in time can be given again", () => {
+    renderPrompt(prompts["not-sent"]);
+    expect(screen.getByRole("alert").textContent).toContain("It could not be sent in time");
+    expect(screen.getByRole("button", { name: "Approve" }).getAttribute("aria-disabled")).toBeNull();
   });
 
   test("the seal tells three cases apart", () => {

@@ -346,8 +346,9 @@ impl Engine {
         };
         match sent {
             Sent::Once => {
-                let text = "Your answer could not be sent for ten minutes, and is not sent any more. If this is still wanted, answer again.";
-                self.refused(id, text.to_owned(), fx);
+                self.tell_refused(id, Why::NotSent, fx);
+                self.not_counted(id, Problem::NotSent);
+                fx.push(self.save_outbox(Then::Nothing));
                 self.release(id, fx);
             }
             Sent::Again => self.end_without_receipt(id, Outcome::Unclear, now, fx),

@@ -47,6 +47,8 @@ pub(super) enum Why<'a> {
     WrongCode(Option<u32>),
     /// There were too many wrong codes.
     TooManyCodes,
+    /// It could not be sent in time.
+    NotSent,
     /// In English words.
     Said(&'a str),
 }
@@ -185,6 +187,7 @@ impl Wording {
             (Privacy::Detailed, Why::WrongCode(None)) => texts.wrong_code.to_owned(),
             (Privacy::Detailed, Why::WrongCode(Some(left))) => (texts.attempts_left)(left.into()),
             (Privacy::Detailed, Why::TooManyCodes) => texts.too_many_codes.to_owned(),
+            (Privacy::Detailed, Why::NotSent) => texts.not_sent.to_owned(),
             (Privacy::Detailed, Why::Said(words)) if self.language == Language::English => words.to_owned(),
             (Privacy::Detailed, Why::Said(_)) => texts.see_why.to_owned(),
         };

@@ -212,6 +212,10 @@ fn problem_text(problem: &Problem) -> String {
         Problem::WrongCode { attempts_left: None } => "The code did not match.".to_owned(),
         Problem::Key { state } => keyring_advice(*state).to_owned(),
         Problem::Refused { message } => plain(message),
+        Problem::NotSent => {
+            "It could not be sent in time, and is not sent any more. If this is still wanted, answer again."
+                .to_owned()
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A protocol that can do less: no end of its own, no receipts, a choice in place of a code, reports only sometimes.
 
 use countersign_agent_api::{
-    Activation, Capabilities, ErrorCode, Matching, Outcome as ApiOutcome, ReceiptState, Reports, Surface,
-    Verification, Window,
+    Activation, Capabilities, ErrorCode, Matching, Outcome as ApiOutcome, Problem, ReceiptState, Reports,
+    Surface, Verification, Window,
 };
 
 use countersign_protocol::Txn;
@@ -353,6 +353,7 @@ fn an_answer_that_has_not_left_is_taken_back_and_another_one_counts() {
 fn an_answer_that_cannot_be_delivered_is_given_up_after_ten_minutes() {
     for (problem, left) in [(unsent as fn() -> DecisionOutcome, false), (refused, true)] {
         let mut bench = Bench::foreign();
+        bench.engine.settings.chosen.values.notifications = Privacy::Detailed;
         let id = bench.delivered_as(|_| {});
         let txn = bench.answered(&id, ApiVerdict::Approve, None).source.claims.txn;
         bench.outcome(&id, problem());
@@ -374,7 +375,9 @@ fn an_answer_that_cannot_be_delivered_is_given_up_after_ten_minutes() {
             assert_eq!(outcome, ApiOutcome::Unclear);
         } else {
             assert_eq!(bench.state(&id), RequestState::Pending);
-            assert!(bench.view(&id).problem.is_some(), "it is said");
+            assert_eq!(bench.view(&id).problem, Some(Problem::NotSent));
+            let told = "It could not be sent in time. If this is still wanted, answer again.";
+            assert!(bench.desktop().iter().any(|(_, shown)| shown.body == told));
         }
         assert!(!bench.desktop().is_empty(), "it is told");
         bench.pass(60);

@@ -74,6 +74,7 @@ pub(super) struct Catalogue {
     pub(super) wrong_code: &'static str,
     pub(super) attempts_left: fn(count: u64) -> String,
     pub(super) too_many_codes: &'static str,
+    pub(super) not_sent: &'static str,
     pub(super) not_taken: &'static str,
     pub(super) unclear: &'static str,
 

@@ -60,6 +60,7 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("The code did not match. {count} {attempts} left on this account.")
     },
     too_many_codes: "Too many wrong codes. Ask an administrator to unlock the account.",
+    not_sent: "It could not be sent in time. If this is still wanted, answer again.",
     not_taken: "Answer not taken",
     unclear: "Unclear whether your answer counted",
 

@@ -60,6 +60,7 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("Le code ne correspondait pas. Il reste {count} {attempts} pour ce compte.")
     },
     too_many_codes: "Trop de codes erronés. Demandez à un administrateur de déverrouiller le compte.",
+    not_sent: "Réponse non envoyée à temps. Si vous le voulez toujours, répondez de nouveau.",
     not_taken: "Réponse non acceptée",
     unclear: "On ne sait pas si votre réponse compte",
 

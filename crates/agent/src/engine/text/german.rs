@@ -60,6 +60,7 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("Der Code stimmte nicht. Noch {count} {attempts} für dieses Konto.")
     },
     too_many_codes: "Zu viele falsche Codes. Lassen Sie das Konto von der Administration entsperren.",
+    not_sent: "Nicht rechtzeitig gesendet. Wenn Sie das noch wollen, antworten Sie noch einmal.",
     not_taken: "Antwort nicht angenommen",
     unclear: "Unklar, ob Ihre Antwort gezählt hat",
 

@@ -52,6 +52,7 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("コードが一致しませんでした。このアカウントで試せるのはあと {count} 回です。")
     },
     too_many_codes: "コードの間違いが多すぎます。管理者にロックの解除を依頼してください。",
+    not_sent: "時間内に送信できませんでした。まだ必要な場合は、もう一度回答してください。",
     not_taken: "回答は受け付けられませんでした",
     unclear: "回答が有効か分かりません",
 

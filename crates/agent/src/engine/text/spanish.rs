@@ -60,6 +60,7 @@ pub(super) const TEXTS: Catalogue = Catalogue {
         format!("El código no coincidió. {verb} {count} {attempts} en esta cuenta.")
     },
     too_many_codes: "Demasiados códigos erróneos. Pida a un administrador que desbloquee la cuenta.",
+    not_sent: "No se pudo enviar a tiempo. Si todavía lo quiere, responda de nuevo.",
     not_taken: "Respuesta no aceptada",
     unclear: "No se sabe si su respuesta contó",
 

@@ -88,6 +88,7 @@ fn all(wording: Wording) -> Vec<Text> {
     let attempts = [None, Some(0), Some(1), Some(2), Some(5)];
     texts.extend(attempts.map(|left| wording.refused(Why::WrongCode(left))));
     texts.push(wording.refused(Why::TooManyCodes));
+    texts.push(wording.refused(Why::NotSent));
     texts.push(wording.refused(Why::Said("It was decided before this answer arrived.")));
     texts.push(wording.revoked("Alder Group", "mara.lindqvist@alder.example"));
     let keyrings = [
