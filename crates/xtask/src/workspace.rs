@@ -135,7 +135,8 @@ impl Workspace {
         if !path.is_file() {
             bail!("{} was not built", path.display());
         }
-        let status = command(&path.to_string_lossy(), &self.root, arguments)
+        let status = self
+            .own(&path, arguments)
             .status()
             .with_context(|| format!("{} cannot be started", path.display()))?;
         Ok(if status.success() {
@@ -151,8 +152,18 @@ impl Workspace {
     /// When it is not there.
     pub(crate) fn become_program(&self, name: &str) -> Result<ExitCode> {
         let path = self.program_path(name, Profile::Dev);
-        let error = command(&path.to_string_lossy(), &self.root, &[]).exec();
+        let error = self.own(&path, &[]).exec();
         Err(error).with_context(|| format!("{} cannot be started", path.display()))
+    }
+
+    /// What fails says so in a sentence: with `RUST_BACKTRACE` set for other reasons it would be a page of frames.
+    fn own(&self, path: &Path, arguments: &[&str]) -> Command {
+        const FRAMES: &str = "RUST_LIB_BACKTRACE";
+        let mut command = command(&path.to_string_lossy(), &self.root, arguments);
+        if std::env::var_os(FRAMES).is_none() {
+            command.env(FRAMES, "0");
+        }
+        command
     }
 
     /// Plays the stories: these, or all of the kind.

@@ -233,14 +233,6 @@ impl Prompt {
             .with_context(|| format!("“{label}” could not be pressed"))
     }
 
-    /// The window as PNG.
-    ///
-    /// # Errors
-    /// When the window is gone.
-    pub async fn screenshot(&self) -> Result<Vec<u8>> {
-        Ok(self.page.screenshot().await?)
-    }
-
     /// Scrolls on until nothing of the statement is left unseen.
     ///
     /// # Errors

@@ -222,10 +222,29 @@ impl App {
     pub async fn screenshot(&self, session: &Session, name: &str) -> Result<PathBuf> {
         let to = session.paths.screenshots()?.join(format!("{name}.png"));
         self.page.execute_async(SETTLED, Vec::new()).await?;
-        std::fs::write(&to, self.page.screenshot().await?)?;
+        self.page.execute(BLINK, Vec::new()).await?;
+        let picture = self.page.screenshot().await?;
+        self.page.execute(BLINK_NO_MORE, Vec::new()).await?;
+        std::fs::write(&to, picture)?;
         Ok(to)
     }
 }
+
+/// The driver takes a picture with the next frame, and without a graphics card's libraries the web engine makes none while nothing changes: a dot
+/// blinks, in colours that nobody sees.
+const BLINK: &str = "\
+    const dot = document.body.appendChild(document.createElement('i'));
+    dot.id = 'blink';
+    dot.ariaHidden = 'true';
+    Object.assign(dot.style, { position: 'fixed', insetBlockStart: '0', width: '1px', height: '1px' });
+    let on = false;
+    const blink = () => {
+        on = !on;
+        dot.style.backgroundColor = on ? 'rgb(128 128 128 / 0.02)' : 'transparent';
+        if (dot.isConnected) requestAnimationFrame(blink);
+    };
+    blink();";
+const BLINK_NO_MORE: &str = "document.getElementById('blink')?.remove()";
 
 /// Answers once what the document says has been painted, transitions included: a picture is of the last frame.
 const SETTLED: &str = "\

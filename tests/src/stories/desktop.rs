@@ -1,6 +1,8 @@
 //! The app as a good neighbour on the desktop: it leaves the keyboard alone, comes back after a crash, follows its agent, and
 //! takes links without acting on them.
 
+use std::fs;
+
 use anyhow::{Context, Result, ensure};
 use countersign_agent_api::{Outcome, RequestState};
 use fantoccini::{Client, Locator};
@@ -179,7 +181,7 @@ pub(super) async fn main_window_remembered(stage: &mut Stage) -> Result<()> {
     close(app, &desktop).await?;
     let memory = stage.agent.dir().join("state/countersign/windows.json");
     poll::until("the window's place on disk", SOON, async || {
-        let kept: Option<Value> = std::fs::read(&memory)
+        let kept: Option<Value> = fs::read(&memory)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok());
         Ok(kept
@@ -201,12 +203,12 @@ pub(super) async fn main_window_remembered(stage: &mut Stage) -> Result<()> {
     ensure!(view["page"] == "activity", "the page was forgotten: {view}");
     close(app, &desktop).await?;
 
-    std::fs::write(&memory, "{ damaged")?;
+    fs::write(&memory, "{ damaged")?;
     let app = main_window(stage, &[]).await?;
     invoke(&app.page, "remember_page", json!({ "page": "settings" })).await?;
     close(app, &desktop).await?;
     ensure!(
-        std::fs::read_to_string(&memory)? == "{ damaged",
+        fs::read_to_string(&memory)? == "{ damaged",
         "a damaged file was overwritten"
     );
     Ok(())
@@ -243,7 +245,19 @@ pub(super) async fn open(driver: &WebDriver, arguments: &[&str]) -> Result<App> 
         found(app.page.find(Locator::Css("main")).await)
     })
     .await?;
+    painted_plainly(&app)?;
     Ok(app)
+}
+
+/// The web engine of the app was told to do without the graphics card.
+fn painted_plainly(app: &App) -> Result<()> {
+    let pid = web_process(app.pid)?.context("the app has no web process")?;
+    let environment = fs::read_to_string(format!("/proc/{pid}/environ"))?;
+    let told = environment
+        .split('\0')
+        .any(|variable| variable == "WEBKIT_DISABLE_COMPOSITING_MODE=1");
+    ensure!(told, "the web engine looks for a graphics card");
+    Ok(())
 }
 
 /// Waits until the page shows this.
@@ -261,8 +275,7 @@ pub(super) async fn says(page: &Client, words: &str) -> Result<()> {
 /// The app's process that runs web pages.
 fn web_process(app: u32) -> Result<Option<u32>> {
     Ok(family(app)?.into_iter().find(|pid| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm"))
-            .is_ok_and(|name| name.starts_with("WebKitWebProces"))
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("WebKitWebProces"))
     }))
 }
 
