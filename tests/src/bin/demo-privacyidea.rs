@@ -138,10 +138,12 @@ impl Running {
         let (transaction, message) = started?;
         println!("   The page says: {message}");
         match kind {
-            Kind::Plain => println!("   Open it (Review in the notification), read, approve."),
+            Kind::Plain => println!(
+                "   Read the prompt, then approve. If it has not opened: Review in the notification."
+            ),
             Kind::Choice => println!("   Pick in the prompt what the page says, then approve."),
             Kind::Code => {
-                println!("   Open it (Review in the notification), approve, then type here what is shown.")
+                println!("   Approve in the prompt, then type here what it shows.")
             }
         }
         let view = watch.any_pending().await?;
