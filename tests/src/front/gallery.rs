@@ -111,11 +111,15 @@ impl Gallery {
     /// When the page does not load, or names none.
     pub async fn pictures(&self) -> Result<Vec<Picture>> {
         self.page.goto(&self.url).await?;
-        let states = self
-            .page
-            .execute("return document.documentElement.dataset.states", Vec::new())
-            .await?;
-        let states = states.as_str().context("the gallery names no states")?;
+        // Its texts are loaded after the page.
+        let states = poll::until("the gallery to name its states", SOON, async || {
+            let named = self
+                .page
+                .execute("return document.documentElement.dataset.states", Vec::new())
+                .await?;
+            Ok(named.as_str().map(str::to_owned))
+        })
+        .await?;
         let mut pictures = Vec::new();
         for state in states.split_ascii_whitespace() {
             let languages = if state.starts_with("prompt-") {
