@@ -63,7 +63,8 @@ pub(crate) fn prepare(asked: Asked) -> Result<(Asked, AgentProgram), StartError>
     // Text on plain colours needs no graphics card; without its libraries a window is there sooner, in less memory, and is not left empty
     // by a driver's defect. No thread but this one is running yet.
     let (variable, value) = PLAIN_PAINTING;
-    gtk::glib::setenv(variable, value, false).map_err(|_| StartError::NoDisplay)?;
+    // Where it cannot be set, windows are painted all the same.
+    let _ = gtk::glib::setenv(variable, value, false);
     // The desktop finds name and icon of a window by it: it is the desktop entry's.
     gtk::glib::set_prgname(Some(INSTANCE));
     gtk::init().map_err(|_| StartError::NoDisplay)?;

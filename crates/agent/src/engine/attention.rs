@@ -121,14 +121,9 @@ impl Attention {
         }
     }
 
-    /// It could not be shown: not tried again until it changes. What it was about.
-    pub(super) fn not_shown(&mut self, id: &NotificationId, turn: Turn) -> Option<Subject> {
-        self.take(id, turn)
-    }
-
-    /// What this showing was about, now that it is gone from the screen. Nothing if another one has replaced it since: a person acts
-    /// on what they saw.
-    fn take(&mut self, id: &NotificationId, turn: Turn) -> Option<Subject> {
+    /// What this showing was about, now that it is gone from the screen, or could not be shown: it is not tried again until it changes. Nothing
+    /// if another one has replaced it since: a person acts on what they saw.
+    pub(super) fn take(&mut self, id: &NotificationId, turn: Turn) -> Option<Subject> {
         if let Some(kept) = self.standing.get_mut(id)
             && kept.turn == turn
         {

@@ -354,7 +354,7 @@ impl Engine {
         fx: &mut Vec<Effect>,
     ) {
         tracing::warn!(%error, "a notification was not shown");
-        match self.attention.not_shown(id, turn) {
+        match self.attention.take(id, turn) {
             Some(Subject::Request(request) | Subject::Several(request)) => {
                 self.open_unasked(&request, fx);
             }
