@@ -7,10 +7,13 @@ async fn two_devices_at_once_have_one_winner_and_the_other_is_told() {
     let world = World::new().await;
     let (one, two) = (world.device("ada").await, world.device("ada").await);
     let asked = world.ask("ada").await;
-    let (first, second) = tokio::join!(
-        world.decide(&one, &asked, Verdict::Approve),
-        world.decide(&two, &asked, Verdict::Deny),
-    );
+    // Both have it before either answers.
+    let code = asked.match_code.as_deref();
+    let request = world.request(&one, &asked.txn).await;
+    let yes = world.decision(&one, &request, Verdict::Approve, code);
+    let request = world.request(&two, &asked.txn).await;
+    let no = world.decision(&two, &request, Verdict::Deny, None);
+    let (first, second) = tokio::join!(world.send(&one, &yes), world.send(&two, &no));
     let (winner, loser, refused) = match (first, second) {
         (Ok(receipt), refused) => (receipt, &two, refusal(refused)),
         (refused, Ok(receipt)) => (receipt, &one, refusal(refused)),
